@@ -1,0 +1,204 @@
+# jitscope: one Makefile for the whole tree. Everything is built under build/.
+#
+#   make              libraries, adapters and the jitscope command
+#   make demo         install what is missing, build, watch a real LuaJIT
+#   make check        install what is missing, build, run every test
+#   make bench        measure; prints the table of the README
+#   make fuzz         fuzz for FUZZ_SECONDS (default 600) per target
+#   make install      PREFIX (/usr/local), DESTDIR
+#   make deps         install missing Debian packages
+#   make vmlinux      dump the running kernel's types, for development
+#   make format       clang-format, in place
+#
+#   SANITIZE=1        address and undefined behaviour sanitizers
+#   DEBUG=1           no optimization, assertions on
+#   CC=clang, CROSS=aarch64-linux-gnu-   other compilers
+
+VERSION := 0.1.0
+SOVERSION := 1
+
+ifeq ($(origin CC),default)
+CC := $(CROSS)gcc
+endif
+AR := $(CROSS)ar
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+PKG_CONFIG ?= pkg-config
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+FUZZ_SECONDS ?= 600
+
+B := build$(if $(SANITIZE),-sanitize)$(if $(DEBUG),-debug)$(if $(CROSS),-$(patsubst %-,%,$(CROSS)))
+
+WARN := -Wall -Wextra -Werror
+CFLAGS ?= $(if $(DEBUG),-O0,-O2) -g
+CFLAGS += $(if $(SANITIZE),-fsanitize=address,undefined -fno-sanitize-recover=undefined)
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) $(CFLAGS) \
+	-Iinclude -I$(B) -DJITSCOPE_VERSION='"$(VERSION)"' -DJITSCOPE_LIBDIR='"$(LIBDIR)"' -MMD -MP
+LDLIBS_OBSERVER := -lbpf -lelf -lz
+
+# ---- What the tree is made of ------------------------------------------------
+
+HOOKS_SRC := $(wildcard jit/hooks/*.c)
+USER_SRC := $(wildcard user/*.c)
+TOOL_SRC := $(wildcard tools/jitscope/*.c)
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+PROGRAMS := $(patsubst tests/programs/%.c,$(B)/tests/%,$(wildcard tests/programs/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+PYPY_FILES := $(wildcard jit/adapters/pypy/*.py jit/adapters/pypy/jithooks/*.py)
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+LIBRARIES := $(B)/libjithooks.a $(B)/libjithooks.so $(B)/libjitscope.a $(B)/libjitscope.so
+ADAPTERS := $(B)/adapters/luajit/jithooks.so \
+	$(patsubst jit/adapters/%,$(B)/adapters/%,$(PYPY_FILES))
+
+.PHONY: all demo check unit e2e bench fuzz fuzz-short install uninstall deps vmlinux format tidy clean hooks
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(LIBRARIES) $(ADAPTERS) $(B)/jitscope
+
+# What a JIT links, and the adapters: no libbpf, no BPF compiler needed.
+hooks: $(B)/libjithooks.a $(B)/libjithooks.so $(ADAPTERS)
+
+$(B)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(EXTRA) -c -o $@ $<
+
+# ---- libjithooks: the in-process side -----------------------------------------
+
+$(B)/libjithooks.a: $(call obj,$(HOOKS_SRC))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/libjithooks.so.$(SOVERSION): $(call obj,$(HOOKS_SRC))
+	$(CC) $(CFLAGS) -shared -Wl,-soname,libjithooks.so.$(SOVERSION) -o $@ $^ -lpthread
+
+$(B)/%.so: $(B)/%.so.$(SOVERSION)
+	ln -sf $(notdir $<) $@
+
+# ---- The adapters --------------------------------------------------------------
+
+# Finds libjithooks from the build tree and from where it is installed.
+$(B)/adapters/luajit/jithooks.so: $(call obj,$(wildcard jit/adapters/luajit/*.c)) $(B)/libjithooks.so
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -shared -Wl,-soname,jithooks.so -Wl,-rpath,'$$ORIGIN/../..:$$ORIGIN/../../..' \
+		-o $@ $(filter %.o,$^) -L$(B) -ljithooks -ldl -lpthread
+
+$(B)/adapters/pypy/%: jit/adapters/pypy/%
+	@mkdir -p $(@D)
+	cp $< $@
+
+# ---- BPF -----------------------------------------------------------------------
+
+BPF_ARCH := $(if $(findstring aarch64,$(CROSS)$(shell uname -m)),arm64,x86)
+$(B)/jitscope.bpf.o: $(wildcard bpf/*.c bpf/*.h) include/jithooks/abi.h $(wildcard vmlinux/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CLANG) -target bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Werror \
+		-Iinclude -Ivmlinux -c -o $@.tmp bpf/jitscope.bpf.c
+	$(BPFTOOL) gen object $@ $@.tmp
+	@rm -f $@.tmp
+
+$(B)/jitscope.skel.h: $(B)/jitscope.bpf.o
+	$(BPFTOOL) gen skeleton $< name jitscope_bpf > $@
+
+# ---- libjitscope and the command -----------------------------------------------
+
+$(call obj,$(USER_SRC)): $(B)/jitscope.skel.h
+
+$(B)/libjitscope.a: $(call obj,$(USER_SRC))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/libjitscope.so.$(SOVERSION): $(call obj,$(USER_SRC))
+	$(CC) $(CFLAGS) -shared -Wl,-soname,libjitscope.so.$(SOVERSION) -o $@ $^ $(LDLIBS_OBSERVER)
+
+$(B)/jitscope: $(call obj,$(TOOL_SRC)) $(B)/libjitscope.a
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS_OBSERVER) -ljansson
+
+# ---- Tests -----------------------------------------------------------------------
+
+$(B)/unit: $(call obj,$(UNIT_SRC) tests/unit/main.c) $(B)/libjitscope.a $(B)/libjithooks.a
+	$(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_OBSERVER) -ljansson -lpthread
+
+$(B)/tests/%: tests/programs/%.c $(B)/libjithooks.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MF $@.d -o $@ $< $(B)/libjithooks.a -lpthread
+
+$(B)/fuzz/%: tests/fuzz/%.c $(wildcard user/*.[ch]) $(B)/jitscope.skel.h
+	@mkdir -p $(@D)
+	$(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -I$(B) -Iuser \
+		-DJITSCOPE_VERSION='"fuzz"' -DJITSCOPE_LIBDIR='"."' -o $@ $< $(USER_SRC) $(LDLIBS_OBSERVER)
+
+test-programs: all $(B)/unit $(PROGRAMS)
+
+check: deps
+	@$(MAKE) --no-print-directory test-programs $(if $(SANITIZE),,$(FUZZERS))
+	@BUILD=$(B) tests/run
+
+unit: $(B)/unit
+	$(B)/unit
+
+fuzz: $(FUZZERS)
+	@BUILD=$(B) tests/fuzz/run $(FUZZ_SECONDS)
+
+bench: deps
+	@$(MAKE) --no-print-directory test-programs
+	@BUILD=$(B) tests/bench/run
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(B) tests/demo/run
+
+# ---- Installing ------------------------------------------------------------------
+
+deps:
+	@tools/deps $(DEPS)
+
+MAN1 := $(wildcard tools/jitscope/man/*.1)
+MAN3 := $(wildcard include/man/*.3)
+
+install: all
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(LIBDIR)/jitscope \
+		$(INCLUDEDIR)/jithooks $(INCLUDEDIR)/jitscope $(MANDIR)/man1 $(MANDIR)/man3)
+	install -m 755 $(B)/jitscope $(DESTDIR)$(BINDIR)/
+	install -m 644 $(B)/libjithooks.a $(B)/libjitscope.a $(DESTDIR)$(LIBDIR)/
+	for l in jithooks jitscope; do \
+		install -m 755 $(B)/lib$$l.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/ && \
+		ln -sf lib$$l.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$l.so || exit 1; done
+	install -m 644 include/jithooks/*.h $(DESTDIR)$(INCLUDEDIR)/jithooks/
+	install -m 644 include/jitscope/*.h $(DESTDIR)$(INCLUDEDIR)/jitscope/
+	for f in $(patsubst $(B)/%,%,$(ADAPTERS)); do \
+		install -D -m 644 $(B)/$$f $(DESTDIR)$(LIBDIR)/jitscope/$$f || exit 1; done
+	for l in jithooks jitscope; do \
+		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+			-e 's|@VERSION@|$(VERSION)|' include/$$l/$$l.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$$l.pc || exit 1; done
+	install -m 644 $(MAN1) $(DESTDIR)$(MANDIR)/man1/
+	install -m 644 $(MAN3) $(DESTDIR)$(MANDIR)/man3/
+	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/jitscope $(addprefix $(DESTDIR)$(LIBDIR)/,$(foreach l,jithooks jitscope,\
+		lib$l.a lib$l.so lib$l.so.$(SOVERSION) pkgconfig/$l.pc))
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1))) $(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MAN3)))
+	rm -rf $(DESTDIR)$(LIBDIR)/jitscope $(DESTDIR)$(INCLUDEDIR)/jithooks $(DESTDIR)$(INCLUDEDIR)/jitscope
+
+vmlinux:
+	@mkdir -p build
+	$(BPFTOOL) btf dump file /sys/kernel/btf/vmlinux format c > build/vmlinux.h
+	@echo "build/vmlinux.h: all types of the running kernel, to look things up"
+
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+tidy:
+	git ls-files 'jit/hooks/*.c' 'jit/adapters/*.c' 'user/*.c' 'tools/*.c' | xargs -I{} clang-tidy --quiet {} -- $(filter-out -MMD -MP -Werror,$(ALL_CFLAGS))
+
+clean:
+	rm -rf build build-*
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

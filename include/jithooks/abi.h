@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * abi.h - what the watched process, the kernel and the observer share.
+ *
+ * Three parties read these structs: libjithooks inside the process writes
+ * them, the BPF programs copy them into kernel maps, libjitscope reads both.
+ * So they are flat and of fixed size, made of 32 and 64 bit integers and
+ * inline strings, the same on every architecture, and they hold no pointer
+ * that anybody has to follow on trust: tables are given as an offset from the
+ * start of the region, and whoever reads them checks the bounds first.
+ *
+ * Counters are absolute, since the start of the process. An event carries the
+ * whole set, so an observer that missed one is right again after the next.
+ */
+#ifndef JITHOOKS_ABI_H
+#define JITHOOKS_ABI_H
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#define JIT_ABI_MAGIC 0x31534b4f4f48544aULL /* "JTHOOKS1", little endian */
+#define JIT_ABI_VERSION 1
+
+/* Sizes of the inline strings, each with room for its terminating zero. */
+#define JIT_COMM_LEN 16
+#define JIT_DRIVER_LEN 16
+#define JIT_REASON_LEN 80
+#define JIT_GREENKEY_LEN 128
+
+/*
+ * The counters: X(name, in the process's own words).
+ *
+ * The first 26 are PyPy's (rpython/rlib/jit_hooks.py, rpython/jit/metainterp/
+ * jitprof.py), in PyPy's order; those after them are ours. A new counter goes
+ * to the end.
+ */
+#define JIT_PYPY_COUNTERS(X)                                                   \
+	X(TRACING, "traces started")                                           \
+	X(BACKEND, "traces handed to the backend")                             \
+	X(OPS, "operations executed while tracing")                            \
+	X(HEAPCACHED_OPS, "operations removed by the heap cache")              \
+	X(RECORDED_OPS, "operations recorded")                                 \
+	X(GUARDS, "guards recorded")                                           \
+	X(OPT_OPS, "operations left after optimization")                       \
+	X(OPT_GUARDS, "guards left after optimization")                        \
+	X(OPT_GUARDS_SHARED, "guards that share resume data")                  \
+	X(OPT_FORCINGS, "virtual objects forced")                              \
+	X(OPT_VECTORIZE_TRY, "loops tried for vectorization")                  \
+	X(OPT_VECTORIZED, "loops vectorized")                                  \
+	X(ABORT_TOO_LONG, "aborts: trace too long")                            \
+	X(ABORT_BRIDGE, "aborts: compiling a bridge")                          \
+	X(ABORT_BAD_LOOP, "aborts: invalid loop")                              \
+	X(ABORT_ESCAPE, "aborts: virtualizable escaped")                       \
+	X(ABORT_FORCE_QUASIIMMUT, "aborts: quasi-immutable forced")            \
+	X(ABORT_SEGMENTED_TRACE, "aborts: trace segmented")                    \
+	X(FORCE_VIRTUALIZABLES, "virtualizables forced")                       \
+	X(NVIRTUALS, "virtuals in resume data")                                \
+	X(NVHOLES, "holes in resume data")                                     \
+	X(NVREUSED, "virtuals reused in resume data")                          \
+	X(TOTAL_COMPILED_LOOPS, "loops compiled")                              \
+	X(TOTAL_COMPILED_BRIDGES, "bridges compiled")                          \
+	X(TOTAL_FREED_LOOPS, "loops freed")                                    \
+	X(TOTAL_FREED_BRIDGES, "bridges freed")
+
+#define JIT_OWN_COUNTERS(X)                                                    \
+	X(ABORT_OTHER, "aborts: any other reason")                             \
+	X(FLUSHES, "flushes of all compiled code")                             \
+	X(BLACKLISTED, "places given up on for good")                          \
+	X(GUARD_FAILURES, "guard failures")                                    \
+	X(HOOKS_SUPPRESSED, "hook calls left out inside a hook")               \
+	X(HOOK_ERRORS, "errors raised by hooks")                               \
+	X(OPTIMIZE_REPLACED, "operation lists replaced by the hook")           \
+	X(OPTIMIZE_REJECTED, "operation lists of the hook refused")            \
+	X(UNTRACKED_LOOPS, "loops that found the loop table full")             \
+	X(UNTRACKED_ABORTS, "aborts that found the abort table full")
+
+#define JIT_COUNTERS(X) JIT_PYPY_COUNTERS(X) JIT_OWN_COUNTERS(X)
+
+/* The exclusive times: X(name as in counter_times, field). */
+#define JIT_TIMES(X)                                                           \
+	X(TRACING, tracing_ns)                                                 \
+	X(BACKEND, backend_ns)                                                 \
+	X(HOOKS, hooks_ns)
+
+/* The probes of provider `jit` (probes.h has their arguments). */
+#define JIT_PROBES(X)                                                          \
+	X(TRACE_START, trace__start)                                           \
+	X(OPTIMIZE, optimize)                                                  \
+	X(COMPILE, compile)                                                    \
+	X(ABORT, abort)                                                        \
+	X(FREE, free)                                                          \
+	X(FLUSH, flush)                                                        \
+	X(UPDATE, update)                                                      \
+	X(LOOP_RUN, loop__run)
+
+/* What a piece of compiled code is: X(enumerator, PyPy's word). */
+#define JIT_TRACE_TYPES(X)                                                     \
+	X(LOOP, "loop")                                                        \
+	X(ENTRY_BRIDGE, "entry bridge")                                        \
+	X(BRIDGE, "bridge")
+
+enum jit_counter {
+#define X(name, text) JIT_##name,
+	JIT_COUNTERS(X)
+#undef X
+		JIT_NCOUNTERS
+};
+
+enum jit_time {
+#define X(name, field) JIT_TIME_##name,
+	JIT_TIMES(X)
+#undef X
+		JIT_NTIMES
+};
+
+enum jit_probe {
+#define X(name, probe) JIT_PROBE_##name,
+	JIT_PROBES(X)
+#undef X
+		JIT_NPROBES
+};
+
+enum jit_trace_type {
+#define X(name, text) JIT_TYPE_##name,
+	JIT_TRACE_TYPES(X)
+#undef X
+		JIT_NTYPES
+};
+
+/* Named fields, so that `bpftool map dump` prints names. */
+struct jit_counters {
+#define X(name, text) __u64 name;
+	JIT_COUNTERS(X)
+#undef X
+};
+
+/* Nanoseconds; exclusive: a nested start pauses the outer one. */
+struct jit_times {
+#define X(name, field) __u64 field;
+	JIT_TIMES(X)
+#undef X
+};
+
+struct jit_totals {
+	struct jit_counters counters;
+	struct jit_times times;
+};
+
+/*
+ * One compiled loop, entry bridge or bridge. The same struct is a row of the
+ * region's loop table and the value of the kernel map `loops`.
+ */
+struct jit_loop {
+	__u64 instance;	  /* process instance it belongs to */
+	__u64 loop_no;	  /* number of the root: its own, unless a bridge */
+	__u64 parent_no;  /* a bridge: the trace it leaves; else 0 */
+	__u64 vm_no;	  /* the VM's own number for it; not unique */
+	__u64 asmaddr;	  /* address of the machine code, 0 if unknown */
+	__u64 compile_ns; /* exclusive time from trace start to here */
+	__u64 when_ns;	  /* CLOCK_MONOTONIC when it was compiled */
+	__u64 runs;	  /* times entered, as far as that was counted */
+	__u32 asmlen;	  /* bytes of machine code */
+	__u32 operations; /* after optimization */
+	__u32 vm;	  /* which VM of the process, from 1 */
+	__u32 exit_no;	  /* a bridge: the exit it is attached to */
+	__u32 run_slot;	  /* index of its run count in the region */
+	__u32 type;	  /* enum jit_trace_type */
+	char greenkey[JIT_GREENKEY_LEN]; /* where it starts */
+};
+
+/* One place and reason of aborts; row of the region and value of `aborts`. */
+struct jit_abort {
+	__u64 instance;
+	__u64 count; /* absolute */
+	__u64 last_ns;
+	__u64 hash;	 /* of reason text and greenkey */
+	__u32 reason_id; /* the VM's own number of the reason */
+	__u32 counter;	 /* enum jit_counter: which ABORT_* counted it */
+	char reason[JIT_REASON_LEN];
+	char greenkey[JIT_GREENKEY_LEN];
+};
+
+/*
+ * What the first argument of every probe but loop__run points to. It lies in
+ * the region and is written under the region's lock just before the probe, so
+ * the kernel sees the events of one process one at a time and in order, and
+ * one read gets the event and the totals.
+ */
+struct jit_event {
+	__u64 magic;   /* JIT_ABI_MAGIC */
+	__u32 version; /* JIT_ABI_VERSION */
+	__u32 size;    /* sizeof(struct jit_event) */
+	__u64 instance;
+	__u64 region; /* address of struct jit_region */
+	__u64 seq;    /* events of this process, this one included */
+	__u64 when_ns;
+	__u64 trace_no; /* the trace's own number */
+	__u64 flushed_no; /* flush: traces up to this number are gone */
+	__u32 probe;	  /* enum jit_probe */
+	__u32 ops_before; /* optimize: operations before optimization */
+	__u64 dropped;	  /* flush: traces dropped */
+	struct jit_loop loop;	/* trace__start, optimize, compile, free */
+	struct jit_abort abort; /* abort; flush: its cause in .reason */
+	char jitdriver[JIT_DRIVER_LEN];
+	struct jit_totals totals;
+};
+
+/*
+ * The region: what the process knows, laid out for somebody who reads it from
+ * outside with process_vm_readv(), or from the file that holds it (see
+ * JITHOOKS_REGION_DIR in hooks.h). Areas are given by offset from its start.
+ */
+struct jit_area {
+	__u64 offset;	  /* bytes from the start of the region */
+	__u32 entry_size; /* bytes of one row */
+	__u32 capacity;	  /* rows that may be read */
+	__u32 used;	  /* rows ever used; rows from here on are empty */
+	__u32 pad;
+};
+
+struct jit_region {
+	__u64 magic;	/* JIT_ABI_MAGIC, written last */
+	__u32 version;	/* JIT_ABI_VERSION */
+	__u32 size;	/* sizeof(struct jit_region) */
+	__u64 instance; /* tells this process image from any other */
+	__u64 start_ns; /* CLOCK_MONOTONIC when the region was made */
+	__u32 pid;	/* as the process sees itself; a hint only */
+	__u32 pad;
+	__u64 next_no;	      /* number of the next trace */
+	struct jit_area loops;  /* of struct jit_loop_row */
+	struct jit_area aborts; /* of struct jit_abort_row */
+	struct jit_area runs;   /* of __u64, by jit_loop.run_slot */
+	struct jit_event event; /* the totals, and the last event */
+};
+
+/*
+ * A row is written between a change of `begin` and the same change of `end`;
+ * a reader whose copy has begin == end holds a whole row. no == 0: empty.
+ */
+struct jit_loop_row {
+	__u64 begin;
+	__u64 no;
+	struct jit_loop loop;
+	__u64 end;
+};
+
+struct jit_abort_row {
+	__u64 begin;
+	struct jit_abort abort;
+	__u64 end;
+};
+
+/*
+ * The ELF note by which the region is found from outside. It lies in a
+ * section that is not loaded, as those of SystemTap do, so strip keeps it.
+ * Descriptor: one 64 bit word, the link-time address of struct jit_anchor.
+ */
+#define JIT_NOTE_NAME "jithooks"
+#define JIT_NOTE_TYPE 1
+#define JIT_NOTE_SECTION ".note.jithooks"
+
+struct jit_anchor {
+	__u64 magic;	/* JIT_ABI_MAGIC */
+	__u32 version;	/* JIT_ABI_VERSION */
+	__u32 size;	/* sizeof(struct jit_anchor) */
+	__u64 region;	/* address of struct jit_region; 0: none yet */
+};
+
+/* ---- Snapshots: made in memory, by either side, never shared ------------ */
+
+struct jit_loop_run {
+	char type; /* 'e' entry, 'l' loop, 'b' bridge, as PyPy has it */
+	__u64 number;
+	__u64 count;
+};
+
+/*
+ * As pypyjit.JitInfoSnapshot: a copy, right for the moment it was taken.
+ * counters and counter_times are the process's; times in ns.
+ */
+typedef struct JitInfoSnapshot {
+	struct jit_counters counters;
+	struct jit_times counter_times;
+	struct jit_loop_run *loop_run_times; /* loops with a run count */
+	__u64 n_loop_run_times;
+} JitInfoSnapshot;
+
+#endif

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hooks.h - libjithooks: JIT hooks, counters and probes for a tracing JIT.
+ *
+ * A VM links libjithooks and calls it at the moments of a trace's life; the
+ * library keeps the counters and times, calls the hooks that the program set,
+ * fires the USDT probes, and keeps the region that an observer reads from
+ * outside. The hooks are those that PyPy documents for `pypyjit`
+ * (set_optimize_hook and so on); names and meanings are kept, and where ours
+ * differ on purpose it is said below.
+ *
+ * A VM in twelve calls:
+ *
+ *	struct jit_vm_config config = { .jitdriver_name = "myvm" };
+ *	jit_vm *vm;
+ *	jit_vm_create(&vm, &config);
+ *
+ *	struct jit_trace t;                          // a loop got hot
+ *	jit_trace_start(vm, &t, &(struct jit_trace_place){
+ *		.type = JIT_TYPE_LOOP, .greenkey = "prog.x:12" });
+ *	... record, optimize ...
+ *	jit_count(vm, JIT_OPT_OPS, n);
+ *	if (jit_optimize(vm, &t, &ops) == JIT_OPS_REPLACED)
+ *		... verify ops.replacement, then jit_optimize_verdict() ...
+ *	jit_backend_start(vm, &t);
+ *	... assemble ...
+ *	jit_backend_end(vm, &t);
+ *	jit_trace_compiled(vm, &t, &(struct jit_code){
+ *		.asmaddr = code, .asmlen = size, .operations = n });
+ *
+ *	jit_trace_aborted(vm, &t, &(struct jit_abort_info){     // or
+ *		.counter = JIT_ABORT_TOO_LONG, .reason = "trace too long" });
+ *	jit_trace_freed(vm, t.no);                   // code thrown away
+ *	jit_flushed(vm, "code memory full");         // all code thrown away
+ *	jit_vm_destroy(vm);
+ *
+ * tests/unit/embed.c is a complete one.
+ *
+ * Cost with no hook set and nobody attached: a few words written per trace,
+ * nothing per loop run.
+ *
+ * Threads. One jit_vm is used by one thread at a time; different VMs by
+ * different threads at once. Counters belong to the process, hooks to the VM.
+ * No call may be made from a signal handler. After fork() the child goes on
+ * with what it inherited (code, counters, loop numbers), as its own process.
+ *
+ * Errors. Functions return 0 or a negative errno. None of them aborts the
+ * process: without memory the library counts on and leaves out what it cannot
+ * keep (UNTRACKED_LOOPS, UNTRACKED_ABORTS tell).
+ *
+ * Times are nanoseconds of CLOCK_MONOTONIC, sizes bytes. Strings passed in
+ * are copied and cut to their field in abi.h; NULL counts as "".
+ *
+ * Environment: JITHOOKS_REGION_DIR=DIR puts the region in a file DIR/PID.N,
+ * so that its last state outlives the process. `jitscope run` sets it where
+ * it cannot use BPF. Ignored in set-user-ID programs.
+ */
+#ifndef JITHOOKS_HOOKS_H
+#define JITHOOKS_HOOKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jithooks/abi.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define JIT_API __attribute__((visibility("default")))
+
+typedef struct jit_vm jit_vm;
+
+/* ---- Operations --------------------------------------------------------- */
+
+/* An argument or result: a variable of the trace or a constant. */
+struct jit_box {
+	char type;	/* 'i' integer, 'r' reference, 'f' float, 'v' void */
+	char constant;	/* 0: variable `id`; else the value is in the union */
+	union {
+		uint64_t id;
+		int64_t i;
+		double f;
+		uint64_t r;
+	};
+};
+
+/*
+ * One operation, as pypyjit.ResOperation. `name` is RPython's ("int_add",
+ * "guard_true", "jump", ...). offset is into the machine code, 0 in the
+ * optimize hook. Guards have failargs and hash; debug_merge_point has a
+ * greenkey. All pointers belong to the VM and are valid during the hook only.
+ */
+typedef struct ResOperation {
+	const char *name;
+	uint32_t num; /* the VM's number of the operation */
+	uint32_t nargs;
+	uint32_t nfailargs;
+	uint32_t line; /* source line, 0 if unknown */
+	const struct jit_box *args;
+	const struct jit_box *failargs;
+	struct jit_box result;
+	const char *descr; /* text; NULL if none */
+	const void *descr_ref;
+	const char *greenkey;
+	uint64_t offset;
+	uint64_t hash;
+} ResOperation;
+
+struct jit_operations {
+	const ResOperation *list;
+	size_t count;
+};
+
+/*
+ * Makes the list of operations. Called only if a hook is set that wants them,
+ * at most once for a hook call. The list stays the VM's. Returns 0, or a
+ * negative errno: then the hook sees no operations.
+ */
+typedef int jit_materialize(void *ctx, struct jit_operations *out);
+
+/* ---- The life of a VM --------------------------------------------------- */
+
+/*
+ * What the VM can do on request; each may be NULL, and the call of the same
+ * name then returns -ENOTSUP. All get `ctx`. They return 0 or negative errno.
+ */
+struct jit_vm_config {
+	const char *jitdriver_name; /* "luajit", "pypyjit": a dozen letters */
+	void *ctx;
+	/*
+	 * The VM keeps PyPy's counters and times itself and hands them over
+	 * with jit_take_over(). The library then counts and times only what
+	 * is ours, and jit_trace_start() does no more than number the trace.
+	 */
+	int own_counters;
+	int (*enable_debug)(void *ctx, int on);
+	int (*set_param)(void *ctx, const char *text);
+	int (*releaseall)(void *ctx);
+	int (*stats_asmmemmgr)(void *ctx, uint64_t *allocated, uint64_t *used);
+	/* Gets the one line about an error in a hook; NULL: stderr. */
+	void (*report)(void *ctx, const char *line);
+};
+
+JIT_API int jit_vm_create(jit_vm **vm, const struct jit_vm_config *config);
+
+/*
+ * The VM is gone. Its loops stay on record, as the last picture, until their
+ * rows are needed for others. NULL is allowed.
+ */
+JIT_API void jit_vm_destroy(jit_vm *vm);
+
+/* ---- The life of a trace ------------------------------------------------ */
+
+/*
+ * Where a trace starts. greenkey is the source place, "file:line" where the
+ * language has that; make it with `place` instead if that costs: it is called
+ * at most once, and only when somebody looks (a hook, a probe, the tables).
+ */
+struct jit_trace_place {
+	enum jit_trace_type type;
+	uint32_t exit_no;   /* a bridge: the exit of the parent */
+	uint64_t parent_no; /* a bridge: number of the trace it leaves */
+	uint64_t vm_no;	    /* the VM's own number, if it has one */
+	const char *greenkey;
+	void (*place)(void *ctx, char *buf, size_t size);
+	void *place_ctx;
+};
+
+/*
+ * A trace being made. The memory is the caller's; only `no`, its number, is
+ * for him to read. Numbers are unique and rise for the life of the process,
+ * over all VMs, loops and bridges.
+ */
+struct jit_trace {
+	uint64_t no;
+	uint64_t loop_no; /* root's number */
+	uint64_t parent_no;
+	uint64_t vm_no;
+	uint64_t spent_ns; /* exclusive time at start; see compile_ns */
+	uint32_t exit_no;
+	uint32_t ops_before, ops_after;
+	uint8_t type;
+	uint8_t timed;
+	uint8_t placed;
+	void (*place)(void *ctx, char *buf, size_t size);
+	void *place_ctx;
+	char greenkey[JIT_GREENKEY_LEN];
+};
+
+/* Counts TRACING and starts its time; probe trace__start. */
+JIT_API void jit_trace_start(jit_vm *vm, struct jit_trace *t,
+			     const struct jit_trace_place *place);
+
+/* A loop turned out to be another type, or to start elsewhere. */
+JIT_API void jit_trace_retype(jit_vm *vm, struct jit_trace *t,
+			      enum jit_trace_type type);
+
+/* ---- The three points ---------------------------------------------------- */
+
+#define JIT_OPS_KEEP 0	   /* compile what you have */
+#define JIT_OPS_REPLACED 1 /* verify ops->replacement, then compile that */
+
+struct jit_optimize {
+	uint32_t ops_before; /* recorded */
+	uint32_t ops_after;  /* after optimization */
+	jit_materialize *materialize;
+	void *ctx;
+	struct jit_operations replacement; /* out; the hook's, see below */
+};
+
+/*
+ * After optimization, before assembly: probe optimize, then the optimize
+ * hook. If it returns JIT_OPS_REPLACED the VM must verify the list (single
+ * assignment, dominance, types, guards and side effects kept) and say what
+ * came of it with jit_optimize_verdict(); it compiles its own list if the
+ * verdict is bad. The replacement is valid until the verdict.
+ */
+JIT_API int jit_optimize(jit_vm *vm, struct jit_trace *t,
+			 struct jit_optimize *ops);
+
+/*
+ * why == NULL: accepted, counts OPTIMIZE_REPLACED. Else it names operation
+ * and rule, is reported in one line, and OPTIMIZE_REJECTED counts it.
+ */
+JIT_API void jit_optimize_verdict(jit_vm *vm, struct jit_trace *t,
+				  const char *why);
+
+/* Around assembly: counts BACKEND, and bills the time to it. */
+JIT_API void jit_backend_start(jit_vm *vm, struct jit_trace *t);
+JIT_API void jit_backend_end(jit_vm *vm, struct jit_trace *t);
+
+struct jit_code {
+	uint64_t asmaddr;
+	uint32_t asmlen;
+	uint32_t operations;
+	jit_materialize *materialize;
+	void *ctx;
+};
+
+/*
+ * The code is live: counts TOTAL_COMPILED_LOOPS or _BRIDGES, ends TRACING,
+ * enters the loop table, fires probe compile, calls the compile hook.
+ */
+JIT_API void jit_trace_compiled(jit_vm *vm, struct jit_trace *t,
+				const struct jit_code *code);
+
+struct jit_abort_info {
+	enum jit_counter counter; /* one of the ABORT_* */
+	uint32_t reason_id;	  /* the VM's own number of the reason */
+	uint32_t operations;	  /* recorded so far */
+	const char *reason;	  /* NULL: the counter's name */
+	const char *greenkey;	  /* where it aborted; NULL: at its start */
+	const char *too_long_in;  /* function blamed for the length, or NULL */
+	jit_materialize *materialize;
+	void *ctx;
+};
+
+/*
+ * The trace is given up: counts, ends TRACING, enters the abort table, fires
+ * probe abort, calls the abort hook, then, if too_long_in is given, the
+ * trace-too-long hook. Unlike PyPy, for every abort.
+ */
+JIT_API void jit_trace_aborted(jit_vm *vm, struct jit_trace *t,
+			       const struct jit_abort_info *info);
+
+/* Code number `no` was thrown away: counts TOTAL_FREED_*, probe free. */
+JIT_API void jit_trace_freed(jit_vm *vm, uint64_t no);
+
+/* All code of this VM was: counts FLUSHES and TOTAL_FREED_*, probe flush. */
+JIT_API void jit_flushed(jit_vm *vm, const char *cause);
+
+/* ---- Counters, times, runs ----------------------------------------------- */
+
+JIT_API void jit_count(jit_vm *vm, enum jit_counter counter, uint64_t n);
+
+/*
+ * For a VM with own_counters: takes over PyPy's counters, in their order, as
+ * many as there are, and the TRACING and BACKEND times. `tell` fires probe
+ * update; leave it 0 where another event follows at once.
+ */
+JIT_API void jit_take_over(jit_vm *vm, const uint64_t *counters,
+			   size_t ncounters, uint64_t tracing_ns,
+			   uint64_t backend_ns, int tell);
+
+/* Exclusive times of this thread; starts nest, an end ends what is inside. */
+JIT_API void jit_time_start(enum jit_time what);
+JIT_API void jit_time_end(enum jit_time what);
+
+/*
+ * The run count of loop `no`: compiled code may increment it. Stays at its
+ * address for the life of the process; NULL if the loop is not on record.
+ * The row of a freed loop is used again: do not count in freed code.
+ */
+JIT_API uint64_t *jit_run_count(jit_vm *vm, uint64_t no);
+
+/* Fires probe loop__run, for a VM that counts by probe. */
+JIT_API void jit_loop_run(uint64_t no, enum jit_trace_type type);
+
+/* Is somebody attached to this probe? Cheap: call it before any work. */
+JIT_API int jit_probe_enabled(enum jit_probe probe);
+
+/* ---- Hooks, as pypyjit ---------------------------------------------------- */
+
+/*
+ * What a hook is told; as pypyjit.JitLoopInfo. Valid during the hook only.
+ * asmaddr and asmlen are 0 in the optimize hook. operations is NULL if the
+ * hook was set with operations = 0.
+ */
+typedef struct JitLoopInfo {
+	const char *jitdriver_name;
+	const char *type;  /* "loop", "entry bridge", "bridge" */
+	uint64_t loop_no;  /* a bridge: that of its root */
+	uint64_t bridge_no; /* 0: not a bridge */
+	const char *greenkey;
+	const ResOperation *operations;
+	size_t n_operations;
+	uint64_t asmaddr;
+	uint32_t asmlen;
+} JitLoopInfo;
+
+/*
+ * A hook returns 0. Any other value says that it failed: that is reported as
+ * `Exception ignored in: jit hook <name>` with the text of jit_hook_error(),
+ * counted in HOOK_ERRORS, and never reaches the VM.
+ *
+ * While a hook runs on a thread no other hook is called on that thread; what
+ * was not told is counted in HOOKS_SUPPRESSED and the probes fire all the
+ * same. (PyPy has one flag for all threads, and loses theirs.) Time in hooks
+ * is billed to HOOKS.
+ *
+ * The optimize hook leaves *replacement alone, or sets it to a list that it
+ * owns and that stays valid until the hook is called again. An empty list is
+ * a list (list not NULL, count 0).
+ */
+typedef int jit_optimize_hook(void *data, const JitLoopInfo *info,
+			      struct jit_operations *replacement);
+typedef int jit_compile_hook(void *data, const JitLoopInfo *info);
+typedef int jit_abort_hook(void *data, const char *jitdriver_name,
+			   const char *greenkey, const char *reason,
+			   const struct jit_operations *operations);
+typedef int jit_trace_too_long_hook(void *data, const char *jitdriver_name,
+				    const char *greenkey);
+
+/*
+ * One slot per hook and VM; setting replaces, NULL unregisters. `name` is for
+ * error reports. operations = 0: the hook does without the list, which is
+ * then not made. May be called inside a hook.
+ */
+JIT_API void jit_set_optimize_hook(jit_vm *vm, jit_optimize_hook *hook,
+				   void *data, int operations,
+				   const char *name);
+JIT_API void jit_set_compile_hook(jit_vm *vm, jit_compile_hook *hook,
+				  void *data, int operations,
+				  const char *name);
+JIT_API void jit_set_abort_hook(jit_vm *vm, jit_abort_hook *hook, void *data,
+				const char *name);
+JIT_API void jit_set_trace_too_long_hook(jit_vm *vm,
+					 jit_trace_too_long_hook *hook,
+					 void *data, const char *name);
+
+/* Inside a hook: the text for the report if it returns non-zero. */
+JIT_API void jit_hook_error(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+
+/* Is a hook running on this thread? */
+JIT_API int jit_in_hook(void);
+
+/* Run counting for all compiled code, on and off; -ENOTSUP if it cannot. */
+JIT_API int jit_enable_debug(jit_vm *vm);
+JIT_API int jit_disable_debug(jit_vm *vm);
+
+/* "name=value,name=value", "off" or "default". */
+JIT_API int jit_set_param(jit_vm *vm, const char *text);
+JIT_API int jit_releaseall(jit_vm *vm);
+JIT_API int jit_get_stats_asmmemmgr(jit_vm *vm, uint64_t *allocated,
+				    uint64_t *used);
+
+/* ---- Snapshot -------------------------------------------------------------- */
+
+/* JitInfoSnapshot is in abi.h: the observer hands out the same type. */
+
+/* NULL without memory. Free with jit_free_stats_snapshot(). */
+JIT_API JitInfoSnapshot *jit_get_stats_snapshot(void);
+JIT_API void jit_free_stats_snapshot(JitInfoSnapshot *snapshot);
+
+/* The names, by enum; NULL out of range. */
+JIT_API const char *jit_counter_name(unsigned counter);
+JIT_API const char *jit_type_name(unsigned type);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

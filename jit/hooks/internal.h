@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* internal.h - what the files of libjithooks share. */
+#ifndef JIT_HOOKS_INTERNAL_H
+#define JIT_HOOKS_INTERNAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#include <jithooks/hooks.h>
+
+#define NO_ROW UINT32_MAX
+
+/* ---- region.c: the memory that an observer reads ------------------------ */
+
+/* Never NULL once region_open() was called; without memory a bare header. */
+extern struct jit_region *jit_region;
+
+void jit_region_open(void);
+void jit_region_lock(void);
+void jit_region_unlock(void);
+
+/* All below: with the lock held. */
+
+/* A row for loop `no`, or NULL if the table is full; end with _loop_done(). */
+struct jit_loop_row *jit_region_add_loop(uint64_t no);
+void jit_region_loop_done(struct jit_loop_row *row);
+/* The row of `no`, or NULL. */
+struct jit_loop_row *jit_region_loop(uint64_t no);
+/* Row number i, or NULL if it is empty. */
+struct jit_loop_row *jit_region_loop_at(uint32_t i);
+void jit_region_drop_loop(struct jit_loop_row *row);
+/* The row may be given away when no other is free. */
+void jit_region_retire_loop(struct jit_loop_row *row);
+uint64_t *jit_region_run_count(uint32_t slot);
+/* The row of this reason and place, made if new; NULL if the table is full. */
+struct jit_abort_row *jit_region_abort(uint32_t reason_id, const char *reason,
+				       const char *greenkey);
+void jit_region_count_abort(struct jit_abort_row *row, enum jit_counter counter);
+
+static inline struct jit_totals *jit_totals(void)
+{
+	return &jit_region->event.totals;
+}
+
+static inline void jit_add(__u64 *to, uint64_t n)
+{
+	__atomic_fetch_add(to, n, __ATOMIC_RELAXED);
+}
+
+static inline void jit_bump(enum jit_counter c, uint64_t n)
+{
+	jit_add((__u64 *)&jit_totals()->counters + c, n);
+}
+
+/* ---- probes.c: the sites ------------------------------------------------- */
+
+/* With the lock held: completes jit_region->event and fires the probe. */
+void jit_fire(enum jit_probe probe);
+
+/* ---- timers.c -------------------------------------------------------------- */
+
+static inline uint64_t jit_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* TRACING and BACKEND time that this thread has spent so far. */
+uint64_t jit_time_spent(void);
+
+/* ---- hooks.c: the slots and the calls -------------------------------------- */
+
+struct jit_slot {
+	union {
+		jit_optimize_hook *optimize;
+		jit_compile_hook *compile;
+		jit_abort_hook *abort;
+		jit_trace_too_long_hook *too_long;
+	};
+	void *data;
+	bool operations;
+	char name[64];
+};
+
+enum jit_slot_no { SLOT_OPTIMIZE, SLOT_COMPILE, SLOT_ABORT, SLOT_TOO_LONG, NSLOTS };
+
+struct jit_vm {
+	struct jit_vm_config config;
+	char jitdriver_name[JIT_DRIVER_LEN];
+	uint32_t no;
+	pthread_mutex_t lock; /* of the slots */
+	struct jit_slot slots[NSLOTS];
+};
+
+int jit_call_optimize(jit_vm *vm, struct jit_trace *t, struct jit_optimize *ops);
+void jit_call_compile(jit_vm *vm, struct jit_trace *t,
+		      const struct jit_code *code);
+void jit_call_abort(jit_vm *vm, const struct jit_abort_info *info,
+		    const char *greenkey, const char *reason);
+void jit_report(jit_vm *vm, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- trace.c ----------------------------------------------------------------- */
+
+/* Where the trace starts, asked for once. */
+const char *jit_greenkey(struct jit_trace *t);
+
+/* Copies a string into a field of fixed size; NULL counts as "". */
+static inline void jit_copy(char *to, size_t size, const char *from)
+{
+	size_t n = from ? strnlen(from, size - 1) : 0;
+
+	memcpy(to, from ? from : "", n);
+	to[n] = '\0';
+}
+
+#define JIT_COPY(field, from) jit_copy(field, sizeof(field), from)
+
+#endif

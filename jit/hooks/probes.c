@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * probes.c - the sites of the USDT provider.
+ *
+ * One function per probe, neither inlined nor cloned, holds its only site
+ * (probes.h says why). Everything an observer may want is in the event, which
+ * lies in the region beside the totals; the plain arguments repeat what a
+ * bpftrace one-liner wants at hand.
+ */
+#include <jithooks/probes.h>
+
+#include "internal.h"
+
+#define X JIT_PROBE_SEMAPHORE
+JIT_PROBES(X)
+#undef X
+
+#ifdef __clang__
+#define SITE static __attribute__((noinline, cold)) void
+#else
+#define SITE static __attribute__((noinline, noclone, noipa, cold)) void
+#endif
+
+SITE fire_trace__start(const struct jit_event *e)
+{
+	STAP_PROBE6(jit, trace__start, e, e->trace_no, &e->loop.greenkey[0],
+		    e->loop.type, e->loop.parent_no, e->loop.exit_no);
+}
+
+SITE fire_optimize(const struct jit_event *e)
+{
+	STAP_PROBE6(jit, optimize, e, e->trace_no, &e->loop.greenkey[0],
+		    e->loop.type, e->ops_before, e->loop.operations);
+}
+
+SITE fire_compile(const struct jit_event *e)
+{
+	STAP_PROBE6(jit, compile, e, e->trace_no, &e->loop.greenkey[0],
+		    e->loop.type, e->loop.asmaddr, e->loop.asmlen);
+}
+
+SITE fire_abort(const struct jit_event *e)
+{
+	STAP_PROBE6(jit, abort, e, e->trace_no, &e->abort.greenkey[0],
+		    &e->abort.reason[0], e->abort.reason_id, e->ops_before);
+}
+
+SITE fire_free(const struct jit_event *e)
+{
+	STAP_PROBE3(jit, free, e, e->trace_no, e->loop.type);
+}
+
+SITE fire_flush(const struct jit_event *e)
+{
+	STAP_PROBE3(jit, flush, e, &e->abort.reason[0], e->dropped);
+}
+
+SITE fire_update(const struct jit_event *e)
+{
+	STAP_PROBE1(jit, update, e);
+}
+
+SITE fire_loop__run(uint64_t no, uint32_t type)
+{
+	STAP_PROBE2(jit, loop__run, no, type);
+}
+
+int jit_probe_enabled(enum jit_probe probe)
+{
+	switch (probe) {
+#define X(name, probe)                                                         \
+	case JIT_PROBE_##name:                                                 \
+		return JIT_PROBE_ON(probe);
+		JIT_PROBES(X)
+#undef X
+	default:
+		return 0;
+	}
+}
+
+void jit_fire(enum jit_probe probe)
+{
+	struct jit_event *e = &jit_region->event;
+
+	e->seq++;
+	e->when_ns = jit_now();
+	e->probe = probe;
+	switch (probe) {
+	case JIT_PROBE_TRACE_START:
+		fire_trace__start(e);
+		break;
+	case JIT_PROBE_OPTIMIZE:
+		fire_optimize(e);
+		break;
+	case JIT_PROBE_COMPILE:
+		fire_compile(e);
+		break;
+	case JIT_PROBE_ABORT:
+		fire_abort(e);
+		break;
+	case JIT_PROBE_FREE:
+		fire_free(e);
+		break;
+	case JIT_PROBE_FLUSH:
+		fire_flush(e);
+		break;
+	case JIT_PROBE_UPDATE:
+		fire_update(e);
+		break;
+	default:
+		break;
+	}
+}
+
+void jit_loop_run(uint64_t no, enum jit_trace_type type)
+{
+	if (JIT_PROBE_ON(loop__run))
+		fire_loop__run(no, type);
+}
