@@ -35,7 +35,9 @@ B := build$(if $(SANITIZE),-sanitize)$(if $(DEBUG),-debug)$(if $(CROSS),-$(patsu
 
 WARN := -Wall -Wextra -Werror
 CFLAGS ?= $(if $(DEBUG),-O0,-O2) -g
-CFLAGS += $(if $(SANITIZE),-fsanitize=address,undefined -fno-sanitize-recover=undefined)
+ifdef SANITIZE
+CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+endif
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) $(CFLAGS) \
 	-Iinclude -I$(B) -DJITSCOPE_VERSION='"$(VERSION)"' -DJITSCOPE_LIBDIR='"$(LIBDIR)"' -MMD -MP
 LDLIBS_OBSERVER := -lbpf -lelf -lz

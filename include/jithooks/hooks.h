@@ -34,7 +34,7 @@
  *	jit_flushed(vm, "code memory full");         // all code thrown away
  *	jit_vm_destroy(vm);
  *
- * tests/unit/embed.c is a complete one.
+ * tests/programs/embed.c is a complete one.
  *
  * Cost with no hook set and nobody attached: a few words written per trace,
  * nothing per loop run.
