@@ -181,6 +181,19 @@ struct jit_abort {
 	char greenkey[JIT_GREENKEY_LEN];
 };
 
+/* The flushes of one VM; value of `flushes`. */
+struct jit_flush {
+	__u64 instance;
+	__u64 flushed_no;    /* its traces up to this number are gone */
+	__u64 count;	     /* flushes so far */
+	__u64 dropped;	     /* traces dropped by the last one */
+	__u64 total_dropped; /* and by all */
+	__u64 last_ns;
+	__u32 vm; /* which VM of the process, from 1; 0: none flushed yet */
+	__u32 pad;
+	char cause[JIT_REASON_LEN]; /* of the last one */
+};
+
 /*
  * What the first argument of every probe but loop__run points to. It lies in
  * the region and is written under the region's lock just before the probe, so
@@ -195,13 +208,12 @@ struct jit_event {
 	__u64 region; /* address of struct jit_region */
 	__u64 seq;    /* events of this process, this one included */
 	__u64 when_ns;
-	__u64 trace_no; /* the trace's own number */
-	__u64 flushed_no; /* flush: traces up to this number are gone */
+	__u64 trace_no;	  /* the trace's own number */
 	__u32 probe;	  /* enum jit_probe */
 	__u32 ops_before; /* optimize: operations before optimization */
-	__u64 dropped;	  /* flush: traces dropped */
 	struct jit_loop loop;	/* trace__start, optimize, compile, free */
-	struct jit_abort abort; /* abort; flush: its cause in .reason */
+	struct jit_abort abort; /* abort */
+	struct jit_flush flush; /* the last flush, in every event */
 	char jitdriver[JIT_DRIVER_LEN];
 	struct jit_totals totals;
 };

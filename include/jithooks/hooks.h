@@ -236,6 +236,7 @@ struct jit_code {
 	uint32_t operations;
 	jit_materialize *materialize;
 	void *ctx;
+	uint64_t compile_ns; /* as the VM measured it; 0: take ours */
 };
 
 /*
@@ -299,6 +300,39 @@ JIT_API void jit_loop_run(uint64_t no, enum jit_trace_type type);
 
 /* Is somebody attached to this probe? Cheap: call it before any work. */
 JIT_API int jit_probe_enabled(enum jit_probe probe);
+
+/* ---- Told afterwards, in plain arguments ---------------------------------- */
+
+/*
+ * For an adapter in another language that learns of a trace when it is over,
+ * as one does from pypyjit's hooks. No struct crosses the border, so there is
+ * no layout that could come to differ from this header; enumerators are found
+ * by name with jit_counter_name() and jit_type_name(). The VM keeps its
+ * counters itself: call jit_take_over() before each of these.
+ */
+
+/* A VM with own_counters; NULL without memory. */
+JIT_API jit_vm *jit_told_vm(const char *jitdriver_name);
+
+/*
+ * A trace was compiled: jit_trace_start() and jit_trace_compiled() in one.
+ * parent_no is 0 if there is none; greenkey NULL is that of the parent;
+ * compile_ns is 0 if unknown. Returns the trace's number.
+ */
+JIT_API uint64_t jit_told_compiled(jit_vm *vm, unsigned type,
+				   uint64_t parent_no, uint64_t vm_no,
+				   const char *greenkey, uint64_t asmaddr,
+				   uint64_t asmlen, uint64_t operations,
+				   uint64_t compile_ns);
+
+/* `times` traces were given up, all for this reason at this place. */
+JIT_API void jit_told_aborted(jit_vm *vm, unsigned counter, const char *reason,
+			      const char *greenkey, uint64_t operations,
+			      uint64_t times);
+
+/* Around a hook of the program that the VM calls by itself. */
+JIT_API void jit_told_hook_start(jit_vm *vm);
+JIT_API void jit_told_hook_end(jit_vm *vm, int failed);
 
 /* ---- Hooks, as pypyjit ---------------------------------------------------- */
 

@@ -72,7 +72,7 @@ struct jitscope_snapshot {
 	size_t n_loops;
 	struct jit_abort *aborts; /* most frequent first */
 	size_t n_aborts;
-	struct jitscope_flush *flushes; /* per VM; kernel only */
+	struct jit_flush *flushes; /* per VM; region: the last one */
 	size_t n_flushes;
 	struct jitscope_stats stats; /* of the session; kernel only */
 };

@@ -11,7 +11,7 @@
  *   counter_times  hash         pid -> struct jit_times (abi.h), ns
  *   loops          hash         struct jitscope_loop_key -> struct jit_loop
  *   aborts         hash         struct jitscope_abort_key -> struct jit_abort
- *   flushes        hash         struct jitscope_vm_key -> struct jitscope_flush
+ *   flushes        hash         struct jitscope_vm_key -> struct jit_flush
  *   events         ring buffer  struct jitscope_event
  *   stats          per-CPU      0 -> struct jitscope_stats
  *   session        array        0 -> struct jitscope_owner
@@ -57,15 +57,6 @@ struct jitscope_abort_key {
 struct jitscope_vm_key {
 	__u32 pid;
 	__u32 vm;
-};
-
-struct jitscope_flush {
-	__u64 instance;
-	__u64 flushed_no; /* its loops up to this number are gone */
-	__u64 count;
-	__u64 dropped; /* traces dropped, all flushes together */
-	__u64 last_ns;
-	char cause[JIT_REASON_LEN]; /* of the last one */
 };
 
 /* Loss is counted, never silent. */

@@ -94,6 +94,7 @@ struct jit_vm {
 	struct jit_vm_config config;
 	char jitdriver_name[JIT_DRIVER_LEN];
 	uint32_t no;
+	struct jit_flush flush;
 	pthread_mutex_t lock; /* of the slots */
 	struct jit_slot slots[NSLOTS];
 };

@@ -52,7 +52,7 @@ SITE fire_free(const struct jit_event *e)
 
 SITE fire_flush(const struct jit_event *e)
 {
-	STAP_PROBE3(jit, flush, e, &e->abort.reason[0], e->dropped);
+	STAP_PROBE3(jit, flush, e, &e->flush.cause[0], e->flush.dropped);
 }
 
 SITE fire_update(const struct jit_event *e)

@@ -201,6 +201,8 @@ void jit_trace_compiled(jit_vm *vm, struct jit_trace *t,
 	e = event_of(vm, t);
 	e->loop.asmaddr = code->asmaddr;
 	e->loop.asmlen = code->asmlen;
+	if (code->compile_ns)
+		e->loop.compile_ns = code->compile_ns;
 	if (row) {
 		e->loop.run_slot = row->loop.run_slot;
 		row->loop = e->loop;
@@ -300,20 +302,23 @@ void jit_trace_freed(jit_vm *vm, uint64_t no)
 void jit_flushed(jit_vm *vm, const char *cause)
 {
 	struct jit_event *e = &jit_region->event;
+	struct jit_flush *f = &vm->flush;
 
 	jit_bump(JIT_FLUSHES, 1);
 	jit_region_lock();
-	e->dropped = each_loop(vm, vm->config.own_counters ?
-					   jit_region_drop_loop :
-					   drop_and_count);
-	e->flushed_no = jit_region->next_no - 1;
+	f->dropped = each_loop(vm, vm->config.own_counters ? jit_region_drop_loop : drop_and_count);
+	f->total_dropped += f->dropped;
+	f->count++;
+	f->instance = jit_region->instance;
+	f->flushed_no = jit_region->next_no - 1;
+	f->last_ns = jit_now();
+	f->vm = vm->no;
+	JIT_COPY(f->cause, cause);
+	e->flush = *f;
 	e->trace_no = 0;
-	if (jit_probe_enabled(JIT_PROBE_FLUSH)) {
-		e->loop = (struct jit_loop){ .vm = vm->no };
-		e->abort = (struct jit_abort){ .instance = e->instance };
-		JIT_COPY(e->abort.reason, cause);
+	e->loop = (struct jit_loop){ .vm = vm->no };
+	if (jit_probe_enabled(JIT_PROBE_FLUSH))
 		jit_fire(JIT_PROBE_FLUSH);
-	}
 	jit_region_unlock();
 }
 

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause)
+/*
+ * jitscope.bpf.c - from probe hits to maps.
+ *
+ * Every probe but loop__run passes a pointer to a struct jit_event, which has
+ * the totals of the process behind it. A handler copies it in one read,
+ * checks it, and from then on trusts nothing but what it has copied: all
+ * fields are plain data that end up in map values under the pid of the task
+ * that hit the probe, so a process that lies can only lie about itself.
+ *
+ * Since the figures in an event are absolute, a handler overwrites and never
+ * adds: a lost event costs its own entry, not the totals.
+ */
+#include <vmlinux.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "maps.h"
+#include "spec.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Set before loading; the verifier drops what is switched off. */
+const volatile bool system_wide = false; /* else: watched processes only */
+const volatile __u32 stream = 0;	 /* probes that send events, by bit */
+const volatile bool lifecycle = false;	 /* fork, exec and exit send events */
+
+/* ---- Small things ------------------------------------------------------------ */
+
+static __always_inline struct jitscope_stats *my_stats(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&stats, &zero);
+}
+
+/* Atomic, because a handler on the same CPU may come in between. */
+#define COUNT(field)                                                           \
+	do {                                                                   \
+		struct jitscope_stats *st_ = my_stats();                       \
+		if (st_)                                                       \
+			__sync_fetch_and_add(&st_->field, 1);                  \
+	} while (0)
+
+static __always_inline __u64 boottime_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, group_leader, start_boottime);
+}
+
+static __always_inline __u64 my_boottime(void)
+{
+	return boottime_of((struct task_struct *)bpf_get_current_task());
+}
+
+/* The value of a probe argument, where the cookie says it is. */
+static __always_inline __u64 argument(void *ctx, __u32 spec)
+{
+	__u64 value = 0;
+
+	switch (SPEC_KIND(spec)) {
+	case SPEC_REGISTER:
+		bpf_probe_read_kernel(&value, sizeof(value), ctx + SPEC_OFFSET(spec));
+		break;
+	case SPEC_CONSTANT:
+		value = (__s64)(__s16)SPEC_OFFSET(spec);
+		break;
+	}
+	switch (SPEC_SIZE(spec)) {
+	case 1:
+		return (__u8)value;
+	case 2:
+		return (__u16)value;
+	case 4:
+		return (__u32)value;
+	}
+	return value;
+}
+
+static __always_inline struct scratch *take_scratch(void)
+{
+	for (__u32 i = 0; i < SCRATCHES; i++) {
+		__u32 key = i;
+		struct scratch *s = bpf_map_lookup_elem(&scratch, &key);
+
+		if (s && __sync_val_compare_and_swap(&s->taken, 0, 1) == 0)
+			return s;
+	}
+	COUNT(busy);
+	return NULL;
+}
+
+static __always_inline void give_back(struct scratch *s)
+{
+	__sync_lock_test_and_set(&s->taken, 0);
+}
+
+#define UPDATE(map, key, value)                                                \
+	do {                                                                   \
+		if (bpf_map_update_elem(map, key, value, BPF_ANY))             \
+			COUNT(map_full);                                       \
+	} while (0)
+
+/* ---- Processes --------------------------------------------------------------- */
+
+static __always_inline struct jitscope_process *add_process(__u32 pid, __u64 boottime)
+{
+	struct jitscope_process *p;
+	__u32 zero = 0;
+
+	p = bpf_map_lookup_elem(&no_process, &zero);
+	if (!p || bpf_map_update_elem(&processes, &pid, p, BPF_ANY)) {
+		COUNT(map_full);
+		return NULL;
+	}
+	p = bpf_map_lookup_elem(&processes, &pid);
+	if (p) {
+		p->start_boottime = boottime;
+		p->alive = 1;
+	}
+	return p;
+}
+
+/* The entry of the current process; NULL if it is none of ours. */
+static __always_inline struct jitscope_process *my_process(__u32 pid)
+{
+	struct jitscope_process *p = bpf_map_lookup_elem(&processes, &pid);
+	__u64 boottime = my_boottime();
+
+	if (p && p->start_boottime == boottime)
+		return system_wide || p->watched ? p : NULL;
+	return system_wide ? add_process(pid, boottime) : NULL;
+}
+
+/* ---- Events ------------------------------------------------------------------- */
+
+/* From here on every string ends. */
+static __always_inline void end_strings(struct jit_event *e)
+{
+	e->jitdriver[JIT_DRIVER_LEN - 1] = '\0';
+	e->loop.greenkey[JIT_GREENKEY_LEN - 1] = '\0';
+	e->abort.greenkey[JIT_GREENKEY_LEN - 1] = '\0';
+	e->abort.reason[JIT_REASON_LEN - 1] = '\0';
+	e->flush.cause[JIT_REASON_LEN - 1] = '\0';
+}
+
+/* Copies and checks the event of a hit; NULL: not ours, or not one. */
+static __always_inline struct scratch *take_event(void *ctx, __u32 probe, __u32 pid,
+						  struct jitscope_process **process)
+{
+	struct jitscope_process *p;
+	struct scratch *s;
+	void *from;
+
+	COUNT(hits);
+	p = my_process(pid);
+	if (!p) {
+		COUNT(foreign);
+		return NULL;
+	}
+	s = take_scratch();
+	if (!s)
+		return NULL;
+	from = (void *)argument(ctx, (__u32)bpf_get_attach_cookie(ctx));
+	if (bpf_probe_read_user(&s->e, sizeof(s->e), from)) {
+		COUNT(read_fault);
+		goto refused;
+	}
+	if (s->e.magic != JIT_ABI_MAGIC || s->e.version != JIT_ABI_VERSION ||
+	    s->e.size != sizeof(s->e) || s->e.probe != probe || !s->e.instance ||
+	    s->e.loop.type >= JIT_NTYPES) {
+		COUNT(bad_event);
+		goto refused;
+	}
+	end_strings(&s->e);
+	*process = p;
+	return s;
+refused:
+	give_back(s);
+	return NULL;
+}
+
+/* What every event says of its process. */
+static __always_inline void note_process(struct jitscope_process *p, struct jit_event *e, __u32 pid)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (p->instance != e->instance) {
+		p->instance = e->instance;
+		p->first_ns = now;
+		bpf_get_current_comm(p->comm, sizeof(p->comm));
+	}
+	p->region = e->region;
+	p->last_ns = now;
+	p->alive = 1;
+	__sync_fetch_and_add(&p->events, 1);
+	__builtin_memcpy(p->jitdriver, e->jitdriver, sizeof(p->jitdriver));
+	UPDATE(&counters, &pid, &e->totals.counters);
+	UPDATE(&counter_times, &pid, &e->totals.times);
+}
+
+static __always_inline void send(struct jit_event *e, __u32 probe)
+{
+	struct jitscope_event *to;
+	__u64 id = bpf_get_current_pid_tgid();
+	bool is_abort = probe == JIT_PROBE_ABORT;
+
+	to = bpf_ringbuf_reserve(&events, sizeof(*to), 0);
+	if (!to) {
+		COUNT(dropped);
+		return;
+	}
+	to->when_ns = e->when_ns;
+	to->trace_no = e->trace_no;
+	to->loop_no = e->loop.loop_no;
+	to->parent_no = e->loop.parent_no;
+	to->asmaddr = e->loop.asmaddr;
+	to->compile_ns = e->loop.compile_ns;
+	to->dropped = e->flush.dropped;
+	to->count = is_abort ? e->abort.count : 0;
+	to->pid = id >> 32;
+	to->tid = (__u32)id;
+	to->kind = probe;
+	to->type = e->loop.type;
+	to->asmlen = e->loop.asmlen;
+	to->operations = e->loop.operations;
+	to->ops_before = e->ops_before;
+	to->exit_no = e->loop.exit_no;
+	to->reason_id = e->abort.reason_id;
+	to->vm = e->loop.vm;
+	bpf_get_current_comm(to->comm, sizeof(to->comm));
+	__builtin_memcpy(to->jitdriver, e->jitdriver, sizeof(to->jitdriver));
+	if (probe == JIT_PROBE_FLUSH)
+		__builtin_memcpy(to->reason, e->flush.cause, sizeof(to->reason));
+	else
+		__builtin_memcpy(to->reason, e->abort.reason, sizeof(to->reason));
+	if (is_abort)
+		__builtin_memcpy(to->greenkey, e->abort.greenkey, sizeof(to->greenkey));
+	else
+		__builtin_memcpy(to->greenkey, e->loop.greenkey, sizeof(to->greenkey));
+	/* The reader comes by on a timer: waking it would cost the process. */
+	bpf_ringbuf_submit(to, BPF_RB_NO_WAKEUP);
+	COUNT(sent);
+}
+
+static __always_inline void enter_loop(struct jit_event *e, __u32 pid)
+{
+	struct jitscope_loop_key key = { .pid = pid, .type = e->loop.type, .no = e->trace_no };
+
+	e->loop.instance = e->instance;
+	UPDATE(&loops, &key, &e->loop);
+}
+
+static __always_inline void leave_loop(struct jit_event *e, __u32 pid)
+{
+	struct jitscope_loop_key key = { .pid = pid, .type = e->loop.type, .no = e->trace_no };
+
+	bpf_map_delete_elem(&loops, &key);
+}
+
+static __always_inline void enter_abort(struct jit_event *e, __u32 pid)
+{
+	struct jitscope_abort_key key = {
+		.pid = pid,
+		.reason_id = e->abort.reason_id,
+		.hash = e->abort.hash,
+	};
+
+	if (!e->abort.count)
+		return; /* the process found its own table full, and counts that */
+	e->abort.instance = e->instance;
+	UPDATE(&aborts, &key, &e->abort);
+}
+
+static __always_inline void enter_flush(struct jit_event *e, __u32 pid)
+{
+	struct jitscope_vm_key key = { .pid = pid, .vm = e->flush.vm };
+
+	e->flush.instance = e->instance;
+	UPDATE(&flushes, &key, &e->flush);
+}
+
+static __always_inline int on_event(void *ctx, __u32 probe)
+{
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	struct jitscope_process *p;
+	struct scratch *s;
+
+	s = take_event(ctx, probe, pid, &p);
+	if (!s)
+		return 0;
+	note_process(p, &s->e, pid);
+	switch (probe) {
+	case JIT_PROBE_COMPILE:
+		enter_loop(&s->e, pid);
+		break;
+	case JIT_PROBE_FREE:
+		leave_loop(&s->e, pid);
+		break;
+	case JIT_PROBE_ABORT:
+		enter_abort(&s->e, pid);
+		break;
+	case JIT_PROBE_FLUSH:
+		enter_flush(&s->e, pid);
+		break;
+	}
+	if (stream & (1u << probe))
+		send(&s->e, probe);
+	give_back(s);
+	return 0;
+}
+
+#define ON_EVENT(name, probe)                                                  \
+	SEC("uprobe")                                                          \
+	int jit_##name(void *ctx)                                              \
+	{                                                                      \
+		return on_event(ctx, JIT_PROBE_##probe);                       \
+	}
+
+ON_EVENT(trace__start, TRACE_START)
+ON_EVENT(optimize, OPTIMIZE)
+ON_EVENT(compile, COMPILE)
+ON_EVENT(abort, ABORT)
+ON_EVENT(free, FREE)
+ON_EVENT(flush, FLUSH)
+ON_EVENT(update, UPDATE)
+
+/* The only probe without an event: it may fire a million times a second. */
+SEC("uprobe")
+int jit_loop__run(void *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	struct jitscope_loop_key key = {
+		.pid = bpf_get_current_pid_tgid() >> 32,
+		.type = (__u32)argument(ctx, cookie >> 32),
+		.no = argument(ctx, (__u32)cookie),
+	};
+	struct jitscope_process *p;
+	struct jit_loop *loop;
+
+	COUNT(hits);
+	p = my_process(key.pid);
+	if (!p) {
+		COUNT(foreign);
+		return 0;
+	}
+	loop = bpf_map_lookup_elem(&loops, &key);
+	if (loop && loop->instance == p->instance)
+		__sync_fetch_and_add(&loop->runs, 1);
+	else
+		COUNT(unknown_loop);
+	return 0;
+}
+
+/* ---- The life of processes ------------------------------------------------------ */
+
+static __always_inline void send_life(__u32 kind, __u32 pid, __u32 parent, struct task_struct *task)
+{
+	struct jitscope_event *to;
+
+	if (!lifecycle)
+		return;
+	to = bpf_ringbuf_reserve(&events, sizeof(*to), 0);
+	if (!to) {
+		COUNT(dropped);
+		return;
+	}
+	__builtin_memset(to, 0, sizeof(*to));
+	to->when_ns = bpf_ktime_get_ns();
+	to->kind = kind;
+	to->pid = pid;
+	to->tid = pid;
+	to->parent_no = parent;
+	bpf_probe_read_kernel_str(to->comm, sizeof(to->comm), task->comm);
+	bpf_ringbuf_submit(to, BPF_RB_NO_WAKEUP);
+	COUNT(sent);
+}
+
+/* A child of a process that we know is known, with its code and counters. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 from = parent->tgid, pid = child->tgid;
+	struct jitscope_process *p, *c;
+
+	if (from == pid)
+		return 0; /* a thread */
+	p = bpf_map_lookup_elem(&processes, &from);
+	if (!p || p->start_boottime != boottime_of(parent))
+		return 0;
+	c = add_process(pid, child->start_boottime);
+	if (!c)
+		return 0;
+	c->ppid = from;
+	c->watched = p->watched;
+	bpf_probe_read_kernel_str(c->comm, sizeof(c->comm), child->comm);
+	send_life(JITSCOPE_FORK, pid, from, child);
+	return 0;
+}
+
+/* The old program is gone; the next event, if any, brings a new instance. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	__u32 pid = task->tgid;
+	struct jitscope_process *p = bpf_map_lookup_elem(&processes, &pid);
+
+	if (!p || p->start_boottime != boottime_of(task))
+		return 0;
+	p->execs++;
+	p->region = 0;
+	p->last_ns = bpf_ktime_get_ns();
+	bpf_probe_read_kernel_str(p->comm, sizeof(p->comm), task->comm);
+	send_life(JITSCOPE_EXEC, pid, 0, task);
+	return 0;
+}
+
+/* Called for each thread; the last one to pass ends the process. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	__u32 pid = task->tgid;
+	struct jitscope_process *p;
+
+	if (task->signal->live.counter > 0)
+		return 0;
+	p = bpf_map_lookup_elem(&processes, &pid);
+	if (!p || p->start_boottime != boottime_of(task))
+		return 0;
+	p->alive = 0;
+	p->last_ns = bpf_ktime_get_ns();
+	send_life(JITSCOPE_EXIT, pid, p->ppid, task);
+	/* Nothing to remember of a child that never was a JIT. */
+	if (!p->instance && p->ppid)
+		bpf_map_delete_elem(&processes, &pid);
+	return 0;
+}
