@@ -44,14 +44,10 @@ static __always_inline struct jitscope_stats *my_stats(void)
 			__sync_fetch_and_add(&st_->field, 1);                  \
 	} while (0)
 
-static __always_inline __u64 boottime_of(struct task_struct *task)
+/* As /proc/PID/stat has it: hundredths of a second since boot. */
+static __always_inline __u64 start_of(struct task_struct *task)
 {
-	return BPF_CORE_READ(task, group_leader, start_boottime);
-}
-
-static __always_inline __u64 my_boottime(void)
-{
-	return boottime_of((struct task_struct *)bpf_get_current_task());
+	return BPF_CORE_READ(task, group_leader, start_boottime) / 10000000;
 }
 
 /* The value of a probe argument, where the cookie says it is. */
@@ -104,7 +100,7 @@ static __always_inline void give_back(struct scratch *s)
 
 /* ---- Processes --------------------------------------------------------------- */
 
-static __always_inline struct jitscope_process *add_process(__u32 pid, __u64 boottime)
+static __always_inline struct jitscope_process *add_process(__u32 pid, __u64 start)
 {
 	struct jitscope_process *p;
 	__u32 zero = 0;
@@ -116,7 +112,7 @@ static __always_inline struct jitscope_process *add_process(__u32 pid, __u64 boo
 	}
 	p = bpf_map_lookup_elem(&processes, &pid);
 	if (p) {
-		p->start_boottime = boottime;
+		p->start_ticks = start;
 		p->alive = 1;
 	}
 	return p;
@@ -126,11 +122,11 @@ static __always_inline struct jitscope_process *add_process(__u32 pid, __u64 boo
 static __always_inline struct jitscope_process *my_process(__u32 pid)
 {
 	struct jitscope_process *p = bpf_map_lookup_elem(&processes, &pid);
-	__u64 boottime = my_boottime();
+	__u64 start = start_of((struct task_struct *)bpf_get_current_task());
 
-	if (p && p->start_boottime == boottime)
+	if (p && p->start_ticks == start)
 		return system_wide || p->watched ? p : NULL;
-	return system_wide ? add_process(pid, boottime) : NULL;
+	return system_wide ? add_process(pid, start) : NULL;
 }
 
 /* ---- Events ------------------------------------------------------------------- */
@@ -387,9 +383,9 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	if (from == pid)
 		return 0; /* a thread */
 	p = bpf_map_lookup_elem(&processes, &from);
-	if (!p || p->start_boottime != boottime_of(parent))
+	if (!p || p->start_ticks != start_of(parent))
 		return 0;
-	c = add_process(pid, child->start_boottime);
+	c = add_process(pid, child->start_boottime / 10000000);
 	if (!c)
 		return 0;
 	c->ppid = from;
@@ -406,7 +402,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	__u32 pid = task->tgid;
 	struct jitscope_process *p = bpf_map_lookup_elem(&processes, &pid);
 
-	if (!p || p->start_boottime != boottime_of(task))
+	if (!p || p->start_ticks != start_of(task))
 		return 0;
 	p->execs++;
 	p->region = 0;
@@ -426,7 +422,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	if (task->signal->live.counter > 0)
 		return 0;
 	p = bpf_map_lookup_elem(&processes, &pid);
-	if (!p || p->start_boottime != boottime_of(task))
+	if (!p || p->start_ticks != start_of(task))
 		return 0;
 	p->alive = 0;
 	p->last_ns = bpf_ktime_get_ns();

@@ -239,6 +239,7 @@ struct jit_region {
 	__u64 start_ns; /* CLOCK_MONOTONIC when the region was made */
 	__u32 pid;	/* as the process sees itself; a hint only */
 	__u32 pad;
+	char comm[JIT_COMM_LEN]; /* program name; a hint as well */
 	__u64 next_no;	      /* number of the next trace */
 	struct jit_area loops;  /* of struct jit_loop_row */
 	struct jit_area aborts; /* of struct jit_abort_row */

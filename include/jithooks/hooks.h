@@ -304,35 +304,50 @@ JIT_API int jit_probe_enabled(enum jit_probe probe);
 /* ---- Told afterwards, in plain arguments ---------------------------------- */
 
 /*
- * For an adapter in another language that learns of a trace when it is over,
- * as one does from pypyjit's hooks. No struct crosses the border, so there is
- * no layout that could come to differ from this header; enumerators are found
- * by name with jit_counter_name() and jit_type_name(). The VM keeps its
- * counters itself: call jit_take_over() before each of these.
+ * For an adapter in another language to a VM with counters of its own that
+ * tells of a trace when it is over, and not of every one: PyPy. No struct
+ * crosses the border, so there is no layout that could come to differ from
+ * this header; enumerators are found by name with jit_counter_name() and
+ * jit_type_name(). What the VM has counted since the last call and not told
+ * is made good: aborts go on record without a place, compiles are counted in
+ * HOOKS_SUPPRESSED. Any thread may call at any time.
  */
+typedef struct jit_told jit_told;
 
-/* A VM with own_counters; NULL without memory. */
-JIT_API jit_vm *jit_told_vm(const char *jitdriver_name);
+/* The VM's counters (in PyPy's order) and times (seconds) as they stand. */
+#define JIT_TOLD_STATE                                                         \
+	const uint64_t *counters, size_t ncounters, double tracing, double backend
 
 /*
- * A trace was compiled: jit_trace_start() and jit_trace_compiled() in one.
- * parent_no is 0 if there is none; greenkey NULL is that of the parent;
- * compile_ns is 0 if unknown. Returns the trace's number.
+ * NULL without memory. It lives as long as the process. The state says what
+ * there was before; ncounters 0 if nothing.
  */
-JIT_API uint64_t jit_told_compiled(jit_vm *vm, unsigned type,
-				   uint64_t parent_no, uint64_t vm_no,
-				   const char *greenkey, uint64_t asmaddr,
-				   uint64_t asmlen, uint64_t operations,
-				   uint64_t compile_ns);
+JIT_API jit_told *jit_told_create(const char *jitdriver_name, JIT_TOLD_STATE);
 
-/* `times` traces were given up, all for this reason at this place. */
-JIT_API void jit_told_aborted(jit_vm *vm, unsigned counter, const char *reason,
-			      const char *greenkey, uint64_t operations,
-			      uint64_t times);
+/*
+ * A trace was compiled. loop_no is the VM's number of the loop, for a bridge
+ * that of its root, whose place it then has; bridge_no counts for bridges
+ * only. Operations and compile time are how far the state moved.
+ */
+JIT_API void jit_told_compiled(jit_told *told, JIT_TOLD_STATE, unsigned type,
+			       uint64_t loop_no, uint64_t bridge_no,
+			       const char *greenkey, uint64_t asmaddr,
+			       uint64_t asmlen);
+
+/*
+ * A trace was given up. If the state has no abort by this counter that was
+ * not told before, nothing is done: it is the same one.
+ */
+JIT_API void jit_told_aborted(jit_told *told, JIT_TOLD_STATE, unsigned counter,
+			      const char *reason, const char *greenkey,
+			      uint64_t operations);
+
+/* The state as it stands; probe update. */
+JIT_API void jit_told_state(jit_told *told, JIT_TOLD_STATE);
 
 /* Around a hook of the program that the VM calls by itself. */
-JIT_API void jit_told_hook_start(jit_vm *vm);
-JIT_API void jit_told_hook_end(jit_vm *vm, int failed);
+JIT_API void jit_told_hook_start(jit_told *told);
+JIT_API void jit_told_hook_end(jit_told *told, int failed);
 
 /* ---- Hooks, as pypyjit ---------------------------------------------------- */
 

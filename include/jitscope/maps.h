@@ -28,7 +28,7 @@
 #include <jithooks/abi.h>
 
 struct jitscope_process {
-	__u64 start_boottime; /* ns; tells a pid used again */
+	__u64 start_ticks;    /* field 22 of /proc/PID/stat: tells a pid used again */
 	__u64 instance;	      /* of its region; 0: no event seen yet */
 	__u64 region;	      /* address in the process; 0: not known */
 	__u64 first_ns;	      /* CLOCK_MONOTONIC of its first event */

@@ -179,6 +179,7 @@ static void name_process(struct jit_region *r)
 	r->instance = jit_now();
 	r->start_ns = r->instance;
 	r->pid = (uint32_t)getpid();
+	JIT_COPY(r->comm, program_invocation_short_name);
 	r->event.instance = r->instance;
 }
 

@@ -30,7 +30,8 @@ static int add_runs(JitInfoSnapshot *s)
 		return -1;
 	for (uint32_t i = 0; i < used; i++) {
 		struct jit_loop_row *row = jit_region_loop_at(i);
-		uint64_t runs = row ? *jit_region_run_count(i) : 0;
+		uint64_t runs = row ? __atomic_load_n(jit_region_run_count(i), __ATOMIC_RELAXED) :
+				      0;
 
 		if (runs)
 			s->loop_run_times[s->n_loop_run_times++] =
@@ -43,6 +44,13 @@ static int add_runs(JitInfoSnapshot *s)
 	return 0;
 }
 
+/* Others count meanwhile, without the lock. */
+static void copy(void *to, const void *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		((__u64 *)to)[i] = __atomic_load_n((const __u64 *)from + i, __ATOMIC_RELAXED);
+}
+
 JitInfoSnapshot *jit_get_stats_snapshot(void)
 {
 	JitInfoSnapshot *s = calloc(1, sizeof(*s));
@@ -52,8 +60,8 @@ JitInfoSnapshot *jit_get_stats_snapshot(void)
 		return NULL;
 	jit_region_open();
 	jit_region_lock();
-	s->counters = jit_totals()->counters;
-	s->counter_times = jit_totals()->times;
+	copy(&s->counters, &jit_totals()->counters, JIT_NCOUNTERS);
+	copy(&s->counter_times, &jit_totals()->times, JIT_NTIMES);
 	err = add_runs(s);
 	jit_region_unlock();
 	if (err) {

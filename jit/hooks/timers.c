@@ -11,7 +11,7 @@
 #define DEPTH 16
 
 static __thread struct {
-	uint8_t depth; /* may exceed DEPTH: deeper levels are billed to the last */
+	unsigned depth; /* may exceed DEPTH: deeper levels are billed to the last */
 	uint8_t what[DEPTH];
 	uint64_t since;
 	uint64_t spent; /* TRACING and BACKEND together */
@@ -34,7 +34,7 @@ static void bill(uint64_t now)
 
 void jit_time_start(enum jit_time what)
 {
-	if (!jit_region || (unsigned)what >= JIT_NTIMES || self.depth == UINT8_MAX)
+	if (!jit_region || (unsigned)what >= JIT_NTIMES)
 		return;
 	bill(jit_now());
 	if (self.depth < DEPTH)
@@ -44,19 +44,20 @@ void jit_time_start(enum jit_time what)
 
 void jit_time_end(enum jit_time what)
 {
-	unsigned i = self.depth > DEPTH ? DEPTH : self.depth;
+	unsigned i = self.depth;
 
 	if (!jit_region)
 		return;
+	if (i > DEPTH) {
+		self.depth--; /* what it was is not known: taken to match */
+		return;
+	}
 	while (i > 0 && self.what[i - 1] != what)
 		i--;
 	if (!i)
 		return; /* ended without a start: nothing to bill */
 	bill(jit_now());
-	if (self.depth > DEPTH)
-		self.depth--;
-	else
-		self.depth = i - 1;
+	self.depth = i - 1;
 }
 
 uint64_t jit_time_spent(void)

@@ -170,16 +170,16 @@ void jit_optimize_verdict(jit_vm *vm, struct jit_trace *t, const char *why)
 
 void jit_backend_start(jit_vm *vm, struct jit_trace *t)
 {
-	(void)t;
 	pypy_count(vm, JIT_BACKEND, 1);
-	jit_time_start(JIT_TIME_BACKEND);
+	if (t->timed)
+		jit_time_start(JIT_TIME_BACKEND);
 }
 
 void jit_backend_end(jit_vm *vm, struct jit_trace *t)
 {
 	(void)vm;
-	(void)t;
-	jit_time_end(JIT_TIME_BACKEND);
+	if (t->timed)
+		jit_time_end(JIT_TIME_BACKEND);
 }
 
 void jit_trace_compiled(jit_vm *vm, struct jit_trace *t,
@@ -339,8 +339,8 @@ void jit_take_over(jit_vm *vm, const uint64_t *counters, size_t n,
 	jit_region_lock();
 	for (size_t i = 0; i < n; i++)
 		__atomic_store_n(&to[i], counters[i], __ATOMIC_RELAXED);
-	jit_totals()->times.tracing_ns = tracing_ns;
-	jit_totals()->times.backend_ns = backend_ns;
+	__atomic_store_n(&jit_totals()->times.tracing_ns, tracing_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&jit_totals()->times.backend_ns, backend_ns, __ATOMIC_RELAXED);
 	JIT_COPY(jit_region->event.jitdriver, vm->jitdriver_name);
 	if (tell && jit_probe_enabled(JIT_PROBE_UPDATE))
 		jit_fire(JIT_PROBE_UPDATE);

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * attach.c - from the notes of a file to attached BPF programs.
+ *
+ * libbpf could attach to USDT by itself; what speaks for doing it here is
+ *  - uprobe_multi (kernel 6.6) without libbpf 1.3: detaching a site of the
+ *    perf kind takes 0.13 s, all sites of a multi link together a few ms;
+ *  - one parser of notes, ours, which is fuzzed;
+ *  - argument places in the cookie instead of a map of specs, so a handler
+ *    fetches one register instead of walking a table.
+ *
+ * A file is attached by inode: running and later processes that map it hit
+ * the probes, and the BPF program tells whose hits count. The path handed to
+ * the kernel is /proc/self/fd/N, so it means what we opened and nothing else.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "jitscope.skel.h"
+
+#define UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, since 6.6 */
+
+/* BPF_LINK_CREATE with the part of uprobe_multi, as in <linux/bpf.h> of 6.6. */
+struct multi_attr {
+	uint32_t prog_fd, target_fd, attach_type, flags;
+	uint64_t path, offsets, ref_ctr_offsets, cookies;
+	uint32_t count, multi_flags, pid, pad;
+};
+
+static int link_create(const struct multi_attr *attr)
+{
+	long fd = syscall(SYS_bpf, BPF_LINK_CREATE, attr, offsetof(struct multi_attr, pad));
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+/*
+ * The kernel looks at the path before anything else of a multi link: a path
+ * that is no regular file gives EBADF where there is uprobe_multi, and EINVAL
+ * where there is not.
+ */
+bool jitscope_has_multi(void)
+{
+	struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = UPROBE_MULTI);
+	uint64_t offset = 0;
+	struct multi_attr attr = {
+		.attach_type = UPROBE_MULTI,
+		.path = (uintptr_t) "/",
+		.offsets = (uintptr_t)&offset,
+		.count = 1,
+	};
+	int fd, link;
+
+	if (secure_getenv("JITSCOPE_NO_UPROBE_MULTI"))
+		return false; /* for trying the other way on a new kernel */
+	fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "probe_multi", "GPL", insns, 2, &opts);
+	if (fd < 0)
+		return false;
+	attr.prog_fd = (uint32_t)fd;
+	link = link_create(&attr);
+	close(fd);
+	if (link >= 0)
+		close(link);
+	return link == -EBADF;
+}
+
+/* The programs, by probe. */
+static struct bpf_program *program(struct jitscope_session *s, uint32_t probe)
+{
+	struct bpf_program *const programs[] = {
+#define X(name, probe) [JIT_PROBE_##name] = s->bpf->progs.jit_##probe,
+		JIT_PROBES(X)
+#undef X
+	};
+
+	return programs[probe];
+}
+
+static bool wanted(struct jitscope_session *s, uint32_t probe)
+{
+	return bpf_program__autoload(program(s, probe));
+}
+
+static int attach_multi(struct jitscope_session *s, const char *path, const struct notes *notes,
+			uint32_t probe)
+{
+	uint64_t *offsets = calloc(3 * notes->n_sites, sizeof(*offsets));
+	uint64_t *semaphores = offsets + notes->n_sites, *cookies = semaphores + notes->n_sites;
+	struct multi_attr attr = {
+		.prog_fd = (uint32_t)bpf_program__fd(program(s, probe)),
+		.attach_type = UPROBE_MULTI,
+		.path = (uintptr_t)path,
+		.offsets = (uintptr_t)offsets,
+		.ref_ctr_offsets = (uintptr_t)semaphores,
+		.cookies = (uintptr_t)cookies,
+	};
+	int fd;
+
+	if (!offsets)
+		return -ENOMEM;
+	for (size_t i = 0; i < notes->n_sites; i++) {
+		const struct note_site *site = &notes->sites[i];
+
+		if (site->probe != probe || !site->usable)
+			continue;
+		offsets[attr.count] = site->offset;
+		semaphores[attr.count] = site->semaphore;
+		cookies[attr.count++] = site->cookie;
+	}
+	fd = link_create(&attr);
+	free(offsets);
+	return fd;
+}
+
+static int attach_perf(struct jitscope_session *s, const char *path, const struct note_site *site,
+		       struct bpf_link **link)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .ref_ctr_offset = site->semaphore,
+		    .bpf_cookie = site->cookie);
+
+	*link = bpf_program__attach_uprobe_opts(program(s, site->probe), -1, path, site->offset,
+						&opts);
+	return *link ? 0 : -errno;
+}
+
+static void detach_file(struct attached_file *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		if (f->links && f->links[i] >= 0)
+			close(f->links[i]);
+		if (f->perf && f->perf[i])
+			bpf_link__destroy(f->perf[i]);
+	}
+	free(f->links);
+	free(f->perf);
+}
+
+void jitscope_detach_all(struct jitscope_session *s)
+{
+	for (size_t i = 0; i < s->n_files; i++)
+		detach_file(&s->files[i]);
+	free(s->files);
+	free(s->strangers);
+	s->files = NULL;
+	s->strangers = NULL;
+	s->n_files = s->n_strangers = 0;
+}
+
+static int attach_sites(struct jitscope_session *s, const char *path, const struct notes *notes,
+			struct attached_file *f)
+{
+	uint32_t done = 0;
+	size_t max = s->multi ? JIT_NPROBES : notes->n_sites;
+	int err = 0;
+
+	f->links = s->multi ? calloc(max, sizeof(*f->links)) : NULL;
+	f->perf = s->multi ? NULL : calloc(max, sizeof(*f->perf));
+	if (max && !f->links && !f->perf)
+		return -ENOMEM;
+	for (size_t i = 0; !err && i < notes->n_sites; i++) {
+		const struct note_site *site = &notes->sites[i];
+
+		if (!site->usable || !wanted(s, site->probe))
+			continue;
+		if (!s->multi) {
+			err = attach_perf(s, path, site, (struct bpf_link **)&f->perf[f->n]);
+		} else if (!(done & 1u << site->probe)) {
+			done |= 1u << site->probe;
+			f->links[f->n] = attach_multi(s, path, notes, site->probe);
+			err = f->links[f->n] < 0 ? f->links[f->n] : 0;
+		} else {
+			continue;
+		}
+		f->n += !err;
+	}
+	return err;
+}
+
+static void say(struct jitscope_session *s, const char *path, const char *what)
+{
+	char line[700];
+
+	if (!s->options.note)
+		return;
+	snprintf(line, sizeof(line), "%s: %s", path, what);
+	s->options.note(s->options.ctx, line);
+}
+
+static void warn_of_sites(struct jitscope_session *s, const char *path, const struct notes *notes)
+{
+	bool unusable = false, nop = false;
+
+	for (size_t i = 0; i < notes->n_sites; i++) {
+		unusable |= !notes->sites[i].usable;
+		nop |= notes->sites[i].five_byte_nop;
+	}
+	if (unusable)
+		say(s, path, "some probes pass their arguments in memory and are left out; build "
+			     "them with STAP_SDT_ARG_CONSTRAINT nr");
+	if (nop)
+		say(s, path, "has probes on a five-byte nop, which Linux 6.18 and later may "
+			     "corrupt while attached; build them with <sys/sdt.h>");
+}
+
+/* Returns 1 if the file is attached already, 0 if it is now, or -errno. */
+int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st, const char *path)
+{
+	struct attached_file *files, f = { .dev = st->st_dev, .ino = st->st_ino };
+	struct notes notes;
+	char name[64];
+	int err;
+
+	for (size_t i = 0; i < s->n_files; i++)
+		if (s->files[i].ino == st->st_ino && s->files[i].dev == st->st_dev)
+			return 1;
+	err = jitscope_read_notes(fd, &notes);
+	if (err)
+		return jitscope_fail(err, "%s %s", path,
+				     err == -ENOENT ? "carries no probe of provider jit" :
+						      "is no 64-bit ELF file of this machine, or "
+						      "is damaged");
+	warn_of_sites(s, path, &notes);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	files = reallocarray(s->files, s->n_files + 1, sizeof(*files));
+	err = files ? 0 : -ENOMEM;
+	if (files)
+		s->files = files;
+	if (!err)
+		err = attach_sites(s, name, &notes, &f);
+	jitscope_free_notes(&notes);
+	if (err) {
+		detach_file(&f);
+		return jitscope_fail(err, "cannot attach to the probes of %s: %s", path,
+				     strerror(-err));
+	}
+	s->files[s->n_files++] = f;
+	return 0;
+}
+
+int jitscope_watch_file(struct jitscope_session *s, const char *path)
+{
+	struct stat st;
+	int fd = jitscope_open_regular(path, &st), err;
+
+	if (fd < 0)
+		return jitscope_fail(fd, "cannot read %s: %s", path,
+				     fd == -ENOEXEC ? "not a regular file" : strerror(-fd));
+	err = jitscope_attach_fd(s, fd, &st, path);
+	close(fd);
+	return err < 0 ? err : 0;
+}
+
+/* ---- What a process maps --------------------------------------------------------------- */
+
+struct attach_process {
+	struct jitscope_session *s;
+	pid_t pid;
+	int found; /* files with the provider */
+	int added; /* of those, attached just now */
+	int err;   /* what kept one from being attached */
+};
+
+static bool is_stranger(const struct jitscope_session *s, const struct mapping *m)
+{
+	for (size_t i = 0; i < s->n_strangers; i++)
+		if (s->strangers[i].ino == m->ino && s->strangers[i].dev == m->dev)
+			return true;
+	return false;
+}
+
+static void add_stranger(struct jitscope_session *s, const struct mapping *m)
+{
+	void *bigger = s->strangers;
+
+	if (!(s->n_strangers & (s->n_strangers - 1)))
+		bigger = reallocarray(s->strangers, s->n_strangers ? 2 * s->n_strangers : 1,
+				      sizeof(*s->strangers));
+	if (!bigger)
+		return; /* then it is read again next time */
+	s->strangers = bigger;
+	s->strangers[s->n_strangers].dev = m->dev;
+	s->strangers[s->n_strangers++].ino = m->ino;
+}
+
+static int on_mapping(void *ctx, const struct mapping *m)
+{
+	struct attach_process *a = ctx;
+	struct stat st;
+	int fd, err;
+
+	if (is_stranger(a->s, m))
+		return 0;
+	fd = jitscope_open_mapping(a->pid, m);
+	if (fd < 0)
+		return 0;
+	err = fstat(fd, &st) ? -errno : jitscope_attach_fd(a->s, fd, &st, m->path);
+	close(fd);
+	if (err == -ENOENT || err == -ENOEXEC) {
+		add_stranger(a->s, m);
+	} else if (err < 0) {
+		a->err = err;
+	} else {
+		a->found++;
+		a->added += !err;
+	}
+	return 0;
+}
+
+int jitscope_attach_process(struct jitscope_session *s, pid_t pid)
+{
+	struct attach_process a = { .s = s, .pid = pid };
+	int err = jitscope_each_mapping(pid, on_mapping, &a);
+
+	if (err == -ESRCH)
+		return jitscope_fail(err, "no process %d", pid);
+	if (err)
+		return jitscope_fail(err, "cannot look at process %d: %s", pid, strerror(-err));
+	if (!a.found && a.err)
+		return a.err;
+	return a.found;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* internal.h - what the files of libjitscope share. */
+#ifndef JITSCOPE_INTERNAL_H
+#define JITSCOPE_INTERNAL_H
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <jitscope/jitscope.h>
+
+/* ---- error.c ---------------------------------------------------------------- */
+
+/* Keeps the line for jitscope_error() and returns err. */
+int jitscope_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static inline uint64_t jitscope_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* ---- notes.c: what an ELF file says of probes and region -------------------- */
+
+struct note_site {
+	uint32_t probe;	   /* enum jit_probe */
+	bool usable;	   /* its arguments can be read */
+	bool five_byte_nop;
+	uint64_t offset;   /* of the site in the file */
+	uint64_t semaphore; /* its offset in the file; 0: none */
+	uint64_t cookie;   /* see bpf/spec.h */
+};
+
+struct notes {
+	struct note_site *sites;
+	size_t n_sites;
+	bool has_anchor;
+	uint64_t anchor;      /* its link-time address */
+	uint64_t text_addr;   /* link-time address of the code segment, */
+	uint64_t text_offset; /* and where that begins in the file */
+};
+
+/*
+ * Reads the notes of an open file. -ENOEXEC: no ELF file of this machine, or
+ * damaged; -ENOENT: neither probes nor region of ours.
+ */
+int jitscope_read_notes(int fd, struct notes *out);
+void jitscope_free_notes(struct notes *notes);
+
+/* ---- proc.c: what /proc says ------------------------------------------------- */
+
+/* One executable mapping of a file. */
+struct mapping {
+	uint64_t start, end, offset;
+	dev_t dev;
+	ino_t ino;
+	char path[512];
+};
+
+/* Calls f for each executable file mapping until it returns non-zero. */
+int jitscope_each_mapping(pid_t pid, int (*f)(void *ctx, const struct mapping *m), void *ctx);
+
+/* Opens what is mapped, whatever mount namespace it is in; -errno. */
+int jitscope_open_mapping(pid_t pid, const struct mapping *m);
+
+/* Opens a regular file for reading, never hanging on a FIFO; -errno. */
+int jitscope_open_regular(const char *path, struct stat *st);
+
+/* Field 22 of /proc/PID/stat, clock ticks since boot; 0: no such process. */
+uint64_t jitscope_start_ticks(pid_t pid);
+/* Since boot in ns, as the kernel has it; good to a clock tick. */
+int jitscope_comm(pid_t pid, char comm[JIT_COMM_LEN]);
+bool jitscope_alive(pid_t pid);
+
+/* Calls f for each process until it returns non-zero. */
+int jitscope_each_process(int (*f)(void *ctx, pid_t pid), void *ctx);
+
+/* ---- region.c: reading it ------------------------------------------------------ */
+
+/* Where a region is read from; read() returns 0 or a negative errno. */
+struct region_source {
+	int (*read)(void *ctx, uint64_t addr, void *buf, size_t size);
+	void *ctx;
+	uint64_t base; /* address of struct jit_region */
+};
+
+int jitscope_parse_region(const struct region_source *source, struct jitscope_snapshot **out);
+
+/* The address of the region of a process; errors as jitscope_region_snapshot. */
+int jitscope_find_region(pid_t pid, uint64_t *address);
+int jitscope_read_memory(pid_t pid, uint64_t addr, void *buf, size_t size);
+
+/* ---- snapshot.c ---------------------------------------------------------------- */
+
+/* Sorts, and makes loop_run_times from the loops. */
+int jitscope_finish_snapshot(struct jitscope_snapshot *snapshot);
+
+/* ---- The session ---------------------------------------------------------------- */
+
+struct attached_file {
+	dev_t dev;
+	ino_t ino;
+	int *links; /* fds of BPF links, or -1 where perf is used */
+	void **perf; /* struct bpf_link of libbpf */
+	size_t n;
+};
+
+struct watched {
+	pid_t pid;
+	bool alive;
+	uint64_t look_again_ns; /* when to look for newly mapped files; 0: never */
+	uint64_t pause_ns;	/* how long the last wait was */
+};
+
+struct jitscope_session {
+	struct jitscope_bpf *bpf;
+	struct jitscope_options options;
+	struct ring_buffer *ring;
+	bool multi; /* uprobe_multi, since 6.6 */
+	struct attached_file *files;
+	size_t n_files;
+	struct {
+		dev_t dev;
+		ino_t ino;
+	} *strangers; /* files known to have no provider */
+	size_t n_strangers;
+	struct watched *watched;
+	size_t n_watched;
+	uint64_t next_scan_ns, next_sweep_ns;
+	bool sweep_wanted;
+	char pin_dir[256]; /* "" if nothing is pinned */
+};
+
+/* attach.c */
+bool jitscope_has_multi(void);
+int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st, const char *path);
+/* Attaches what the process has mapped; returns how many files, or -errno. */
+int jitscope_attach_process(struct jitscope_session *s, pid_t pid);
+void jitscope_detach_all(struct jitscope_session *s);
+
+/* seed.c */
+int jitscope_seed(struct jitscope_session *s, pid_t pid);
+
+/* watch.c */
+int jitscope_mark_watched(struct jitscope_session *s, pid_t pid);
+struct watched *jitscope_watched(struct jitscope_session *s, pid_t pid, bool add);
+void jitscope_housekeeping(struct jitscope_session *s);
+void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e);
+
+/* maps.c: whole maps */
+struct map_rows {
+	char *keys, *values;
+	size_t n, key_size, value_size;
+};
+struct bpf_map;
+int jitscope_read_map(const struct bpf_map *map, struct map_rows *out);
+void jitscope_free_rows(struct map_rows *rows);
+void jitscope_sweep(struct jitscope_session *s);
+
+/* pin.c */
+int jitscope_pin(struct jitscope_session *s);
+void jitscope_unpin(struct jitscope_session *s);
+int jitscope_fill_owner(struct jitscope_session *s);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pin.c - pinned maps: names under /sys/fs/bpf while a session runs.
+ *
+ * A pin outlives the process that made it if that is killed. So the map
+ * `session` is pinned with the others and says whose they are: pid and start
+ * time. Pins of a process that is no more are stale; the next session that
+ * wants the directory removes them.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "jitscope.skel.h"
+
+#define BPFFS "/sys/fs/bpf"
+#define BPFFS_MAGIC 0xcafe4a11
+
+/* The maps that are pinned: all but the working memory of the handlers. */
+static bool is_public(const struct bpf_map *map)
+{
+	const char *name = bpf_map__name(map);
+
+	return strcmp(name, "scratch") && strcmp(name, "no_process") && !strchr(name, '.');
+}
+
+int jitscope_fill_owner(struct jitscope_session *s)
+{
+	struct jitscope_owner owner = {
+		.pid = (uint32_t)getpid(),
+		.start_ticks = jitscope_start_ticks(getpid()),
+		.abi = JIT_ABI_VERSION,
+	};
+	uint32_t zero = 0;
+
+	snprintf(owner.command, sizeof(owner.command), "%s",
+		 s->options.command ? s->options.command : "");
+	return bpf_map__update_elem(s->bpf->maps.session, &zero, sizeof(zero), &owner,
+				    sizeof(owner), BPF_ANY);
+}
+
+static bool is_bpffs(const char *dir)
+{
+	struct statfs fs;
+
+	return !statfs(dir, &fs) && (uint32_t)fs.f_type == BPFFS_MAGIC;
+}
+
+static int mount_bpffs(void)
+{
+	if (is_bpffs(BPFFS) || !mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
+		return 0;
+	return jitscope_fail(-errno, "no bpf file system at " BPFFS " (%s); mount it: mount -t bpf "
+				     "bpf " BPFFS,
+			     strerror(errno));
+}
+
+static void remove_pins(const char *dir)
+{
+	struct dirent *entry;
+	DIR *d = opendir(dir);
+
+	while (d && (entry = readdir(d))) {
+		char path[600];
+
+		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+		if (entry->d_name[0] != '.')
+			unlink(path);
+	}
+	if (d)
+		closedir(d);
+	rmdir(dir);
+}
+
+/* Whose pins are there: 0 and the owner, or -ENOENT. */
+static int read_owner(const char *dir, struct jitscope_owner *owner)
+{
+	char path[600];
+	uint32_t zero = 0;
+	int fd, err;
+
+	snprintf(path, sizeof(path), "%s/session", dir);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return fd;
+	memset(owner, 0, sizeof(*owner));
+	err = bpf_map_lookup_elem(fd, &zero, owner);
+	owner->command[sizeof(owner->command) - 1] = '\0';
+	close(fd);
+	return err;
+}
+
+/* Is the value of the size we will read into? A stranger may have pinned it. */
+static int owner_of(const char *dir, struct jitscope_owner *owner)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t size = sizeof(info);
+	char path[600];
+	int fd, err;
+
+	snprintf(path, sizeof(path), "%s/session", dir);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return fd;
+	err = bpf_obj_get_info_by_fd(fd, &info, &size);
+	close(fd);
+	if (err)
+		return err;
+	if (info.value_size != sizeof(*owner) || info.key_size != sizeof(uint32_t))
+		return -EPROTO;
+	return read_owner(dir, owner);
+}
+
+int jitscope_stale_pins(const char *dir, struct jitscope_owner *owner)
+{
+	int err = owner_of(dir, owner);
+
+	if (err)
+		return jitscope_fail(err, "no pins of jitscope in %s", dir);
+	if (jitscope_start_ticks((pid_t)owner->pid) == owner->start_ticks)
+		return jitscope_fail(-EBUSY, "%s belongs to a running session, pid %u (%s)", dir,
+				     owner->pid, owner->command);
+	return 0;
+}
+
+int jitscope_remove_stale_pins(const char *dir)
+{
+	struct jitscope_owner owner;
+	int err = jitscope_stale_pins(dir, &owner);
+
+	if (!err)
+		remove_pins(dir);
+	return err;
+}
+
+static int make_dir(const char *dir)
+{
+	struct jitscope_owner owner;
+	int err;
+
+	if (!mkdir(dir, 0700))
+		return 0;
+	if (errno != EEXIST)
+		return jitscope_fail(-errno, "cannot make %s: %s", dir, strerror(errno));
+	err = jitscope_stale_pins(dir, &owner);
+	if (err == -EBUSY)
+		return jitscope_fail(err,
+				     "%s is in use by another session, pid %u (%s); choose another "
+				     "directory: --pin=DIR",
+				     dir, owner.pid, owner.command);
+	if (!err) {
+		remove_pins(dir);
+		return mkdir(dir, 0700) ? -errno : 0;
+	}
+	/* Empty, or half made: then nothing of it has our names. */
+	if (!rmdir(dir) && !mkdir(dir, 0700))
+		return 0;
+	return jitscope_fail(-EEXIST, "%s is there already and is not jitscope's; choose another "
+				      "directory: --pin=DIR",
+			     dir);
+}
+
+int jitscope_pin(struct jitscope_session *s)
+{
+	const char *dir = s->options.pin_dir;
+	char path[600];
+	struct bpf_map *map;
+	int err;
+
+	if (strlen(dir) >= sizeof(s->pin_dir))
+		return jitscope_fail(-ENAMETOOLONG, "the name of the pin directory is too long");
+	err = mount_bpffs();
+	if (!err)
+		err = make_dir(dir);
+	if (err)
+		return err;
+	strcpy(s->pin_dir, dir);
+	/* `session` first: pins without an owner could not be told stale. */
+	snprintf(path, sizeof(path), "%s/session", dir);
+	err = bpf_map__pin(s->bpf->maps.session, path);
+	bpf_object__for_each_map(map, s->bpf->obj) {
+		if (err || !is_public(map) || map == s->bpf->maps.session)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, bpf_map__name(map));
+		err = bpf_map__pin(map, path);
+	}
+	return err ? jitscope_fail(err, "cannot pin the maps in %s: %s%s", dir, strerror(-err),
+				   is_bpffs(dir) ? "" : " (it must be below " BPFFS ")") :
+		     0;
+}
+
+void jitscope_unpin(struct jitscope_session *s)
+{
+	if (*s->pin_dir)
+		remove_pins(s->pin_dir);
+	*s->pin_dir = '\0';
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * proc.c - what /proc says of processes and of the files that they map.
+ *
+ * A process may live in another mount namespace, and the file it maps may be
+ * deleted since or replaced by another of the same name. /proc/PID/map_files
+ * leads to the very inode but needs privileges; /proc/PID/root/PATH needs
+ * fewer, and then the inode number has to agree.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* "start-end perms offset major:minor inode path"; false if not for us. */
+static bool parse_mapping(char *line, struct mapping *m)
+{
+	unsigned int major, minor;
+	unsigned long long start, end, offset, ino;
+	char perms[8];
+	int path = 0;
+
+	if (sscanf(line, "%llx-%llx %7s %llx %x:%x %llu %n", &start, &end, perms, &offset, &major,
+		   &minor, &ino, &path) < 7 ||
+	    !path || !ino || !strchr(perms, 'x') || line[path] != '/')
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	m->start = start;
+	m->end = end;
+	m->offset = offset;
+	m->dev = makedev(major, minor);
+	m->ino = ino;
+	snprintf(m->path, sizeof(m->path), "%s", line + path);
+	return true;
+}
+
+int jitscope_each_mapping(pid_t pid, int (*f)(void *ctx, const struct mapping *m), void *ctx)
+{
+	char path[64], *line = NULL;
+	size_t size = 0;
+	int err = 0;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	maps = fopen(path, "re");
+	if (!maps)
+		return errno == ENOENT ? -ESRCH : -errno;
+	errno = 0;
+	while (!err && getline(&line, &size, maps) > 0) {
+		struct mapping m;
+
+		if (parse_mapping(line, &m))
+			err = f(ctx, &m);
+	}
+	/* The kernel refuses at the first read, not when the file is opened. */
+	if (!err && ferror(maps))
+		err = errno == ESRCH ? -ESRCH : -EACCES;
+	free(line);
+	fclose(maps);
+	return err;
+}
+
+int jitscope_open_regular(const char *path, struct stat *st)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, st))
+		err = -errno;
+	else if (S_ISDIR(st->st_mode))
+		err = -EISDIR;
+	else if (!S_ISREG(st->st_mode))
+		err = -ENOEXEC;
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+int jitscope_open_mapping(pid_t pid, const struct mapping *m)
+{
+	char path[640];
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
+		 (unsigned long long)m->start, (unsigned long long)m->end);
+	fd = jitscope_open_regular(path, &st);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%d/root%s", pid, m->path);
+	fd = jitscope_open_regular(path, &st);
+	if (fd >= 0 && st.st_ino != m->ino) {
+		close(fd);
+		return -ESTALE;
+	}
+	return fd;
+}
+
+uint64_t jitscope_start_ticks(pid_t pid)
+{
+	char path[64], buf[1024], *at;
+	unsigned long long ticks = 0;
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	n = fread(buf, 1, sizeof(buf) - 1, f);
+	fclose(f);
+	buf[n] = '\0';
+	/* The name may hold anything, so count from its last parenthesis. */
+	at = strrchr(buf, ')');
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	if (at)
+		ticks = strtoull(at, NULL, 10);
+	return ticks;
+}
+
+int jitscope_comm(pid_t pid, char comm[JIT_COMM_LEN])
+{
+	char path[64];
+	size_t n;
+	FILE *f;
+
+	memset(comm, 0, JIT_COMM_LEN);
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return -ESRCH;
+	n = fread(comm, 1, JIT_COMM_LEN - 1, f);
+	fclose(f);
+	if (n && comm[n - 1] == '\n')
+		comm[n - 1] = '\0';
+	return 0;
+}
+
+bool jitscope_alive(pid_t pid)
+{
+	char path[64], line[128];
+	bool zombie = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, "State:", 6)) {
+			zombie = strchr(line, 'Z') || strchr(line, 'X');
+			break;
+		}
+	fclose(f);
+	return !zombie;
+}
+
+int jitscope_each_process(int (*f)(void *ctx, pid_t pid), void *ctx)
+{
+	struct dirent *entry;
+	DIR *proc = opendir("/proc");
+	int err = 0;
+
+	if (!proc)
+		return -errno;
+	while (!err && (entry = readdir(proc))) {
+		char *end;
+		long pid = strtol(entry->d_name, &end, 10);
+
+		if (isdigit((unsigned char)entry->d_name[0]) && !*end)
+			err = f(ctx, (pid_t)pid);
+	}
+	closedir(proc);
+	return err;
+}

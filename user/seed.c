@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * seed.c - what a process did before anybody attached.
+ *
+ * The probes are attached first, then the region is read and put into the
+ * maps, never over an entry that a handler has written meanwhile: that one is
+ * newer. What remains is a loop that was freed between the reading and the
+ * writing; so if events came in between, the region is read once more, and
+ * what it no longer has is taken out.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+#include "jitscope.skel.h"
+
+#define BATCH 4096
+
+static struct jitscope_loop_key loop_key(pid_t pid, const struct jitscope_loop *l)
+{
+	return (struct jitscope_loop_key){
+		.pid = (uint32_t)pid, .type = l->loop.type, .no = l->no
+	};
+}
+
+/* Adds many loops; those that are there already stay as they are. */
+static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscope_snapshot *snap)
+{
+	struct jitscope_loop_key *keys = malloc(BATCH * sizeof(*keys));
+	struct jit_loop *values = malloc(BATCH * sizeof(*values));
+	int fd = bpf_map__fd(s->bpf->maps.loops), err = keys && values ? 0 : -ENOMEM;
+	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = BPF_NOEXIST);
+
+	for (size_t at = 0; !err && at < snap->n_loops;) {
+		uint32_t n = 0, done;
+
+		for (; n < BATCH && at + n < snap->n_loops; n++) {
+			keys[n] = loop_key(pid, &snap->loops[at + n]);
+			values[n] = snap->loops[at + n].loop;
+		}
+		done = n;
+		err = bpf_map_update_batch(fd, keys, values, &done, &opts);
+		if (err == -EEXIST) {
+			done++; /* the batch stopped at it */
+			err = 0;
+		}
+		at += done;
+	}
+	free(keys);
+	free(values);
+	return err;
+}
+
+/* The table may keep rows of before an exec: only other instances go. */
+static void put_newer(const struct bpf_map *map, const void *key, size_t key_size,
+		      const void *value, size_t value_size, uint64_t instance)
+{
+	uint64_t there[64]; /* larger than any value; its first word is the instance */
+
+	if (!bpf_map__lookup_elem(map, key, key_size, there, value_size, 0) && *there == instance)
+		return;
+	bpf_map__update_elem(map, key, key_size, value, value_size, BPF_ANY);
+}
+
+static void put_aborts(struct jitscope_session *s, pid_t pid, const struct jitscope_snapshot *snap)
+{
+	for (size_t i = 0; i < snap->n_aborts; i++) {
+		const struct jit_abort *a = &snap->aborts[i];
+		struct jitscope_abort_key key = {
+			.pid = (uint32_t)pid,
+			.reason_id = a->reason_id,
+			.hash = a->hash,
+		};
+
+		put_newer(s->bpf->maps.aborts, &key, sizeof(key), a, sizeof(*a), snap->instance);
+	}
+	for (size_t i = 0; i < snap->n_flushes; i++) {
+		const struct jit_flush *f = &snap->flushes[i];
+		struct jitscope_vm_key key = { .pid = (uint32_t)pid, .vm = f->vm };
+
+		put_newer(s->bpf->maps.flushes, &key, sizeof(key), f, sizeof(*f), snap->instance);
+	}
+}
+
+static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region,
+		       const struct jitscope_snapshot *snap)
+{
+	struct jitscope_process p = { 0 };
+	uint32_t key = (uint32_t)pid;
+	bool there = !bpf_map__lookup_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
+					   0) &&
+		     p.start_ticks == jitscope_start_ticks(pid);
+
+	if (there && p.instance == snap->instance)
+		return 0; /* an event has told everything already */
+	if (!there)
+		p = (struct jitscope_process){ .watched = 1 };
+	p.start_ticks = jitscope_start_ticks(pid);
+	p.alive = 1;
+	p.instance = snap->instance;
+	p.region = region;
+	p.last_ns = snap->taken_ns;
+	memcpy(p.comm, snap->comm, sizeof(p.comm));
+	memcpy(p.jitdriver, snap->jitdriver, sizeof(p.jitdriver));
+	/*
+	 * The totals first: with the instance there, they have to be right.
+	 * What is there belongs to an earlier process; what comes in between
+	 * is a handler's, and newer.
+	 */
+	bpf_map__delete_elem(s->bpf->maps.counters, &key, sizeof(key), 0);
+	bpf_map__update_elem(s->bpf->maps.counters, &key, sizeof(key), &snap->info.counters,
+			     sizeof(snap->info.counters), BPF_NOEXIST);
+	bpf_map__delete_elem(s->bpf->maps.counter_times, &key, sizeof(key), 0);
+	bpf_map__update_elem(s->bpf->maps.counter_times, &key, sizeof(key),
+			     &snap->info.counter_times, sizeof(snap->info.counter_times),
+			     BPF_NOEXIST);
+	return bpf_map__update_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
+				    BPF_ANY);
+}
+
+/* Numbers are sorted in a snapshot. */
+static bool has_loop(const struct jitscope_snapshot *snap, uint64_t no)
+{
+	size_t low = 0, high = snap->n_loops;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (snap->loops[mid].no < no)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < snap->n_loops && snap->loops[low].no == no;
+}
+
+static void take_back_freed(struct jitscope_session *s, pid_t pid,
+			    const struct jitscope_snapshot *seeded)
+{
+	struct jitscope_snapshot *now;
+
+	if (jitscope_region_snapshot(pid, &now))
+		return;
+	for (size_t i = 0; now->instance == seeded->instance && i < seeded->n_loops; i++)
+		if (!has_loop(now, seeded->loops[i].no)) {
+			struct jitscope_loop_key key = loop_key(pid, &seeded->loops[i]);
+
+			bpf_map__delete_elem(s->bpf->maps.loops, &key, sizeof(key), 0);
+		}
+	jitscope_snapshot_free(now);
+}
+
+/* Did the process go on while we wrote? */
+static bool moved_on(pid_t pid, uint64_t region, uint64_t *seq)
+{
+	uint64_t now;
+
+	if (jitscope_read_memory(pid, region + offsetof(struct jit_region, event.seq), &now,
+				 sizeof(now)))
+		return false;
+	if (now == *seq)
+		return false;
+	*seq = now;
+	return true;
+}
+
+int jitscope_seed(struct jitscope_session *s, pid_t pid)
+{
+	struct jitscope_snapshot *snap;
+	uint64_t region, seq = 0;
+	int err = jitscope_find_region(pid, &region);
+
+	if (err)
+		return err;
+	moved_on(pid, region, &seq);
+	err = jitscope_region_snapshot(pid, &snap);
+	if (err)
+		return err;
+	put_aborts(s, pid, snap);
+	err = put_loops(s, pid, snap);
+	if (err == -E2BIG) {
+		if (s->options.note)
+			s->options.note(s->options.ctx,
+					"the map `loops` is full: loops are missing; use a larger "
+					"--max-loops");
+		err = 0;
+	}
+	if (!err)
+		err = put_process(s, pid, region, snap);
+	if (!err && moved_on(pid, region, &seq))
+		take_back_freed(s, pid, snap);
+	jitscope_snapshot_free(snap);
+	return err ? jitscope_fail(err, "cannot seed the maps for process %d: %s", pid,
+				   strerror(-err)) :
+		     0;
+}

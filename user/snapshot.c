@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * snapshot.c - building a snapshot from the maps.
+ *
+ * An entry counts if its instance is that of the process, and a loop if no
+ * flush of its VM has dropped it since; the sweep removes the rest in time.
+ */
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+#include "jitscope.skel.h"
+
+void jitscope_snapshot_free(struct jitscope_snapshot *s)
+{
+	if (!s)
+		return;
+	free(s->info.loop_run_times);
+	free(s->loops);
+	free(s->aborts);
+	free(s->flushes);
+	free(s);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct jitscope_loop *x = a, *y = b;
+
+	return (x->no > y->no) - (x->no < y->no);
+}
+
+static int by_count(const void *a, const void *b)
+{
+	const struct jit_abort *x = a, *y = b;
+
+	if (x->count != y->count)
+		return x->count < y->count ? 1 : -1;
+	return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+int jitscope_finish_snapshot(struct jitscope_snapshot *s)
+{
+	size_t n = 0;
+
+	if (s->n_loops)
+		qsort(s->loops, s->n_loops, sizeof(*s->loops), by_number);
+	if (s->n_aborts)
+		qsort(s->aborts, s->n_aborts, sizeof(*s->aborts), by_count);
+	for (size_t i = 0; i < s->n_loops; i++)
+		n += s->loops[i].loop.runs > 0;
+	s->info.loop_run_times = calloc(n + 1, sizeof(*s->info.loop_run_times));
+	if (!s->info.loop_run_times)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_loops; i++)
+		if (s->loops[i].loop.runs)
+			s->info.loop_run_times[s->info.n_loop_run_times++] = (struct jit_loop_run){
+				.type = "leb"[s->loops[i].loop.type],
+				.number = s->loops[i].no,
+				.count = s->loops[i].loop.runs,
+			};
+	return 0;
+}
+
+uint64_t jitscope_total_aborts(const struct jit_counters *c)
+{
+	return c->ABORT_TOO_LONG + c->ABORT_BRIDGE + c->ABORT_BAD_LOOP + c->ABORT_ESCAPE +
+	       c->ABORT_FORCE_QUASIIMMUT + c->ABORT_SEGMENTED_TRACE + c->ABORT_OTHER;
+}
+
+uint64_t jitscope_total_compiled(const struct jit_counters *c)
+{
+	return c->TOTAL_COMPILED_LOOPS + c->TOTAL_COMPILED_BRIDGES;
+}
+
+/* ---- From the maps --------------------------------------------------------------------- */
+
+static int take_flushes(jitscope_session *session, struct jitscope_snapshot *s)
+{
+	struct map_rows rows;
+	int err = jitscope_read_map(session->bpf->maps.flushes, &rows);
+	const struct jitscope_vm_key *keys = (void *)rows.keys;
+	const struct jit_flush *flushes = (void *)rows.values;
+
+	if (err)
+		return err;
+	s->flushes = calloc(rows.n + 1, sizeof(*s->flushes));
+	for (size_t i = 0; s->flushes && i < rows.n; i++)
+		if (keys[i].pid == (uint32_t)s->pid && flushes[i].instance == s->instance)
+			s->flushes[s->n_flushes++] = flushes[i];
+	jitscope_free_rows(&rows);
+	return s->flushes ? 0 : -ENOMEM;
+}
+
+static bool is_flushed(const struct jitscope_snapshot *s, const struct jitscope_loop_key *key,
+		       const struct jit_loop *loop)
+{
+	for (size_t i = 0; i < s->n_flushes; i++)
+		if (s->flushes[i].vm == loop->vm && key->no <= s->flushes[i].flushed_no)
+			return true;
+	return false;
+}
+
+static int take_loops(jitscope_session *session, struct jitscope_snapshot *s)
+{
+	struct map_rows rows;
+	int err = jitscope_read_map(session->bpf->maps.loops, &rows);
+	const struct jitscope_loop_key *keys = (void *)rows.keys;
+	const struct jit_loop *loops = (void *)rows.values;
+
+	if (err)
+		return err;
+	s->loops = calloc(rows.n + 1, sizeof(*s->loops));
+	for (size_t i = 0; s->loops && i < rows.n; i++)
+		if (keys[i].pid == (uint32_t)s->pid && loops[i].instance == s->instance &&
+		    loops[i].type < JIT_NTYPES && !is_flushed(s, &keys[i], &loops[i])) {
+			struct jitscope_loop *to = &s->loops[s->n_loops++];
+
+			to->no = keys[i].no;
+			to->loop = loops[i];
+		}
+	jitscope_free_rows(&rows);
+	return s->loops ? 0 : -ENOMEM;
+}
+
+static int take_aborts(jitscope_session *session, struct jitscope_snapshot *s)
+{
+	struct map_rows rows;
+	int err = jitscope_read_map(session->bpf->maps.aborts, &rows);
+	const struct jitscope_abort_key *keys = (void *)rows.keys;
+	const struct jit_abort *aborts = (void *)rows.values;
+
+	if (err)
+		return err;
+	s->aborts = calloc(rows.n + 1, sizeof(*s->aborts));
+	for (size_t i = 0; s->aborts && i < rows.n; i++)
+		if (keys[i].pid == (uint32_t)s->pid && aborts[i].instance == s->instance)
+			s->aborts[s->n_aborts++] = aborts[i];
+	jitscope_free_rows(&rows);
+	return s->aborts ? 0 : -ENOMEM;
+}
+
+static void take_process(struct jitscope_snapshot *s, const struct jitscope_process *p)
+{
+	s->source = JITSCOPE_KERNEL;
+	s->alive = p->alive;
+	s->complete = true;
+	s->instance = p->instance;
+	s->start_ns = p->instance; /* an instance is the time it was made */
+	s->taken_ns = jitscope_now();
+	memcpy(s->comm, p->comm, sizeof(s->comm) - 1);
+	memcpy(s->jitdriver, p->jitdriver, sizeof(s->jitdriver) - 1);
+}
+
+int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snapshot **out)
+{
+	struct jitscope_process p;
+	uint32_t key = (uint32_t)pid;
+	struct jitscope_bpf *bpf = session->bpf;
+	struct jitscope_snapshot *s;
+	int err;
+
+	*out = NULL;
+	if (bpf_map__lookup_elem(bpf->maps.processes, &key, sizeof(key), &p, sizeof(p), 0) ||
+	    !p.instance)
+		return jitscope_fail(-ENOENT, "nothing was seen of process %d", pid);
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->pid = pid;
+	take_process(s, &p);
+	bpf_map__lookup_elem(bpf->maps.counters, &key, sizeof(key), &s->info.counters,
+			     sizeof(s->info.counters), 0);
+	bpf_map__lookup_elem(bpf->maps.counter_times, &key, sizeof(key), &s->info.counter_times,
+			     sizeof(s->info.counter_times), 0);
+	err = take_flushes(session, s);
+	if (!err)
+		err = take_loops(session, s);
+	if (!err)
+		err = take_aborts(session, s);
+	if (!err)
+		err = jitscope_stats(session, &s->stats);
+	if (!err)
+		err = jitscope_finish_snapshot(s);
+	if (err) {
+		jitscope_snapshot_free(s);
+		return jitscope_fail(err, "cannot read the maps: %s", strerror(-err));
+	}
+	s->complete = !(s->stats.map_full || s->stats.bad_event || s->stats.read_fault ||
+			s->stats.busy);
+	*out = s;
+	return 0;
+}
+
+int jitscope_stats(jitscope_session *session, struct jitscope_stats *out)
+{
+	int cpus = libbpf_num_possible_cpus(), err;
+	uint64_t *sum = (uint64_t *)out;
+	struct jitscope_stats *each;
+	uint32_t zero = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (cpus <= 0)
+		return -EINVAL;
+	each = calloc((size_t)cpus, sizeof(*each));
+	if (!each)
+		return -ENOMEM;
+	err = bpf_map__lookup_elem(session->bpf->maps.stats, &zero, sizeof(zero), each,
+				   (size_t)cpus * sizeof(*each), 0);
+	for (int i = 0; !err && i < cpus; i++)
+		for (size_t j = 0; j < sizeof(*out) / sizeof(*sum); j++)
+			sum[j] += ((const uint64_t *)&each[i])[j];
+	free(each);
+	return err;
+}
+
+int jitscope_pids(jitscope_session *session, pid_t **pids, size_t *n)
+{
+	struct map_rows rows;
+	int err = jitscope_read_map(session->bpf->maps.processes, &rows);
+	const struct jitscope_process *p = (void *)rows.values;
+
+	*pids = NULL;
+	*n = 0;
+	if (err)
+		return jitscope_fail(err, "cannot read the maps: %s", strerror(-err));
+	*pids = calloc(rows.n + 1, sizeof(**pids));
+	for (size_t i = 0; *pids && i < rows.n; i++)
+		if (p[i].instance)
+			(*pids)[(*n)++] = (pid_t)((const uint32_t *)rows.keys)[i];
+	jitscope_free_rows(&rows);
+	return *pids ? 0 : -ENOMEM;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * watch.c - which processes a session watches, and what it does as they go
+ * on: fork, exec, map further files, end.
+ *
+ * A file is attached by inode, so what it has from then on is seen. A process
+ * that maps a file of the provider before the session knew the file is caught
+ * up with by looking at its mappings: shortly after an exec, then at longer
+ * and longer intervals. Nothing is lost by coming late but the stream: the
+ * region gives the rest.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "jitscope.skel.h"
+
+#define MS 1000000ull
+#define FIRST_LOOK (20 * MS)
+#define LAST_LOOK (2000 * MS)
+#define SWEEP_EVERY (250 * MS)
+#define SCAN_EVERY (2000 * MS)
+
+struct watched *jitscope_watched(struct jitscope_session *s, pid_t pid, bool add)
+{
+	struct watched *bigger;
+
+	for (size_t i = 0; i < s->n_watched; i++)
+		if (s->watched[i].pid == pid)
+			return &s->watched[i];
+	if (!add)
+		return NULL;
+	for (size_t i = 0; i < s->n_watched; i++)
+		if (!s->watched[i].alive) {
+			s->watched[i] = (struct watched){ .pid = pid, .alive = true };
+			return &s->watched[i];
+		}
+	bigger = reallocarray(s->watched, s->n_watched + 1, sizeof(*bigger));
+	if (!bigger)
+		return NULL;
+	s->watched = bigger;
+	bigger[s->n_watched] = (struct watched){ .pid = pid, .alive = true };
+	return &bigger[s->n_watched++];
+}
+
+static void look_soon(struct watched *w)
+{
+	if (!w)
+		return;
+	w->alive = true;
+	w->pause_ns = FIRST_LOOK;
+	w->look_again_ns = jitscope_now() + FIRST_LOOK;
+}
+
+/* Tells the BPF programs that the hits of this process count. */
+int jitscope_mark_watched(struct jitscope_session *s, pid_t pid)
+{
+	struct jitscope_process p = {
+		.start_ticks = jitscope_start_ticks(pid),
+		.alive = 1,
+		.watched = 1,
+	};
+	uint32_t key = (uint32_t)pid;
+	int err;
+
+	if (!p.start_ticks)
+		return jitscope_fail(-ESRCH, "no process %d", pid);
+	jitscope_comm(pid, p.comm);
+	err = bpf_map__update_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
+				   BPF_NOEXIST);
+	if (err == -EEXIST) {
+		struct jitscope_process old;
+
+		if (!bpf_map__lookup_elem(s->bpf->maps.processes, &key, sizeof(key), &old,
+					  sizeof(old), 0) &&
+		    old.start_ticks == p.start_ticks)
+			return 0;
+		err = bpf_map__update_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
+					   BPF_ANY);
+	}
+	if (err)
+		return jitscope_fail(err, "cannot watch process %d: %s", pid, strerror(-err));
+	return 0;
+}
+
+int jitscope_watch_pid(jitscope_session *s, pid_t pid)
+{
+	int err = jitscope_mark_watched(s, pid), found;
+
+	if (err)
+		return err;
+	found = jitscope_attach_process(s, pid);
+	if (found < 0)
+		return found;
+	if (!found)
+		return jitscope_fail(-ENOENT,
+				     "process %d does not carry the provider `jit`; start it with "
+				     "`jitscope run --`, or see `jitscope list`",
+				     pid);
+	look_soon(jitscope_watched(s, pid, true));
+	err = jitscope_seed(s, pid);
+	return err == -ENODATA || err == -ENOENT ? 0 : err;
+}
+
+static int attach_and_seed(void *ctx, pid_t pid)
+{
+	struct jitscope_session *s = ctx;
+
+	if (!jitscope_watched(s, pid, false) && jitscope_attach_process(s, pid) > 0) {
+		jitscope_watched(s, pid, true);
+		jitscope_mark_watched(s, pid);
+		jitscope_seed(s, pid);
+	}
+	return 0;
+}
+
+int jitscope_watch_all(jitscope_session *s)
+{
+	int err = jitscope_each_process(attach_and_seed, s);
+
+	s->next_scan_ns = jitscope_now() + SCAN_EVERY;
+	return err ? jitscope_fail(err, "cannot look through /proc: %s", strerror(-err)) : 0;
+}
+
+/* What the tracepoints of process life bring. */
+void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e)
+{
+	pid_t pid = (pid_t)e->pid;
+	struct watched *w;
+
+	switch (e->kind) {
+	case JITSCOPE_FORK:
+	case JITSCOPE_EXEC:
+		look_soon(jitscope_watched(s, pid, true));
+		break;
+	case JITSCOPE_EXIT:
+		w = jitscope_watched(s, pid, false);
+		if (w)
+			w->alive = false;
+		break;
+	case JIT_PROBE_FLUSH:
+		s->sweep_wanted = true;
+		break;
+	}
+}
+
+/* Has this program image told the maps of itself? */
+static bool is_known(struct jitscope_session *s, pid_t pid)
+{
+	struct jitscope_process p;
+	uint32_t key = (uint32_t)pid;
+
+	return !bpf_map__lookup_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p), 0) &&
+	       p.region;
+}
+
+static void look_again(struct jitscope_session *s, struct watched *w, uint64_t now)
+{
+	size_t files = s->n_files;
+
+	w->pause_ns = w->pause_ns * 2 > LAST_LOOK ? LAST_LOOK : w->pause_ns * 2;
+	w->look_again_ns = now + w->pause_ns;
+	if (jitscope_attach_process(s, w->pid) > 0 && (s->n_files > files || !is_known(s, w->pid)))
+		jitscope_seed(s, w->pid);
+}
+
+void jitscope_housekeeping(struct jitscope_session *s)
+{
+	uint64_t now = jitscope_now();
+
+	for (size_t i = 0; i < s->n_watched; i++)
+		if (s->watched[i].alive && s->watched[i].look_again_ns &&
+		    now >= s->watched[i].look_again_ns)
+			look_again(s, &s->watched[i], now);
+	if (s->options.system_wide && s->next_scan_ns && now >= s->next_scan_ns)
+		jitscope_watch_all(s);
+	if (now >= s->next_sweep_ns) {
+		s->next_sweep_ns = now + SWEEP_EVERY;
+		if (s->sweep_wanted)
+			jitscope_sweep(s);
+		s->sweep_wanted = false;
+	}
+}
+
+/* ---- Starting a command ---------------------------------------------------------------- */
+
+/* The child: waits to be let go, then execs or reports why it could not. */
+static void become(char *const argv[], char *const envp[], int go, int report)
+{
+	char byte;
+	int err;
+
+	if (read(go, &byte, 1) != 1)
+		_exit(127); /* the observer is gone before the start */
+	execvpe(argv[0], argv, envp);
+	err = errno;
+	if (write(report, &err, sizeof(err)) < 0)
+		_exit(127);
+	_exit(127);
+}
+
+/* The executable as the child will find it, to be attached before it runs. */
+static void attach_command(struct jitscope_session *s, const char *name)
+{
+	const char *path = getenv("PATH");
+	char file[4096];
+	struct stat st;
+	int fd;
+
+	if (strchr(name, '/'))
+		path = "";
+	for (; path; path = *path ? path + 1 : NULL) {
+		size_t n = strcspn(path, ":");
+
+		snprintf(file, sizeof(file), "%.*s%s%s", (int)n, path, n ? "/" : "", name);
+		path += n;
+		if (access(file, X_OK))
+			continue;
+		fd = jitscope_open_regular(file, &st);
+		if (fd < 0)
+			continue;
+		jitscope_attach_fd(s, fd, &st, file); /* most commands carry none */
+		close(fd);
+		return;
+	}
+}
+
+int jitscope_spawn(jitscope_session *s, char *const argv[], char *const envp[], pid_t *pid)
+{
+	int go[2], report[2], err = 0;
+	ssize_t n;
+
+	if (pipe2(go, O_CLOEXEC))
+		return jitscope_fail(-errno, "cannot make a pipe: %s", strerror(errno));
+	if (pipe2(report, O_CLOEXEC)) {
+		err = jitscope_fail(-errno, "cannot make a pipe: %s", strerror(errno));
+		close(go[0]);
+		close(go[1]);
+		return err;
+	}
+	*pid = fork();
+	if (!*pid) {
+		close(go[1]);
+		become(argv, envp ? envp : environ, go[0], report[1]);
+	}
+	close(go[0]);
+	close(report[1]);
+	if (*pid < 0) {
+		err = jitscope_fail(-errno, "cannot fork: %s", strerror(errno));
+		goto out;
+	}
+	err = jitscope_mark_watched(s, *pid);
+	if (!err) {
+		attach_command(s, argv[0]);
+		look_soon(jitscope_watched(s, *pid, true));
+		if (write(go[1], "", 1) != 1)
+			err = -errno;
+	}
+	close(go[1]);
+	go[1] = -1;
+	if (!err) {
+		int why;
+
+		while ((n = read(report[0], &why, sizeof(why))) < 0 && errno == EINTR)
+			;
+		if (n == sizeof(why))
+			err = jitscope_fail(-why, "cannot run %s: %s", argv[0], strerror(why));
+	}
+	if (err)
+		waitpid(*pid, NULL, 0);
+out:
+	if (go[1] >= 0)
+		close(go[1]);
+	close(report[0]);
+	return err;
+}
