@@ -10,6 +10,7 @@
 #   make vmlinux      dump the running kernel's types, for development
 #   make format       clang-format, in place
 #
+#   V=1               show the commands
 #   SANITIZE=1        address and undefined behaviour sanitizers
 #   DEBUG=1           no optimization, assertions on
 #   CC=clang, CROSS=aarch64-linux-gnu-   other compilers
@@ -32,6 +33,9 @@ MANDIR ?= $(PREFIX)/share/man
 FUZZ_SECONDS ?= 600
 
 B := build$(if $(SANITIZE),-sanitize)$(if $(DEBUG),-debug)$(if $(CROSS),-$(patsubst %-,%,$(CROSS)))
+
+# `$(call run,WORD,FILE) COMMAND`: says "  WORD FILE" unless V=1 shows the command.
+run = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)';)
 
 WARN := -Wall -Wextra -Werror
 CFLAGS ?= $(if $(DEBUG),-O0,-O2) -g
@@ -69,44 +73,44 @@ hooks: $(B)/libjithooks.a $(B)/libjithooks.so $(ADAPTERS)
 
 $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(EXTRA) -c -o $@ $<
+	$(call run,CC,$<) $(CC) $(ALL_CFLAGS) $(EXTRA) -c -o $@ $<
 
 # ---- libjithooks: the in-process side -----------------------------------------
 
 $(B)/libjithooks.a: $(call obj,$(HOOKS_SRC))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call run,AR,$@) $(AR) rcs $@ $^
 
 $(B)/libjithooks.so.$(SOVERSION): $(call obj,$(HOOKS_SRC))
-	$(CC) $(CFLAGS) -shared -Wl,-soname,libjithooks.so.$(SOVERSION) -o $@ $^ -lpthread
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -shared -Wl,-soname,libjithooks.so.$(SOVERSION) -o $@ $^ -lpthread
 
 $(B)/%.so: $(B)/%.so.$(SOVERSION)
-	ln -sf $(notdir $<) $@
+	$(call run,LN,$@) ln -sf $(notdir $<) $@
 
 # ---- The adapters --------------------------------------------------------------
 
 # Finds libjithooks from the build tree and from where it is installed.
 $(B)/adapters/luajit/jithooks.so: $(call obj,$(wildcard jit/adapters/luajit/*.c)) $(B)/libjithooks.so
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -shared -Wl,-soname,jithooks.so -Wl,-rpath,'$$ORIGIN/../..:$$ORIGIN/../../..' \
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -shared -Wl,-soname,jithooks.so -Wl,-rpath,'$$ORIGIN/../..:$$ORIGIN/../../..' \
 		-o $@ $(filter %.o,$^) -L$(B) -ljithooks -ldl -lpthread
 
 $(B)/adapters/pypy/%: jit/adapters/pypy/%
 	@mkdir -p $(@D)
-	cp $< $@
+	$(call run,CP,$@) cp $< $@
 
 # ---- BPF -----------------------------------------------------------------------
 
 BPF_ARCH := $(if $(findstring aarch64,$(CROSS)$(shell uname -m)),arm64,x86)
 $(B)/jitscope.bpf.o: $(wildcard bpf/*.c bpf/*.h) include/jithooks/abi.h $(wildcard vmlinux/*.h) Makefile
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Werror \
+	$(call run,BPF,$@) $(CLANG) -target bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Werror \
 		-Iinclude -Ivmlinux -c -o $@.tmp bpf/jitscope.bpf.c
-	$(BPFTOOL) gen object $@ $@.tmp
+	$(call run,BPF,$@) $(BPFTOOL) gen object $@ $@.tmp
 	@rm -f $@.tmp
 
 $(B)/jitscope.skel.h: $(B)/jitscope.bpf.o
-	$(BPFTOOL) gen skeleton $< name jitscope_bpf > $@
+	$(call run,SKEL,$@) $(BPFTOOL) gen skeleton $< name jitscope_bpf > $@
 
 # ---- libjitscope and the command -----------------------------------------------
 
@@ -114,26 +118,26 @@ $(call obj,$(USER_SRC)): $(B)/jitscope.skel.h
 
 $(B)/libjitscope.a: $(call obj,$(USER_SRC))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call run,AR,$@) $(AR) rcs $@ $^
 
 $(B)/libjitscope.so.$(SOVERSION): $(call obj,$(USER_SRC))
-	$(CC) $(CFLAGS) -shared -Wl,-soname,libjitscope.so.$(SOVERSION) -o $@ $^ $(LDLIBS_OBSERVER)
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -shared -Wl,-soname,libjitscope.so.$(SOVERSION) -o $@ $^ $(LDLIBS_OBSERVER)
 
 $(B)/jitscope: $(call obj,$(TOOL_SRC)) $(B)/libjitscope.a
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS_OBSERVER) -ljansson
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ $(LDLIBS_OBSERVER) -ljansson
 
 # ---- Tests -----------------------------------------------------------------------
 
 $(B)/unit: $(call obj,$(UNIT_SRC) tests/unit/main.c) $(B)/libjitscope.a $(B)/libjithooks.a
-	$(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_OBSERVER) -ljansson -lpthread
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_OBSERVER) -ljansson -lpthread
 
 $(B)/tests/%: tests/programs/%.c $(B)/libjithooks.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MF $@.d -o $@ $< $(B)/libjithooks.a -lpthread
+	$(call run,LINK,$@) $(CC) $(ALL_CFLAGS) -MF $@.d -o $@ $< $(B)/libjithooks.a -lpthread
 
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard user/*.[ch]) $(B)/jitscope.skel.h
 	@mkdir -p $(@D)
-	$(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -I$(B) -Iuser \
+	$(call run,FUZZ,$@) $(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -I$(B) -Iuser \
 		-DJITSCOPE_VERSION='"fuzz"' -DJITSCOPE_LIBDIR='"."' -o $@ $< $(USER_SRC) $(LDLIBS_OBSERVER)
 
 test-programs: all $(B)/unit $(PROGRAMS)

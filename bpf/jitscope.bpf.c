@@ -196,11 +196,30 @@ static __always_inline void note_process(struct jitscope_process *p, struct jit_
 	UPDATE(&counter_times, &pid, &e->totals.times);
 }
 
+/* What the event is about: where it started or aborted, and why. */
+static __always_inline void send_texts(struct jitscope_event *to, struct jit_event *e, __u32 probe)
+{
+	to->reason[0] = '\0';
+	to->greenkey[0] = '\0';
+	switch (probe) {
+	case JIT_PROBE_ABORT:
+		__builtin_memcpy(to->reason, e->abort.reason, sizeof(to->reason));
+		__builtin_memcpy(to->greenkey, e->abort.greenkey, sizeof(to->greenkey));
+		break;
+	case JIT_PROBE_FLUSH:
+		__builtin_memcpy(to->reason, e->flush.cause, sizeof(to->reason));
+		break;
+	case JIT_PROBE_UPDATE:
+		break;
+	default:
+		__builtin_memcpy(to->greenkey, e->loop.greenkey, sizeof(to->greenkey));
+	}
+}
+
 static __always_inline void send(struct jit_event *e, __u32 probe)
 {
 	struct jitscope_event *to;
 	__u64 id = bpf_get_current_pid_tgid();
-	bool is_abort = probe == JIT_PROBE_ABORT;
 
 	to = bpf_ringbuf_reserve(&events, sizeof(*to), 0);
 	if (!to) {
@@ -208,13 +227,13 @@ static __always_inline void send(struct jit_event *e, __u32 probe)
 		return;
 	}
 	to->when_ns = e->when_ns;
-	to->trace_no = e->trace_no;
+	to->trace_no = probe == JIT_PROBE_UPDATE ? 0 : e->trace_no;
 	to->loop_no = e->loop.loop_no;
 	to->parent_no = e->loop.parent_no;
 	to->asmaddr = e->loop.asmaddr;
 	to->compile_ns = e->loop.compile_ns;
-	to->dropped = e->flush.dropped;
-	to->count = is_abort ? e->abort.count : 0;
+	to->dropped = probe == JIT_PROBE_FLUSH ? e->flush.dropped : 0;
+	to->count = probe == JIT_PROBE_ABORT ? e->abort.count : 0;
 	to->pid = id >> 32;
 	to->tid = (__u32)id;
 	to->kind = probe;
@@ -227,14 +246,7 @@ static __always_inline void send(struct jit_event *e, __u32 probe)
 	to->vm = e->loop.vm;
 	bpf_get_current_comm(to->comm, sizeof(to->comm));
 	__builtin_memcpy(to->jitdriver, e->jitdriver, sizeof(to->jitdriver));
-	if (probe == JIT_PROBE_FLUSH)
-		__builtin_memcpy(to->reason, e->flush.cause, sizeof(to->reason));
-	else
-		__builtin_memcpy(to->reason, e->abort.reason, sizeof(to->reason));
-	if (is_abort)
-		__builtin_memcpy(to->greenkey, e->abort.greenkey, sizeof(to->greenkey));
-	else
-		__builtin_memcpy(to->greenkey, e->loop.greenkey, sizeof(to->greenkey));
+	send_texts(to, e, probe);
 	/* The reader comes by on a timer: waking it would cost the process. */
 	bpf_ringbuf_submit(to, BPF_RB_NO_WAKEUP);
 	COUNT(sent);

@@ -79,11 +79,12 @@ static void remove_pins(const char *dir)
 	rmdir(dir);
 }
 
-/* Whose pins are there: 0 and the owner, or -ENOENT. */
-static int read_owner(const char *dir, struct jitscope_owner *owner)
+/* Whose pins are there. The map may be a stranger's: of any size. */
+static int owner_of(const char *dir, struct jitscope_owner *owner)
 {
+	struct bpf_map_info info = { 0 };
+	uint32_t size = sizeof(info), zero = 0;
 	char path[600];
-	uint32_t zero = 0;
 	int fd, err;
 
 	snprintf(path, sizeof(path), "%s/session", dir);
@@ -91,31 +92,14 @@ static int read_owner(const char *dir, struct jitscope_owner *owner)
 	if (fd < 0)
 		return fd;
 	memset(owner, 0, sizeof(*owner));
-	err = bpf_map_lookup_elem(fd, &zero, owner);
+	err = bpf_obj_get_info_by_fd(fd, &info, &size);
+	if (!err && (info.value_size != sizeof(*owner) || info.key_size != sizeof(zero)))
+		err = -EPROTO;
+	if (!err)
+		err = bpf_map_lookup_elem(fd, &zero, owner);
 	owner->command[sizeof(owner->command) - 1] = '\0';
 	close(fd);
 	return err;
-}
-
-/* Is the value of the size we will read into? A stranger may have pinned it. */
-static int owner_of(const char *dir, struct jitscope_owner *owner)
-{
-	struct bpf_map_info info = { 0 };
-	uint32_t size = sizeof(info);
-	char path[600];
-	int fd, err;
-
-	snprintf(path, sizeof(path), "%s/session", dir);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return fd;
-	err = bpf_obj_get_info_by_fd(fd, &info, &size);
-	close(fd);
-	if (err)
-		return err;
-	if (info.value_size != sizeof(*owner) || info.key_size != sizeof(uint32_t))
-		return -EPROTO;
-	return read_owner(dir, owner);
 }
 
 int jitscope_stale_pins(const char *dir, struct jitscope_owner *owner)
