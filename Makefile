@@ -156,14 +156,15 @@ bench: deps
 	@$(MAKE) --no-print-directory test-programs
 	@BUILD=$(B) tests/bench/run
 
-demo: deps
+demo:
+	@tools/deps build demo
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(B) tests/demo/run
 
 # ---- Installing ------------------------------------------------------------------
 
 deps:
-	@tools/deps $(DEPS)
+	@tools/deps
 
 MAN1 := $(wildcard tools/jitscope/man/*.1)
 MAN3 := $(wildcard include/man/*.3)
