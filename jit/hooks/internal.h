@@ -21,6 +21,7 @@ extern struct jit_region *jit_region;
 
 void jit_region_open(void);
 void jit_region_lock(void);
+bool jit_region_trylock(void);
 void jit_region_unlock(void);
 
 /* All below: with the lock held. */

@@ -249,6 +249,11 @@ void jit_region_lock(void)
 	pthread_mutex_lock(&self.lock);
 }
 
+bool jit_region_trylock(void)
+{
+	return !pthread_mutex_trylock(&self.lock);
+}
+
 void jit_region_unlock(void)
 {
 	pthread_mutex_unlock(&self.lock);
@@ -372,8 +377,12 @@ struct jit_loop_row *jit_region_add_loop(uint64_t no)
 		return NULL;
 	row = row_at(LOOPS, i);
 	if (!jit_index_put(&self.loops, no, i)) {
-		if (i < jit_region->loops.used)
+		if (i < jit_region->loops.used) {
+			BEGIN(row);
+			row->no = 0; /* it may have been a retired one */
+			END(row);
 			push_free(i);
+		}
 		return NULL;
 	}
 	BEGIN(row);

@@ -284,7 +284,6 @@ void jit_trace_freed(jit_vm *vm, uint64_t no)
 {
 	struct jit_loop_row *row;
 
-	(void)vm;
 	jit_region_lock();
 	row = jit_region_loop(no);
 	if (row) {
@@ -292,6 +291,8 @@ void jit_trace_freed(jit_vm *vm, uint64_t no)
 			count_freed(&row->loop);
 		jit_region->event.trace_no = no;
 		jit_region->event.loop = row->loop;
+		jit_region->event.loop.runs = *jit_region_run_count(row->loop.run_slot);
+		memcpy(jit_region->event.jitdriver, vm->jitdriver_name, JIT_DRIVER_LEN);
 		jit_region_drop_loop(row);
 		if (jit_probe_enabled(JIT_PROBE_FREE))
 			jit_fire(JIT_PROBE_FREE);
@@ -364,9 +365,9 @@ uint64_t *jit_run_count(jit_vm *vm, uint64_t no)
 /* Counters can change after the last event: the last word at a normal exit. */
 __attribute__((destructor)) static void last_word(void)
 {
-	if (!jit_region)
+	/* exit() may have been called from a signal handler: do not wait. */
+	if (!jit_region || !jit_region_trylock())
 		return;
-	jit_region_lock();
 	if (jit_region->next_no > 1 && jit_probe_enabled(JIT_PROBE_UPDATE))
 		jit_fire(JIT_PROBE_UPDATE);
 	jit_region_unlock();
