@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -76,8 +77,8 @@ def scene():
         yield
     finally:
         for process in _running:
-            if process.poll() is None:
-                process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # with all that it started
             process.wait()
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream:
@@ -101,7 +102,7 @@ class Result:
 
 
 def start(command, env=None, user=None, **more):
-    """Starts a command; it is killed when the test ends, if it still runs."""
+    """Starts a command, as the leader of a group that is killed when the test ends."""
     environment = dict(os.environ)
     environment.update(env or {})
     environment = {k: v for k, v in environment.items() if v is not None}
@@ -109,7 +110,8 @@ def start(command, env=None, user=None, **more):
     more.setdefault("stderr", subprocess.PIPE)
     if user is not None:
         more.update(user=user, group=user, extra_groups=[])
-    process = subprocess.Popen(command, env=environment, text=True, errors="replace", **more)
+    process = subprocess.Popen(command, env=environment, text=True, errors="replace",
+                               start_new_session=True, **more)
     _running.append(process)
     return process
 
@@ -151,17 +153,19 @@ def wait_for(condition, what, timeout=20):
     raise AssertionError(f"waited {timeout} s in vain for {what}")
 
 
-def read_line(process, pattern, timeout=20):
-    """Reads stdout of a process until a line matches; returns the match."""
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        line = process.stdout.readline()
-        if not line:
-            raise AssertionError(f"{process.args} ended before it printed {pattern}")
-        match = re.search(pattern, line)
-        if match:
-            return match
-    raise AssertionError(f"{process.args} did not print {pattern}")
+def read_line(process, pattern, timeout=60, stream=None):
+    """Reads a stream (stdout) of a process until a line matches; returns the match."""
+    stream = stream or process.stdout
+    watchdog = threading.Timer(timeout, os.killpg, (process.pid, signal.SIGKILL))
+    watchdog.start()
+    try:
+        for line in iter(stream.readline, ""):
+            match = re.search(pattern, line)
+            if match:
+                return match
+        raise AssertionError(f"{process.args} ended before it printed {pattern}")
+    finally:
+        watchdog.cancel()
 
 
 def snapshot(pid, *options, **more):
@@ -173,13 +177,18 @@ def aborts_of(snap):
     return sum(n for name, n in snap["counters"].items() if name.startswith("ABORT_"))
 
 
-def map_dump(name):
-    """bpftool's dump of the maps of that name: a list of {key, value}."""
-    out = run(["bpftool", "--json", "map", "dump", "name", name]).out
-    rows = []
-    for entry in json.loads(out) if out.strip() else []:
-        rows.append(entry.get("formatted", entry))
-    return rows
+def map_dump(name, pid=None):
+    """
+    bpftool's dump of all maps of that name, those of other sessions as well: a
+    list of {key, value}. With a pid: of those, what the key says is about it.
+    """
+    entries = json.loads(run(["bpftool", "--json", "map", "dump", "name", name]).out or "[]")
+    if entries and isinstance(entries[0], list):  # one list for each map
+        entries = [e for each in entries for e in each]
+    rows = [e.get("formatted", e) for e in entries]
+    if pid is None:
+        return rows
+    return [r for r in rows if pid in (r["key"], isinstance(r["key"], dict) and r["key"]["pid"])]
 
 
 def semaphores(pid, path=LIBJITHOOKS):
@@ -201,6 +210,66 @@ def semaphores(pid, path=LIBJITHOOKS):
             memory.seek(load + int(address, 16))
             values[name] = int.from_bytes(memory.read(2), "little")
     return values
+
+
+def held(command, *arguments, **more):
+    """
+    Starts embed or emit and waits until it has done its work and holds still:
+    the process, and what it says that it did.
+    """
+    hold = ["--hold", "600"] if command == "embed" else ["--hold"]
+    quiet = ["--quiet"] if command == "embed" else []
+    more.setdefault("stdin", subprocess.DEVNULL)
+    process = start([program(command), *map(str, arguments), *quiet, *hold, "--json"], **more)
+    return process, json.loads(read_line(process, r"^\{.*").group())
+
+
+def embed(*arguments):
+    """The command of embed.c as a load with known totals."""
+    return [program("embed"), *map(str, arguments), "--quiet", "--json"]
+
+
+def nonzero(counters):
+    return {name: n for name, n in counters.items() if n}
+
+
+def check_totals(snap, told):
+    """A snapshot of embed has what embed worked out that it must have, and no more."""
+    assert nonzero(snap["counters"]) == nonzero(told["counters"]), (snap["counters"], told)
+    types = [loop["type"] for loop in snap["loops"]]
+    assert types.count("loop") == told["live_loops"], (len(types), told)
+    assert types.count("bridge") == told["live_bridges"], (len(types), told)
+    assert sum(a["count"] for a in snap["aborts"]) == told["counters"]["ABORT_TOO_LONG"], snap
+    assert snap["complete"] is True, snap["stats"]
+
+
+def for_others(*paths):
+    """Copies files to where every user can read and run them; returns the folder."""
+    folder = tempdir()
+    os.chmod(folder, 0o755)
+    for path in paths:
+        shutil.copy(path, folder)
+        os.chmod(os.path.join(folder, os.path.basename(path)), 0o755)
+    return folder
+
+
+def pin_dir():
+    """The name of a folder for --pin that is not there yet."""
+    path = f"/sys/fs/bpf/jitscope-test-{os.getpid()}-{len(_made)}"
+    _made.append(path)
+    return path
+
+
+def build_observer():
+    """Builds programs/observe.c against the tree; its path."""
+    cc = os.environ.get("CC", "cc")
+    need(cc)
+    path = os.path.join(tempdir(), "observe")
+    sanitize = ["-fsanitize=address,undefined"] if "sanitize" in BUILD else []
+    run([cc, "-std=gnu11", "-Wall", "-Wextra", "-Werror", *sanitize,
+         "-I" + os.path.join(TOP, "include"), "-o", path, os.path.join(PROGRAMS, "observe.c"),
+         os.path.join(BUILD, "libjitscope.a"), "-lbpf", "-lelf", "-lz"])
+    return path
 
 
 def kill(process, number=signal.SIGTERM):
