@@ -142,7 +142,7 @@ static __always_inline void end_strings(struct jit_event *e)
 }
 
 /* Copies and checks the event of a hit; NULL: not ours, or not one. */
-static __always_inline struct scratch *take_event(void *ctx, __u32 probe, __u32 pid,
+static __always_inline struct scratch *take_event(void *ctx, __u32 spec, __u32 pid,
 						  struct jitscope_process **process)
 {
 	struct jitscope_process *p;
@@ -158,13 +158,13 @@ static __always_inline struct scratch *take_event(void *ctx, __u32 probe, __u32 
 	s = take_scratch();
 	if (!s)
 		return NULL;
-	from = (void *)argument(ctx, (__u32)bpf_get_attach_cookie(ctx));
+	from = (void *)argument(ctx, spec);
 	if (bpf_probe_read_user(&s->e, sizeof(s->e), from)) {
 		COUNT(read_fault);
 		goto refused;
 	}
 	if (s->e.magic != JIT_ABI_MAGIC || s->e.version != JIT_ABI_VERSION ||
-	    s->e.size != sizeof(s->e) || s->e.probe != probe || !s->e.instance ||
+	    s->e.size != sizeof(s->e) || s->e.probe != SPEC_PROBE(spec) || !s->e.instance ||
 	    s->e.loop.type >= JIT_NTYPES) {
 		COUNT(bad_event);
 		goto refused;
@@ -239,7 +239,7 @@ static __always_inline void send(struct jit_event *e, __u32 probe)
 	to->kind = probe;
 	to->type = e->loop.type;
 	to->asmlen = e->loop.asmlen;
-	to->operations = e->loop.operations;
+	to->operations = probe == JIT_PROBE_ABORT ? e->ops_before : e->loop.operations;
 	to->ops_before = e->ops_before;
 	to->exit_no = e->loop.exit_no;
 	to->reason_id = e->abort.reason_id;
@@ -289,13 +289,20 @@ static __always_inline void enter_flush(struct jit_event *e, __u32 pid)
 	UPDATE(&flushes, &key, &e->flush);
 }
 
-static __always_inline int on_event(void *ctx, __u32 probe)
+/*
+ * One program for all probes that pass an event: then one link holds all the
+ * sites of a file, and detaching waits for the kernel's grace periods once
+ * and not for each probe.
+ */
+SEC("uprobe")
+int jit_event(void *ctx)
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	__u32 spec = (__u32)bpf_get_attach_cookie(ctx), probe = SPEC_PROBE(spec);
 	struct jitscope_process *p;
 	struct scratch *s;
 
-	s = take_event(ctx, probe, pid, &p);
+	s = take_event(ctx, spec, pid, &p);
 	if (!s)
 		return 0;
 	note_process(p, &s->e, pid);
@@ -313,26 +320,11 @@ static __always_inline int on_event(void *ctx, __u32 probe)
 		enter_flush(&s->e, pid);
 		break;
 	}
-	if (stream & (1u << probe))
+	if (stream & (1u << (probe & 31)))
 		send(&s->e, probe);
 	give_back(s);
 	return 0;
 }
-
-#define ON_EVENT(name, probe)                                                  \
-	SEC("uprobe")                                                          \
-	int jit_##name(void *ctx)                                              \
-	{                                                                      \
-		return on_event(ctx, JIT_PROBE_##probe);                       \
-	}
-
-ON_EVENT(trace__start, TRACE_START)
-ON_EVENT(optimize, OPTIMIZE)
-ON_EVENT(compile, COMPILE)
-ON_EVENT(abort, ABORT)
-ON_EVENT(free, FREE)
-ON_EVENT(flush, FLUSH)
-ON_EVENT(update, UPDATE)
 
 /* The only probe without an event: it may fire a million times a second. */
 SEC("uprobe")

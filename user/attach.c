@@ -75,30 +75,34 @@ bool jitscope_has_multi(void)
 	return link == -EBADF;
 }
 
-/* The programs, by probe. */
 static struct bpf_program *program(struct jitscope_session *s, uint32_t probe)
 {
-	struct bpf_program *const programs[] = {
-#define X(name, probe) [JIT_PROBE_##name] = s->bpf->progs.jit_##probe,
-		JIT_PROBES(X)
-#undef X
-	};
-
-	return programs[probe];
+	return probe == JIT_PROBE_LOOP_RUN ? s->bpf->progs.jit_loop__run : s->bpf->progs.jit_event;
 }
 
-static bool wanted(struct jitscope_session *s, uint32_t probe)
+/* What the session has no use for is not attached, and costs nothing. */
+static bool wanted(struct jitscope_session *s, const struct note_site *site)
 {
-	return bpf_program__autoload(program(s, probe));
+	if (!site->usable)
+		return false;
+	switch (site->probe) {
+	case JIT_PROBE_TRACE_START:
+	case JIT_PROBE_OPTIMIZE:
+		return s->options.stream & 1u << site->probe;
+	case JIT_PROBE_LOOP_RUN:
+		return s->options.count_runs;
+	}
+	return true;
 }
 
+/* All wanted sites of one program in one link; -ENOENT if there are none. */
 static int attach_multi(struct jitscope_session *s, const char *path, const struct notes *notes,
-			uint32_t probe)
+			struct bpf_program *prog)
 {
 	uint64_t *offsets = calloc(3 * notes->n_sites, sizeof(*offsets));
 	uint64_t *semaphores = offsets + notes->n_sites, *cookies = semaphores + notes->n_sites;
 	struct multi_attr attr = {
-		.prog_fd = (uint32_t)bpf_program__fd(program(s, probe)),
+		.prog_fd = (uint32_t)bpf_program__fd(prog),
 		.attach_type = UPROBE_MULTI,
 		.path = (uintptr_t)path,
 		.offsets = (uintptr_t)offsets,
@@ -112,13 +116,13 @@ static int attach_multi(struct jitscope_session *s, const char *path, const stru
 	for (size_t i = 0; i < notes->n_sites; i++) {
 		const struct note_site *site = &notes->sites[i];
 
-		if (site->probe != probe || !site->usable)
+		if (!wanted(s, site) || program(s, site->probe) != prog)
 			continue;
 		offsets[attr.count] = site->offset;
 		semaphores[attr.count] = site->semaphore;
 		cookies[attr.count++] = site->cookie;
 	}
-	fd = link_create(&attr);
+	fd = attr.count ? link_create(&attr) : -ENOENT;
 	free(offsets);
 	return fd;
 }
@@ -157,34 +161,43 @@ void jitscope_detach_all(struct jitscope_session *s)
 	s->n_files = s->n_strangers = 0;
 }
 
-static int attach_sites(struct jitscope_session *s, const char *path, const struct notes *notes,
+static int attach_multis(struct jitscope_session *s, const char *path, const struct notes *notes,
+			 struct attached_file *f)
+{
+	struct bpf_program *const programs[] = { s->bpf->progs.jit_event,
+						 s->bpf->progs.jit_loop__run };
+
+	f->links = calloc(2, sizeof(*f->links));
+	if (!f->links)
+		return -ENOMEM;
+	for (size_t i = 0; i < 2; i++) {
+		int fd = attach_multi(s, path, notes, programs[i]);
+
+		if (fd >= 0)
+			f->links[f->n++] = fd;
+		else if (fd != -ENOENT)
+			return fd;
+	}
+	return 0;
+}
+
+static int attach_perfs(struct jitscope_session *s, const char *path, const struct notes *notes,
 			struct attached_file *f)
 {
-	uint32_t done = 0;
-	size_t max = s->multi ? JIT_NPROBES : notes->n_sites;
-	int err = 0;
-
-	f->links = s->multi ? calloc(max, sizeof(*f->links)) : NULL;
-	f->perf = s->multi ? NULL : calloc(max, sizeof(*f->perf));
-	if (max && !f->links && !f->perf)
+	f->perf = calloc(notes->n_sites + 1, sizeof(*f->perf));
+	if (!f->perf)
 		return -ENOMEM;
-	for (size_t i = 0; !err && i < notes->n_sites; i++) {
-		const struct note_site *site = &notes->sites[i];
+	for (size_t i = 0; i < notes->n_sites; i++) {
+		int err;
 
-		if (!site->usable || !wanted(s, site->probe))
+		if (!wanted(s, &notes->sites[i]))
 			continue;
-		if (!s->multi) {
-			err = attach_perf(s, path, site, (struct bpf_link **)&f->perf[f->n]);
-		} else if (!(done & 1u << site->probe)) {
-			done |= 1u << site->probe;
-			f->links[f->n] = attach_multi(s, path, notes, site->probe);
-			err = f->links[f->n] < 0 ? f->links[f->n] : 0;
-		} else {
-			continue;
-		}
-		f->n += !err;
+		err = attach_perf(s, path, &notes->sites[i], (struct bpf_link **)&f->perf[f->n]);
+		if (err)
+			return err;
+		f->n++;
 	}
-	return err;
+	return 0;
 }
 
 static void say(struct jitscope_session *s, const char *path, const char *what)
@@ -237,7 +250,8 @@ int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st
 	if (files)
 		s->files = files;
 	if (!err)
-		err = attach_sites(s, name, &notes, &f);
+		err = s->multi ? attach_multis(s, name, &notes, &f) :
+				 attach_perfs(s, name, &notes, &f);
 	jitscope_free_notes(&notes);
 	if (err) {
 		detach_file(&f);

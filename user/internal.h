@@ -130,6 +130,7 @@ struct jitscope_session {
 	size_t n_watched;
 	uint64_t next_scan_ns, next_sweep_ns;
 	bool sweep_wanted;
+	uint64_t seed_lost; /* loops that found the map full while seeding */
 	char pin_dir[256]; /* "" if nothing is pinned */
 };
 

@@ -133,7 +133,7 @@ static bool parse_arguments(const char *text, uint32_t probe, GElf_Half machine,
 
 	if (probe == JIT_PROBE_LOOP_RUN)
 		second = parse_argument(&text, machine);
-	*cookie = (uint64_t)second << 32 | first;
+	*cookie = (uint64_t)second << 32 | SPEC_OF_PROBE(probe) | first;
 	return first && (second || probe != JIT_PROBE_LOOP_RUN);
 }
 

@@ -3,7 +3,7 @@
  * seed.c - what a process did before anybody attached.
  *
  * The probes are attached first, then the region is read and put into the
- * maps, never over an entry that a handler has written meanwhile: that one is
+ * maps; totals never over those that a handler has written meanwhile, which are
  * newer. What remains is a loop that was freed between the reading and the
  * writing; so if events came in between, the region is read once more, and
  * what it no longer has is taken out.
@@ -26,34 +26,6 @@ static struct jitscope_loop_key loop_key(pid_t pid, const struct jitscope_loop *
 	};
 }
 
-/* Adds many loops; those that are there already stay as they are. */
-static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscope_snapshot *snap)
-{
-	struct jitscope_loop_key *keys = malloc(BATCH * sizeof(*keys));
-	struct jit_loop *values = malloc(BATCH * sizeof(*values));
-	int fd = bpf_map__fd(s->bpf->maps.loops), err = keys && values ? 0 : -ENOMEM;
-	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = BPF_NOEXIST);
-
-	for (size_t at = 0; !err && at < snap->n_loops;) {
-		uint32_t n = 0, done;
-
-		for (; n < BATCH && at + n < snap->n_loops; n++) {
-			keys[n] = loop_key(pid, &snap->loops[at + n]);
-			values[n] = snap->loops[at + n].loop;
-		}
-		done = n;
-		err = bpf_map_update_batch(fd, keys, values, &done, &opts);
-		if (err == -EEXIST) {
-			done++; /* the batch stopped at it */
-			err = 0;
-		}
-		at += done;
-	}
-	free(keys);
-	free(values);
-	return err;
-}
-
 /* The table may keep rows of before an exec: only other instances go. */
 static void put_newer(const struct bpf_map *map, const void *key, size_t key_size,
 		      const void *value, size_t value_size, uint64_t instance)
@@ -63,6 +35,37 @@ static void put_newer(const struct bpf_map *map, const void *key, size_t key_siz
 	if (!bpf_map__lookup_elem(map, key, key_size, there, value_size, 0) && *there == instance)
 		return;
 	bpf_map__update_elem(map, key, key_size, value, value_size, BPF_ANY);
+}
+
+/*
+ * Adds the loops, thousands to a call (a batch knows no BPF_NOEXIST). What a
+ * handler has put there meanwhile is the same loop: writing it once more does
+ * no harm.
+ */
+static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscope_snapshot *snap)
+{
+	struct jitscope_loop_key *keys = malloc(BATCH * sizeof(*keys));
+	struct jit_loop *values = malloc(BATCH * sizeof(*values));
+	int fd = bpf_map__fd(s->bpf->maps.loops), err = keys && values ? 0 : -ENOMEM;
+
+	for (size_t at = 0; !err && at < snap->n_loops;) {
+		uint32_t n = 0;
+
+		for (; n < BATCH && at + n < snap->n_loops; n++) {
+			keys[n] = loop_key(pid, &snap->loops[at + n]);
+			values[n] = snap->loops[at + n].loop;
+		}
+		err = bpf_map_update_batch(fd, keys, values, &n, NULL);
+		at += n;
+		if (err == -E2BIG) { /* the map is full: they count as lost */
+			s->seed_lost += snap->n_loops - at;
+			err = 0;
+			break;
+		}
+	}
+	free(keys);
+	free(values);
+	return err;
 }
 
 static void put_aborts(struct jitscope_session *s, pid_t pid, const struct jitscope_snapshot *snap)
@@ -181,13 +184,6 @@ int jitscope_seed(struct jitscope_session *s, pid_t pid)
 		return err;
 	put_aborts(s, pid, snap);
 	err = put_loops(s, pid, snap);
-	if (err == -E2BIG) {
-		if (s->options.note)
-			s->options.note(s->options.ctx,
-					"the map `loops` is full: loops are missing; use a larger "
-					"--max-loops");
-		err = 0;
-	}
 	if (!err)
 		err = put_process(s, pid, region, snap);
 	if (!err && moved_on(pid, region, &seq))

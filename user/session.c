@@ -41,12 +41,10 @@ static int configure(struct jitscope_session *s)
 	struct bpf_program *prog;
 
 	b->rodata->system_wide = o->system_wide;
-	b->rodata->stream = o->event ? o->stream : 0;
+	/* A flush has to come in any case: it is what makes us sweep. */
+	b->rodata->stream = (o->event ? o->stream : 0) | 1u << JIT_PROBE_FLUSH;
 	b->rodata->lifecycle = true;
 
-	bpf_program__set_autoload(b->progs.jit_trace__start,
-				  o->stream & 1u << JIT_PROBE_TRACE_START);
-	bpf_program__set_autoload(b->progs.jit_optimize, o->stream & 1u << JIT_PROBE_OPTIMIZE);
 	bpf_program__set_autoload(b->progs.jit_loop__run, o->count_runs);
 	if (o->max_loops)
 		bpf_map__set_max_entries(b->maps.loops, o->max_loops);
@@ -90,7 +88,7 @@ static int on_ring(void *ctx, void *data, size_t size)
 	if (size < sizeof(*e))
 		return 0;
 	jitscope_on_life(s, e);
-	if (s->options.event)
+	if (s->options.event && (e->kind >= JIT_NPROBES || s->options.stream & 1u << e->kind))
 		s->options.event(s->options.ctx, e);
 	return 0;
 }

@@ -211,6 +211,7 @@ int jitscope_stats(jitscope_session *session, struct jitscope_stats *out)
 	for (int i = 0; !err && i < cpus; i++)
 		for (size_t j = 0; j < sizeof(*out) / sizeof(*sum); j++)
 			sum[j] += ((const uint64_t *)&each[i])[j];
+	out->map_full += session->seed_lost;
 	free(each);
 	return err;
 }

@@ -182,13 +182,11 @@ def map_dump(name, pid=None):
     bpftool's dump of all maps of that name, those of other sessions as well: a
     list of {key, value}. With a pid: of those, what the key says is about it.
     """
-    entries = json.loads(run(["bpftool", "--json", "map", "dump", "name", name]).out or "[]")
-    if entries and isinstance(entries[0], list):  # one list for each map
-        entries = [e for each in entries for e in each]
+    out = run(["bpftool", "--json", "map", "dump", "name", name], status=None).out
+    entries = [e for m in json.loads(out or "[]") for e in m.get("elements", [m])]
     rows = [e.get("formatted", e) for e in entries]
-    if pid is None:
-        return rows
-    return [r for r in rows if pid in (r["key"], isinstance(r["key"], dict) and r["key"]["pid"])]
+    return [r for r in rows if pid is None or pid == r["key"] or
+            isinstance(r["key"], dict) and pid == r["key"]["pid"]]
 
 
 def semaphores(pid, path=LIBJITHOOKS):

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cmd_snapshot.c - `jitscope snapshot`: what running processes have done so far. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "json.h"
+#include "output.h"
+#include "report.h"
+#include "session.h"
+#include "signals.h"
+#include "targets.h"
+#include "text.h"
+
+#define POLL_MS 50
+
+struct work {
+	const struct options *options;
+	jitscope_session *session; /* NULL: from the regions */
+	struct output out;
+	struct earlier *before; /* of the last round */
+	size_t n_before;
+	uint64_t end_ns; /* 0: none */
+	bool repeated;
+};
+
+/* ---- One round --------------------------------------------------------------------- */
+
+static int take(struct work *w, struct subjects *all)
+{
+	const struct options *o = w->options;
+	struct jitscope_snapshot *s;
+	size_t unreadable;
+	int err;
+
+	if (!w->session) {
+		err = targets_read_regions(o, all, &unreadable);
+		if (unreadable && (!w->n_before || o->verbose))
+			say("%s process%s could not be read%s", text_count(unreadable),
+			    unreadable == 1 ? "" : "es", geteuid() ? "; root can" : "");
+		return err;
+	}
+	err = jitscope_poll(w->session, 0);
+	if (err)
+		return err;
+	if (!o->pid)
+		return subjects_from_session(all, w->session);
+	err = jitscope_snapshot(w->session, o->pid, &s);
+	if (err)
+		return err;
+	return subjects_add(all, s, session_run_ns(s)) ? 0 : -ENOMEM;
+}
+
+static const struct earlier *earlier_of(const struct work *w, const struct jitscope_snapshot *s)
+{
+	for (size_t i = 0; i < w->n_before; i++)
+		if (w->before[i].pid == s->pid && w->before[i].instance == s->instance)
+			return &w->before[i];
+	return NULL;
+}
+
+static void remember(struct work *w, const struct subjects *all)
+{
+	struct earlier *list = calloc(all->n + 1, sizeof(*list));
+
+	if (!list)
+		return; /* differences to an older round then */
+	for (size_t i = 0; i < all->n; i++) {
+		const struct jitscope_snapshot *s = all->list[i].snapshot;
+
+		list[i] = (struct earlier){s->pid, s->instance, s->taken_ns, s->info.counters,
+					   s->info.counter_times};
+	}
+	free(w->before);
+	w->before = list;
+	w->n_before = all->n;
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	pid_t x = ((const struct subject *)a)->snapshot->pid;
+	pid_t y = ((const struct subject *)b)->snapshot->pid;
+
+	return (x > y) - (x < y);
+}
+
+static void print(struct work *w, struct subjects *all)
+{
+	struct report report = {w->out.f, w->out.tty, w->options->top};
+
+	qsort(all->list, all->n, sizeof(*all->list), by_pid);
+	for (size_t i = 0; i < all->n; i++) {
+		struct subject *s = &all->list[i];
+
+		if (w->options->json) {
+			json_snapshot(w->out.f, s, NULL, 0);
+			continue;
+		}
+		s->before = earlier_of(w, s->snapshot);
+		report_subject(&report, s);
+		fputc('\n', w->out.f);
+	}
+}
+
+/* A process without a VM yet is no error when it is asked for by number. */
+static int nothing_to_show(const struct work *w, int err)
+{
+	if (err == -ENOENT && w->session)
+		say("process %d carries the provider, but its JIT has not started yet",
+		    (int)w->options->pid);
+	else if (err)
+		say("%s", jitscope_error());
+	else if (w->options->file)
+		say("no process that uses %s has a JIT that has started", w->options->file);
+	else
+		say("no process has a JIT that jitscope can see; see `jitscope list`");
+	return EXIT_FAILED;
+}
+
+/* ---- The rounds ---------------------------------------------------------------------- */
+
+/* Waits for the next round; false if there is none. */
+static bool wait_until(struct work *w, uint64_t next_ns)
+{
+	for (;;) {
+		uint64_t now = now_ns(), left, ms;
+
+		if (signals_stop() || (w->end_ns && now >= w->end_ns))
+			return false;
+		if (now >= next_ns)
+			return true;
+		left = (w->end_ns && w->end_ns < next_ns ? w->end_ns : next_ns) - now;
+		ms = left / 1000000 < POLL_MS ? left / 1000000 + 1 : POLL_MS;
+		if (w->session) {
+			if (jitscope_poll(w->session, (int)ms))
+				return false;
+		} else {
+			nanosleep(&(struct timespec){.tv_nsec = (long)ms * 1000000}, NULL);
+		}
+	}
+}
+
+static bool any_alive(const struct subjects *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->list[i].snapshot->alive)
+			return true;
+	return false;
+}
+
+static int rounds(struct work *w)
+{
+	const struct options *o = w->options;
+	uint64_t start = now_ns(), round = 0;
+	bool go_on = true;
+
+	for (w->end_ns = o->duration_ns ? start + o->duration_ns : 0; go_on;) {
+		struct subjects all = {0};
+		int err = take(w, &all);
+
+		if (err || !all.n) {
+			subjects_free(&all);
+			if (!round || (err && err != -ESRCH && err != -ENOENT))
+				return nothing_to_show(w, err);
+			return 0; /* it has ended */
+		}
+		print(w, &all);
+		remember(w, &all);
+		go_on = output_flush(&w->out) && w->repeated && any_alive(&all);
+		subjects_free(&all);
+		round++;
+		go_on = go_on && (!o->count || round < o->count) &&
+			wait_until(w, start + round * o->interval_ns);
+	}
+	return 0;
+}
+
+/* A file that holds a region: what JITHOOKS_REGION_DIR left of a process. */
+static bool show_region_file(struct work *w, int *status)
+{
+	struct jitscope_providers file;
+	struct jitscope_snapshot *s;
+	struct subjects all = {0};
+
+	if (!w->options->file || jitscope_find_file(w->options->file, &file) != -ENOEXEC) {
+		if (w->options->file)
+			jitscope_providers_free(&file);
+		return false;
+	}
+	if (jitscope_region_file_snapshot(w->options->file, &s)) {
+		say("%s is neither a program or library of this machine nor a region file",
+		    w->options->file);
+		*status = EXIT_FAILED;
+		return true;
+	}
+	*status = subjects_add(&all, s, 0) ? 0 : EXIT_FAILED;
+	print(w, &all);
+	subjects_free(&all);
+	return true;
+}
+
+static int observe(struct work *w)
+{
+	const struct options *o = w->options;
+	int status;
+
+	if (show_region_file(w, &status))
+		return status;
+	if (!o->no_bpf && session_open(&w->session, o, NULL, NULL, 0)) {
+		if (o->pin_dir) {
+			say("%s", jitscope_error());
+			return EXIT_FAILED;
+		}
+		session_explain_region(o, jitscope_error());
+	}
+	if (w->session && targets_watch(w->session, o)) {
+		say("%s", jitscope_error());
+		return EXIT_FAILED;
+	}
+	return rounds(w);
+}
+
+int cmd_snapshot(const struct options *given)
+{
+	struct options options = *given;
+	struct work w = {.options = &options};
+	int status;
+
+	if (!options.pid && !options.file && !options.all) {
+		say("snapshot of what? give -p PID, -f PATH or -a; `jitscope list` shows what "
+		    "there is");
+		return EXIT_USAGE;
+	}
+	if (options.no_bpf && options.pin_dir) {
+		say("--pin pins kernel maps, and --no-bpf does without them");
+		return EXIT_USAGE;
+	}
+	if (!options.interval_ns)
+		options.interval_ns = 1000000000;
+	w.repeated = options.given & (OPT_INTERVAL | OPT_COUNT | OPT_DURATION);
+	if (!output_open(&w.out, options.output, STDOUT_FILENO))
+		return EXIT_FAILED;
+	signals_catch();
+	status = observe(&w);
+	jitscope_close(w.session);
+	free(w.before);
+	if (!output_close(&w.out))
+		status = EXIT_FAILED;
+	return status;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* targets.c - which processes -p, -f and -a mean. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "targets.h"
+#include "text.h"
+
+typedef int on_process(void *ctx, pid_t pid);
+
+/*
+ * Calls f for each process that maps the file (NULL: any file with the
+ * provider), until one returns non-zero.
+ */
+static int each_process(const char *path, size_t *unreadable, on_process *f, void *ctx)
+{
+	struct jitscope_providers file = {0}, found = {0};
+	int err = path ? jitscope_find_file(path, &file) : 0;
+
+	if (!err)
+		err = jitscope_find(0, &found);
+	for (size_t i = 0; i < found.n && !err; i++) {
+		const struct jitscope_provider *p = &found.list[i];
+
+		if (path && (p->dev != file.list->dev || p->ino != file.list->ino))
+			continue;
+		for (size_t k = 0; k < p->n_pids && !err; k++)
+			err = f(ctx, p->pids[k]);
+	}
+	*unreadable = found.unreadable;
+	jitscope_providers_free(&found);
+	jitscope_providers_free(&file);
+	return err;
+}
+
+/* ---- Watching -------------------------------------------------------------------- */
+
+static int watch(void *ctx, pid_t pid)
+{
+	int err = jitscope_watch_pid(ctx, pid);
+
+	/* Gone, or it unmapped the file: processes come and go. */
+	return err == -ESRCH || err == -ENOENT ? 0 : err;
+}
+
+int targets_watch(jitscope_session *session, const struct options *o)
+{
+	size_t unreadable;
+	int err;
+
+	if (o->pid)
+		return jitscope_watch_pid(session, o->pid);
+	if (o->all)
+		return jitscope_watch_all(session);
+	err = jitscope_watch_file(session, o->file);
+	return err ? err : each_process(o->file, &unreadable, watch, session);
+}
+
+/* ---- Regions --------------------------------------------------------------------- */
+
+struct reading {
+	struct subjects *all;
+	size_t refused;
+};
+
+static int read_region(void *ctx, pid_t pid)
+{
+	struct reading *r = ctx;
+	struct jitscope_snapshot *s;
+	int err;
+
+	for (size_t i = 0; i < r->all->n; i++) /* it maps several such files */
+		if (r->all->list[i].snapshot->pid == pid)
+			return 0;
+	err = jitscope_region_snapshot(pid, &s);
+	if (err) {
+		r->refused += err == -EPERM || err == -EACCES || err == -EPROTO;
+		return 0;
+	}
+	return subjects_add(r->all, s, session_run_ns(s)) ? 0 : -ENOMEM;
+}
+
+int targets_read_regions(const struct options *o, struct subjects *all, size_t *unreadable)
+{
+	struct reading r = {.all = all};
+	struct jitscope_snapshot *s;
+	int err;
+
+	*unreadable = 0;
+	if (!o->pid) {
+		err = each_process(o->file, unreadable, read_region, &r);
+		*unreadable += r.refused;
+		return err;
+	}
+	err = jitscope_region_snapshot(o->pid, &s);
+	if (err)
+		return err;
+	return subjects_add(all, s, session_run_ns(s)) ? 0 : -ENOMEM;
+}
