@@ -96,6 +96,8 @@ int jitscope_read_memory(pid_t pid, uint64_t addr, void *buf, size_t size);
 
 /* Sorts, and makes loop_run_times from the loops. */
 int jitscope_finish_snapshot(struct jitscope_snapshot *snapshot);
+/* Forgets what the maps said. */
+void jitscope_drop_rows(struct jitscope_session *s);
 
 /* ---- The session ---------------------------------------------------------------- */
 
@@ -112,6 +114,12 @@ struct watched {
 	bool alive;
 	uint64_t look_again_ns; /* when to look for newly mapped files; 0: never */
 	uint64_t pause_ns;	/* how long the last wait was */
+};
+
+/* A map that was read whole. */
+struct map_rows {
+	char *keys, *values;
+	size_t n, key_size, value_size;
 };
 
 struct jitscope_session {
@@ -132,6 +140,9 @@ struct jitscope_session {
 	bool sweep_wanted;
 	uint64_t seed_lost; /* loops that found the map full while seeding */
 	char pin_dir[256]; /* "" if nothing is pinned */
+	/* What the snapshots until the next poll are made of. */
+	struct map_rows loops, aborts, flushes;
+	bool have_rows;
 };
 
 /* attach.c */
@@ -151,10 +162,6 @@ void jitscope_housekeeping(struct jitscope_session *s);
 void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e);
 
 /* maps.c: whole maps */
-struct map_rows {
-	char *keys, *values;
-	size_t n, key_size, value_size;
-};
 struct bpf_map;
 int jitscope_read_map(const struct bpf_map *map, struct map_rows *out);
 void jitscope_free_rows(struct map_rows *rows);

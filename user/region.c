@@ -270,6 +270,7 @@ int jitscope_parse_region(const struct region_source *source, struct jitscope_sn
 	s->complete = true;
 	s->instance = region.instance;
 	s->start_ns = region.start_ns;
+	s->inherited = region.inherited != 0;
 	s->taken_ns = jitscope_now();
 	s->pid = (pid_t)region.pid;
 	s->info.counters = region.event.totals.counters;

@@ -149,6 +149,7 @@ void jitscope_close(jitscope_session *s)
 	if (!s)
 		return;
 	jitscope_detach_all(s);
+	jitscope_drop_rows(s);
 	jitscope_unpin(s);
 	ring_buffer__free(s->ring);
 	jitscope_bpf__destroy(s->bpf);
@@ -164,6 +165,7 @@ int jitscope_poll(jitscope_session *s, int timeout_ms)
 {
 	uint64_t end = jitscope_now() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000u;
 
+	jitscope_drop_rows(s);
 	for (;;) {
 		int err = ring_buffer__consume(s->ring);
 		uint64_t now = jitscope_now();

@@ -76,20 +76,45 @@ uint64_t jitscope_total_compiled(const struct jit_counters *c)
 
 /* ---- From the maps --------------------------------------------------------------------- */
 
+void jitscope_drop_rows(struct jitscope_session *s)
+{
+	jitscope_free_rows(&s->loops);
+	jitscope_free_rows(&s->aborts);
+	jitscope_free_rows(&s->flushes);
+	s->have_rows = false;
+}
+
+/* Reads the maps once for the snapshots of many processes. */
+static int have_rows(struct jitscope_session *s)
+{
+	int err = 0;
+
+	if (s->have_rows)
+		return 0;
+	err = jitscope_read_map(s->bpf->maps.flushes, &s->flushes);
+	if (!err)
+		err = jitscope_read_map(s->bpf->maps.loops, &s->loops);
+	if (!err)
+		err = jitscope_read_map(s->bpf->maps.aborts, &s->aborts);
+	if (err)
+		jitscope_drop_rows(s);
+	s->have_rows = !err;
+	return err;
+}
+
 static int take_flushes(jitscope_session *session, struct jitscope_snapshot *s)
 {
-	struct map_rows rows;
-	int err = jitscope_read_map(session->bpf->maps.flushes, &rows);
-	const struct jitscope_vm_key *keys = (void *)rows.keys;
-	const struct jit_flush *flushes = (void *)rows.values;
+	const struct map_rows *rows = &session->flushes;
+	const struct jitscope_vm_key *keys = (void *)rows->keys;
+	const struct jit_flush *flushes = (void *)rows->values;
+	size_t n = 0;
 
-	if (err)
-		return err;
-	s->flushes = calloc(rows.n + 1, sizeof(*s->flushes));
-	for (size_t i = 0; s->flushes && i < rows.n; i++)
+	for (size_t i = 0; i < rows->n; i++)
+		n += keys[i].pid == (uint32_t)s->pid;
+	s->flushes = calloc(n + 1, sizeof(*s->flushes));
+	for (size_t i = 0; s->flushes && i < rows->n; i++)
 		if (keys[i].pid == (uint32_t)s->pid && flushes[i].instance == s->instance)
 			s->flushes[s->n_flushes++] = flushes[i];
-	jitscope_free_rows(&rows);
 	return s->flushes ? 0 : -ENOMEM;
 }
 
@@ -104,15 +129,15 @@ static bool is_flushed(const struct jitscope_snapshot *s, const struct jitscope_
 
 static int take_loops(jitscope_session *session, struct jitscope_snapshot *s)
 {
-	struct map_rows rows;
-	int err = jitscope_read_map(session->bpf->maps.loops, &rows);
-	const struct jitscope_loop_key *keys = (void *)rows.keys;
-	const struct jit_loop *loops = (void *)rows.values;
+	const struct map_rows *rows = &session->loops;
+	const struct jitscope_loop_key *keys = (void *)rows->keys;
+	const struct jit_loop *loops = (void *)rows->values;
+	size_t n = 0;
 
-	if (err)
-		return err;
-	s->loops = calloc(rows.n + 1, sizeof(*s->loops));
-	for (size_t i = 0; s->loops && i < rows.n; i++)
+	for (size_t i = 0; i < rows->n; i++)
+		n += keys[i].pid == (uint32_t)s->pid;
+	s->loops = calloc(n + 1, sizeof(*s->loops));
+	for (size_t i = 0; s->loops && i < rows->n; i++)
 		if (keys[i].pid == (uint32_t)s->pid && loops[i].instance == s->instance &&
 		    loops[i].type < JIT_NTYPES && !is_flushed(s, &keys[i], &loops[i])) {
 			struct jitscope_loop *to = &s->loops[s->n_loops++];
@@ -120,24 +145,22 @@ static int take_loops(jitscope_session *session, struct jitscope_snapshot *s)
 			to->no = keys[i].no;
 			to->loop = loops[i];
 		}
-	jitscope_free_rows(&rows);
 	return s->loops ? 0 : -ENOMEM;
 }
 
 static int take_aborts(jitscope_session *session, struct jitscope_snapshot *s)
 {
-	struct map_rows rows;
-	int err = jitscope_read_map(session->bpf->maps.aborts, &rows);
-	const struct jitscope_abort_key *keys = (void *)rows.keys;
-	const struct jit_abort *aborts = (void *)rows.values;
+	const struct map_rows *rows = &session->aborts;
+	const struct jitscope_abort_key *keys = (void *)rows->keys;
+	const struct jit_abort *aborts = (void *)rows->values;
+	size_t n = 0;
 
-	if (err)
-		return err;
-	s->aborts = calloc(rows.n + 1, sizeof(*s->aborts));
-	for (size_t i = 0; s->aborts && i < rows.n; i++)
+	for (size_t i = 0; i < rows->n; i++)
+		n += keys[i].pid == (uint32_t)s->pid;
+	s->aborts = calloc(n + 1, sizeof(*s->aborts));
+	for (size_t i = 0; s->aborts && i < rows->n; i++)
 		if (keys[i].pid == (uint32_t)s->pid && aborts[i].instance == s->instance)
 			s->aborts[s->n_aborts++] = aborts[i];
-	jitscope_free_rows(&rows);
 	return s->aborts ? 0 : -ENOMEM;
 }
 
@@ -174,7 +197,9 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 			     sizeof(s->info.counters), 0);
 	bpf_map__lookup_elem(bpf->maps.counter_times, &key, sizeof(key), &s->info.counter_times,
 			     sizeof(s->info.counter_times), 0);
-	err = take_flushes(session, s);
+	err = have_rows(session);
+	if (!err)
+		err = take_flushes(session, s);
 	if (!err)
 		err = take_loops(session, s);
 	if (!err)

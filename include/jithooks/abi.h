@@ -238,7 +238,7 @@ struct jit_region {
 	__u64 instance; /* tells this process image from any other */
 	__u64 start_ns; /* CLOCK_MONOTONIC when the region was made */
 	__u32 pid;	/* as the process sees itself; a hint only */
-	__u32 pad;
+	__u32 inherited; /* 1: a forked child that has done nothing yet */
 	char comm[JIT_COMM_LEN]; /* program name; a hint as well */
 	__u64 next_no;	      /* number of the next trace */
 	struct jit_area loops;  /* of struct jit_loop_row */
@@ -254,6 +254,7 @@ struct jit_region {
 struct jit_loop_row {
 	__u64 begin;
 	__u64 no;
+	__u64 retired; /* its VM is gone; the row may go to another loop */
 	struct jit_loop loop;
 	__u64 end;
 };

@@ -62,6 +62,7 @@ struct jitscope_snapshot {
 	pid_t pid;
 	bool alive;
 	bool complete; /* false: part of it could not be read; see lost */
+	bool inherited; /* region: by a forked child that has done nothing yet */
 	uint64_t lost; /* region: rows that changed while they were read */
 	uint64_t instance;
 	uint64_t start_ns; /* when its first VM was made; 0: not known */

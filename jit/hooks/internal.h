@@ -74,6 +74,8 @@ static inline uint64_t jit_now(void)
 
 /* TRACING and BACKEND time that this thread has spent so far. */
 uint64_t jit_time_spent(void);
+/* When this thread's times last changed: now, right after a start or an end. */
+uint64_t jit_time_last(void);
 
 /* ---- hooks.c: the slots and the calls -------------------------------------- */
 

@@ -244,14 +244,25 @@ static void leave_parents_file(void)
 	close(old);
 }
 
+/* Whoever takes the lock has something to write. */
+static void make_own(void)
+{
+	if (jit_region)
+		jit_region->inherited = 0;
+}
+
 void jit_region_lock(void)
 {
 	pthread_mutex_lock(&self.lock);
+	make_own();
 }
 
 bool jit_region_trylock(void)
 {
-	return !pthread_mutex_trylock(&self.lock);
+	if (pthread_mutex_trylock(&self.lock))
+		return false;
+	make_own();
+	return true;
 }
 
 void jit_region_unlock(void)
@@ -265,6 +276,7 @@ static void in_child(void)
 		if (self.fd != NO_FD)
 			leave_parents_file();
 		name_process(jit_region);
+		jit_region->inherited = 1;
 	}
 	jit_region_unlock();
 }
@@ -335,7 +347,7 @@ static bool take_retired(uint32_t *i)
 	while (self.retired && self.retired_next < jit_region->loops.used) {
 		struct jit_loop_row *row = row_at(LOOPS, self.retired_next++);
 
-		if (row->no && !row->loop.vm) {
+		if (row->no && row->retired) {
 			*i = row->loop.run_slot;
 			self.retired--;
 			jit_region->event.trace_no = row->no;
@@ -387,7 +399,7 @@ struct jit_loop_row *jit_region_add_loop(uint64_t no)
 	}
 	BEGIN(row);
 	row->no = no;
-	memset(&row->loop, 0, sizeof(row->loop));
+	row->retired = 0;
 	row->loop.run_slot = i;
 	*jit_region_run_count(i) = 0;
 	if (i == jit_region->loops.used) {
@@ -431,7 +443,7 @@ void jit_region_drop_loop(struct jit_loop_row *row)
 void jit_region_retire_loop(struct jit_loop_row *row)
 {
 	BEGIN(row);
-	row->loop.vm = 0;
+	row->retired = 1;
 	END(row);
 	self.retired++;
 }

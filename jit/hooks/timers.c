@@ -64,3 +64,8 @@ uint64_t jit_time_spent(void)
 {
 	return self.spent;
 }
+
+uint64_t jit_time_last(void)
+{
+	return self.since;
+}

@@ -77,6 +77,26 @@ const char *jit_greenkey(struct jit_trace *t)
 	return t->greenkey;
 }
 
+/* What there is to say of a trace, its code excepted. */
+static void describe(jit_vm *vm, struct jit_trace *t, struct jit_loop *loop)
+{
+	loop->instance = jit_region->instance;
+	loop->loop_no = t->loop_no;
+	loop->parent_no = t->parent_no;
+	loop->vm_no = t->vm_no;
+	loop->asmaddr = 0;
+	loop->compile_ns = t->timed ? jit_time_spent() - t->spent_ns : 0;
+	loop->when_ns = t->timed ? jit_time_last() : jit_now();
+	loop->runs = 0;
+	loop->asmlen = 0;
+	loop->operations = t->ops_after;
+	loop->vm = vm->no;
+	loop->exit_no = t->exit_no;
+	loop->run_slot = 0;
+	loop->type = t->type;
+	JIT_COPY(loop->greenkey, jit_greenkey(t));
+}
+
 /* The event's fields about the trace. With the lock held. */
 static struct jit_event *event_of(jit_vm *vm, struct jit_trace *t)
 {
@@ -85,19 +105,7 @@ static struct jit_event *event_of(jit_vm *vm, struct jit_trace *t)
 	e->trace_no = t->no;
 	e->ops_before = t->ops_before;
 	memcpy(e->jitdriver, vm->jitdriver_name, sizeof(e->jitdriver));
-	e->loop = (struct jit_loop){
-		.instance = jit_region->instance,
-		.loop_no = t->loop_no,
-		.parent_no = t->parent_no,
-		.vm_no = t->vm_no,
-		.exit_no = t->exit_no,
-		.operations = t->ops_after,
-		.vm = vm->no,
-		.type = t->type,
-		.when_ns = jit_now(),
-		.compile_ns = t->timed ? jit_time_spent() - t->spent_ns : 0,
-	};
-	JIT_COPY(e->loop.greenkey, jit_greenkey(t));
+	describe(vm, t, &e->loop);
 	return e;
 }
 
@@ -125,9 +133,11 @@ void jit_trace_start(jit_vm *vm, struct jit_trace *t,
 		t->timed = 1;
 	}
 
-	jit_region_lock();
-	t->no = jit_region->next_no++;
+	t->no = __atomic_fetch_add(&jit_region->next_no, 1, __ATOMIC_RELAXED);
 	t->loop_no = t->no;
+	if (!t->parent_no && !jit_probe_enabled(JIT_PROBE_TRACE_START))
+		return;
+	jit_region_lock();
 	if (t->parent_no) {
 		struct jit_loop_row *parent = jit_region_loop(t->parent_no);
 
@@ -182,11 +192,29 @@ void jit_backend_end(jit_vm *vm, struct jit_trace *t)
 		jit_time_end(JIT_TIME_BACKEND);
 }
 
-void jit_trace_compiled(jit_vm *vm, struct jit_trace *t,
-			const struct jit_code *code)
+/* Enters the trace where it will be found; the row, or the event's own. */
+static struct jit_loop *enter(jit_vm *vm, struct jit_trace *t, const struct jit_code *code)
 {
-	struct jit_loop_row *row;
-	struct jit_event *e;
+	struct jit_loop_row *row = jit_region_add_loop(t->no);
+	struct jit_loop *loop = row ? &row->loop : &jit_region->event.loop;
+	uint32_t slot = row ? loop->run_slot : 0;
+
+	describe(vm, t, loop);
+	loop->asmaddr = code->asmaddr;
+	loop->asmlen = code->asmlen;
+	loop->run_slot = slot;
+	if (code->compile_ns)
+		loop->compile_ns = code->compile_ns;
+	if (row)
+		jit_region_loop_done(row);
+	else
+		jit_bump(JIT_UNTRACKED_LOOPS, 1);
+	return loop;
+}
+
+void jit_trace_compiled(jit_vm *vm, struct jit_trace *t, const struct jit_code *code)
+{
+	const struct jit_loop *loop;
 
 	if (t->timed)
 		jit_time_end(JIT_TIME_TRACING);
@@ -197,21 +225,17 @@ void jit_trace_compiled(jit_vm *vm, struct jit_trace *t,
 	t->ops_after = code->operations;
 
 	jit_region_lock();
-	row = jit_region_add_loop(t->no);
-	e = event_of(vm, t);
-	e->loop.asmaddr = code->asmaddr;
-	e->loop.asmlen = code->asmlen;
-	if (code->compile_ns)
-		e->loop.compile_ns = code->compile_ns;
-	if (row) {
-		e->loop.run_slot = row->loop.run_slot;
-		row->loop = e->loop;
-		jit_region_loop_done(row);
-	} else {
-		jit_bump(JIT_UNTRACKED_LOOPS, 1);
-	}
-	if (jit_probe_enabled(JIT_PROBE_COMPILE))
+	loop = enter(vm, t, code);
+	if (jit_probe_enabled(JIT_PROBE_COMPILE)) {
+		struct jit_event *e = &jit_region->event;
+
+		e->trace_no = t->no;
+		e->ops_before = t->ops_before;
+		memcpy(e->jitdriver, vm->jitdriver_name, sizeof(e->jitdriver));
+		if (loop != &e->loop)
+			e->loop = *loop;
 		jit_fire(JIT_PROBE_COMPILE);
+	}
 	jit_region_unlock();
 
 	jit_call_compile(vm, t, code);
@@ -289,13 +313,16 @@ void jit_trace_freed(jit_vm *vm, uint64_t no)
 	if (row) {
 		if (!vm->config.own_counters)
 			count_freed(&row->loop);
-		jit_region->event.trace_no = no;
-		jit_region->event.loop = row->loop;
-		jit_region->event.loop.runs = *jit_region_run_count(row->loop.run_slot);
-		memcpy(jit_region->event.jitdriver, vm->jitdriver_name, JIT_DRIVER_LEN);
-		jit_region_drop_loop(row);
-		if (jit_probe_enabled(JIT_PROBE_FREE))
+		if (jit_probe_enabled(JIT_PROBE_FREE)) {
+			struct jit_event *e = &jit_region->event;
+
+			e->trace_no = no;
+			e->loop = row->loop;
+			e->loop.runs = *jit_region_run_count(row->loop.run_slot);
+			memcpy(e->jitdriver, vm->jitdriver_name, sizeof(e->jitdriver));
 			jit_fire(JIT_PROBE_FREE);
+		}
+		jit_region_drop_loop(row);
 	}
 	jit_region_unlock();
 }

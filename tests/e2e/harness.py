@@ -182,8 +182,11 @@ def map_dump(name, pid=None):
     bpftool's dump of all maps of that name, those of other sessions as well: a
     list of {key, value}. With a pid: of those, what the key says is about it.
     """
-    out = run(["bpftool", "--json", "map", "dump", "name", name], status=None).out
-    entries = [e for m in json.loads(out or "[]") for e in m.get("elements", [m])]
+    maps = json.loads(run(["bpftool", "--json", "map", "dump", "name", name],
+                          status=None).out.strip() or "[]")
+    if isinstance(maps, dict):
+        return []  # {"error": ...}: there is no such map
+    entries = [e for m in maps for e in m.get("elements", [m])]
     rows = [e.get("formatted", e) for e in entries]
     return [r for r in rows if pid is None or pid == r["key"] or
             isinstance(r["key"], dict) and pid == r["key"]["pid"]]

@@ -464,7 +464,7 @@ except KeyboardInterrupt:
 # ---- Pythons that are not to be watched -----------------------------------------------------
 
 
-NOT_SEEN = r"jitscope: no trace of '\w+' was seen: .*"
+NOT_SEEN = r"jitscope: no trace of '[^']+' was seen: .*"
 
 
 def test_cpython_is_not_touched():
@@ -643,6 +643,22 @@ def test_a_pypy_that_a_script_starts():
                 need_bpf()
             snap, result = watch([script], *way)
             check_each(snap, {line["pid"]: line for line in lines(result)}, 2)
+
+
+def test_commands_that_a_pypy_starts_are_not_its_children_s_figures():
+    """Between fork and exec a child has its parent's figures; they are not counted twice."""
+    for snap, said, _ in all_ways("""
+import subprocess
+for n in range(4): hot(n)
+subprocess.run(["true"])
+os.system("exit 3")
+subprocess.run(["pypy3", "-c", "pass"])
+say(pid=os.getpid(), counters=figures())
+"""):
+        check_each(snap, said, 1)
+        assert len(snap["children"]) <= 1, [c["pid"] for c in snap["children"]]
+        for child in snap["children"]:
+            assert child["counters"]["BACKEND"] < 4, child["counters"]
 
 
 SERVER = """

@@ -118,6 +118,8 @@ static void read_regions(const char *path, int fd, struct subjects *all)
 		snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
 		if (jitscope_region_file_snapshot(file, &s))
 			say("%s", jitscope_error());
+		else if (s->inherited) /* on its way to exec, mostly; the kernel drops it too */
+			jitscope_snapshot_free(s);
 		else if (!subjects_add(all, s, session_run_ns(s)))
 			say("no memory for a further process");
 	}

@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 struct object {
 	void *next; /* in the list of all objects, newest first */
@@ -113,6 +115,27 @@ void direct_find(const struct lua_api *api, lua_State *L, struct direct *d)
 		d->newest = head;
 }
 
+/* Could it be read? Asked of the kernel, which does not crash if it cannot. */
+static bool readable(const void *at, size_t size)
+{
+	char copy[sizeof(struct proto)];
+	struct iovec to = {copy, size}, from = {(void *)at, size};
+
+	return size <= sizeof(copy) &&
+	       process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)size;
+}
+
+/*
+ * While the layout is not proved, what looks like a pointer may be none: then
+ * nothing is read that the kernel would not read for us.
+ */
+static bool safe(const struct direct *d, const struct proto *proto)
+{
+	return !direct_in_doubt(&d->places) ||
+	       (readable(proto, sizeof(*proto)) &&
+		readable(proto->chunkname, sizeof(struct string)));
+}
+
 bool direct_place(const struct direct *d, const void *function, uint32_t pc,
 		  struct direct_place *place)
 {
@@ -123,7 +146,7 @@ bool direct_place(const struct direct *d, const void *function, uint32_t pc,
 	if (!d->newest || d->places.wrong || !f || f->object.tag != TAG_FUNCTION || f->kind != 0)
 		return false;
 	proto = (const void *)((const char *)f->bytecode - sizeof(struct proto));
-	if (proto->object.tag != TAG_PROTO || pc >= proto->size_bytecode)
+	if (!safe(d, proto) || proto->object.tag != TAG_PROTO || pc >= proto->size_bytecode)
 		return false;
 	place->proto = proto;
 	place->pc = pc;
