@@ -23,7 +23,7 @@ WHOLE(jit_event, 8 + 2 * 4 + 5 * 8 + 2 * 4 + sizeof(struct jit_loop) + sizeof(st
 WHOLE(jit_area, 8 + 4 * 4);
 WHOLE(jit_region, 8 + 2 * 4 + 2 * 8 + 2 * 4 + JIT_COMM_LEN + 8 + 3 * sizeof(struct jit_area) +
 			  sizeof(struct jit_event));
-WHOLE(jit_loop_row, 8 + 8 + sizeof(struct jit_loop) + 8);
+WHOLE(jit_loop_row, 3 * 8 + sizeof(struct jit_loop) + 8);
 WHOLE(jit_abort_row, 8 + sizeof(struct jit_abort) + 8);
 WHOLE(jit_anchor, 8 + 2 * 4 + 8);
 
