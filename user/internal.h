@@ -112,6 +112,7 @@ struct attached_file {
 struct watched {
 	pid_t pid;
 	bool alive;
+	bool inherits; /* forked: has code that no event told of */
 	uint64_t look_again_ns; /* when to look for newly mapped files; 0: never */
 	uint64_t pause_ns;	/* how long the last wait was */
 };

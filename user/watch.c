@@ -138,7 +138,10 @@ void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e
 	switch (e->kind) {
 	case JITSCOPE_FORK:
 	case JITSCOPE_EXEC:
-		look_soon(jitscope_watched(s, pid, true));
+		w = jitscope_watched(s, pid, true);
+		look_soon(w);
+		if (w)
+			w->inherits = e->kind == JITSCOPE_FORK;
 		break;
 	case JITSCOPE_EXIT:
 		w = jitscope_watched(s, pid, false);
@@ -167,8 +170,10 @@ static void look_again(struct jitscope_session *s, struct watched *w, uint64_t n
 
 	w->pause_ns = w->pause_ns * 2 > LAST_LOOK ? LAST_LOOK : w->pause_ns * 2;
 	w->look_again_ns = now + w->pause_ns;
-	if (jitscope_attach_process(s, w->pid) > 0 && (s->n_files > files || !is_known(s, w->pid)))
-		jitscope_seed(s, w->pid);
+	if (jitscope_attach_process(s, w->pid) > 0 &&
+	    (s->n_files > files || w->inherits || !is_known(s, w->pid)) &&
+	    !jitscope_seed(s, w->pid))
+		w->inherits = false;
 }
 
 void jitscope_housekeeping(struct jitscope_session *s)
