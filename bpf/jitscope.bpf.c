@@ -37,11 +37,11 @@ static __always_inline struct jitscope_stats *my_stats(void)
 }
 
 /* Atomic, because a handler on the same CPU may come in between. */
-#define COUNT(field)                                                           \
-	do {                                                                   \
-		struct jitscope_stats *st_ = my_stats();                       \
-		if (st_)                                                       \
-			__sync_fetch_and_add(&st_->field, 1);                  \
+#define COUNT(field)                                          \
+	do {                                                  \
+		struct jitscope_stats *st_ = my_stats();      \
+		if (st_)                                      \
+			__sync_fetch_and_add(&st_->field, 1); \
 	} while (0)
 
 /* As /proc/PID/stat has it: hundredths of a second since boot. */
@@ -92,10 +92,10 @@ static __always_inline void give_back(struct scratch *s)
 	__sync_lock_test_and_set(&s->taken, 0);
 }
 
-#define UPDATE(map, key, value)                                                \
-	do {                                                                   \
-		if (bpf_map_update_elem(map, key, value, BPF_ANY))             \
-			COUNT(map_full);                                       \
+#define UPDATE(map, key, value)                                    \
+	do {                                                       \
+		if (bpf_map_update_elem(map, key, value, BPF_ANY)) \
+			COUNT(map_full);                           \
 	} while (0)
 
 /* ---- Processes --------------------------------------------------------------- */
@@ -254,7 +254,7 @@ static __always_inline void send(struct jit_event *e, __u32 probe)
 
 static __always_inline void enter_loop(struct jit_event *e, __u32 pid)
 {
-	struct jitscope_loop_key key = { .pid = pid, .type = e->loop.type, .no = e->trace_no };
+	struct jitscope_loop_key key = {.pid = pid, .type = e->loop.type, .no = e->trace_no};
 
 	e->loop.instance = e->instance;
 	UPDATE(&loops, &key, &e->loop);
@@ -262,7 +262,7 @@ static __always_inline void enter_loop(struct jit_event *e, __u32 pid)
 
 static __always_inline void leave_loop(struct jit_event *e, __u32 pid)
 {
-	struct jitscope_loop_key key = { .pid = pid, .type = e->loop.type, .no = e->trace_no };
+	struct jitscope_loop_key key = {.pid = pid, .type = e->loop.type, .no = e->trace_no};
 
 	bpf_map_delete_elem(&loops, &key);
 }
@@ -283,7 +283,7 @@ static __always_inline void enter_abort(struct jit_event *e, __u32 pid)
 
 static __always_inline void enter_flush(struct jit_event *e, __u32 pid)
 {
-	struct jitscope_vm_key key = { .pid = pid, .vm = e->flush.vm };
+	struct jitscope_vm_key key = {.pid = pid, .vm = e->flush.vm};
 
 	e->flush.instance = e->instance;
 	UPDATE(&flushes, &key, &e->flush);

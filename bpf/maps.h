@@ -11,13 +11,13 @@
 
 #include <jitscope/maps.h>
 
-#define HASH(name_, key_, value_, entries)                                     \
-	struct {                                                               \
-		__uint(type, BPF_MAP_TYPE_HASH);                               \
-		__uint(map_flags, BPF_F_NO_PREALLOC);                          \
-		__uint(max_entries, entries);                                  \
-		__type(key, key_);                                             \
-		__type(value, value_);                                         \
+#define HASH(name_, key_, value_, entries)            \
+	struct {                                      \
+		__uint(type, BPF_MAP_TYPE_HASH);      \
+		__uint(map_flags, BPF_F_NO_PREALLOC); \
+		__uint(max_entries, entries);         \
+		__type(key, key_);                    \
+		__type(value, value_);                \
 	} name_ SEC(".maps")
 
 HASH(processes, __u32, struct jitscope_process, 8192);

@@ -18,8 +18,8 @@
 
 enum { SPEC_NONE, SPEC_REGISTER, SPEC_CONSTANT };
 
-#define SPEC(kind, size, offset)                                               \
-	((__u32)(kind) << 20 | (__u32)(size) << 16 | ((__u32)(offset) & 0xffff))
+#define SPEC(kind, size, offset) \
+	((__u32)(kind) << 20 | (__u32)(size) << 16 | ((__u32)(offset)&0xffff))
 #define SPEC_OF_PROBE(probe) ((__u32)(probe) << 24)
 #define SPEC_PROBE(spec) ((spec) >> 24)
 #define SPEC_KIND(spec) ((spec) >> 20 & 3)

@@ -49,8 +49,8 @@ static int link_create(const struct multi_attr *attr)
 bool jitscope_has_multi(void)
 {
 	struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = UPROBE_MULTI);
 	uint64_t offset = 0;
@@ -164,8 +164,8 @@ void jitscope_detach_all(struct jitscope_session *s)
 static int attach_multis(struct jitscope_session *s, const char *path, const struct notes *notes,
 			 struct attached_file *f)
 {
-	struct bpf_program *const programs[] = { s->bpf->progs.jit_event,
-						 s->bpf->progs.jit_loop__run };
+	struct bpf_program *const programs[] = {s->bpf->progs.jit_event,
+						s->bpf->progs.jit_loop__run};
 
 	f->links = calloc(2, sizeof(*f->links));
 	if (!f->links)
@@ -219,17 +219,19 @@ static void warn_of_sites(struct jitscope_session *s, const char *path, const st
 		nop |= notes->sites[i].five_byte_nop;
 	}
 	if (unusable)
-		say(s, path, "some probes pass their arguments in memory and are left out; build "
-			     "them with STAP_SDT_ARG_CONSTRAINT nr");
+		say(s, path,
+		    "some probes pass their arguments in memory and are left out; build "
+		    "them with STAP_SDT_ARG_CONSTRAINT nr");
 	if (nop)
-		say(s, path, "has probes on a five-byte nop, which Linux 6.18 and later may "
-			     "corrupt while attached; build them with <sys/sdt.h>");
+		say(s, path,
+		    "has probes on a five-byte nop, which Linux 6.18 and later may "
+		    "corrupt while attached; build them with <sys/sdt.h>");
 }
 
 /* Returns 1 if the file is attached already, 0 if it is now, or -errno. */
 int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st, const char *path)
 {
-	struct attached_file *files, f = { .dev = st->st_dev, .ino = st->st_ino };
+	struct attached_file *files, f = {.dev = st->st_dev, .ino = st->st_ino};
 	struct notes notes;
 	char name[64];
 	int err;
@@ -240,8 +242,8 @@ int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st
 	err = jitscope_read_notes(fd, &notes);
 	if (err)
 		return jitscope_fail(err, "%s %s", path,
-				     err == -ENOENT ? "carries no probe of provider jit" :
-						      "is no 64-bit ELF file of this machine, or "
+				     err == -ENOENT ? "carries no probe of provider jit"
+						    : "is no 64-bit ELF file of this machine, or "
 						      "is damaged");
 	warn_of_sites(s, path, &notes);
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
@@ -250,8 +252,8 @@ int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st
 	if (files)
 		s->files = files;
 	if (!err)
-		err = s->multi ? attach_multis(s, name, &notes, &f) :
-				 attach_perfs(s, name, &notes, &f);
+		err = s->multi ? attach_multis(s, name, &notes, &f)
+			       : attach_perfs(s, name, &notes, &f);
 	jitscope_free_notes(&notes);
 	if (err) {
 		detach_file(&f);
@@ -333,7 +335,7 @@ static int on_mapping(void *ctx, const struct mapping *m)
 
 int jitscope_attach_process(struct jitscope_session *s, pid_t pid)
 {
-	struct attach_process a = { .s = s, .pid = pid };
+	struct attach_process a = {.s = s, .pid = pid};
 	int err = jitscope_each_mapping(pid, on_mapping, &a);
 
 	if (err == -ESRCH)

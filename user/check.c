@@ -162,7 +162,7 @@ static void check_namespace(struct checks *c)
 
 size_t jitscope_checks(struct jitscope_check *out, size_t max)
 {
-	struct checks c = { .list = out, .max = max };
+	struct checks c = {.list = out, .max = max};
 
 	check_kernel(&c);
 	check_btf(&c);

@@ -24,7 +24,7 @@ int jitscope_fail(int err, const char *format, ...)
 const char *jitscope_counter_name(unsigned counter)
 {
 #define X(name, text) #name,
-	static const char *const names[] = { JIT_COUNTERS(X) };
+	static const char *const names[] = {JIT_COUNTERS(X)};
 #undef X
 	return counter < JIT_NCOUNTERS ? names[counter] : NULL;
 }
@@ -32,7 +32,7 @@ const char *jitscope_counter_name(unsigned counter)
 const char *jitscope_type_name(unsigned type)
 {
 #define X(name, text) text,
-	static const char *const names[] = { JIT_TRACE_TYPES(X) };
+	static const char *const names[] = {JIT_TRACE_TYPES(X)};
 #undef X
 	return type < JIT_NTYPES ? names[type] : NULL;
 }
@@ -40,7 +40,7 @@ const char *jitscope_type_name(unsigned type)
 const char *jitscope_event_name(unsigned kind)
 {
 #define X(name, probe) #probe,
-	static const char *const names[] = { JIT_PROBES(X) };
+	static const char *const names[] = {JIT_PROBES(X)};
 #undef X
 	switch (kind) {
 	case JIT_PROBE_TRACE_START:

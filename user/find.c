@@ -20,7 +20,7 @@ struct search {
 		dev_t dev;
 		ino_t ino;
 		size_t provider; /* index, or NOTHING */
-	} *seen;
+	} * seen;
 	size_t n_seen;
 };
 
@@ -91,7 +91,7 @@ static int look_at_file(struct search *s, const struct mapping *m, size_t *index
 	close(fd);
 	if (err == -ENOMEM || room(&s->seen, s->n_seen, sizeof(*s->seen)))
 		return -ENOMEM;
-	s->seen[s->n_seen++] = (struct seen){ m->dev, m->ino, *index };
+	s->seen[s->n_seen++] = (struct seen){m->dev, m->ino, *index};
 	return 0;
 }
 
@@ -130,7 +130,7 @@ static int on_process(void *ctx, pid_t pid)
 
 int jitscope_find(pid_t pid, struct jitscope_providers *out)
 {
-	struct search s = { .out = out };
+	struct search s = {.out = out};
 	int err;
 
 	memset(out, 0, sizeof(*out));
@@ -157,7 +157,7 @@ int jitscope_find(pid_t pid, struct jitscope_providers *out)
 
 int jitscope_find_file(const char *path, struct jitscope_providers *out)
 {
-	struct search s = { .out = out };
+	struct search s = {.out = out};
 	struct stat st;
 	size_t index;
 	int fd, err;

@@ -21,11 +21,11 @@ struct facts {
 	const struct jitscope_snapshot *s;
 	const struct jit_counters *c;
 	bool luajit, pypy;
-	uint64_t run_ns; /* 0: not known */
+	uint64_t run_ns;      /* 0: not known */
 	double compile_share; /* of the run; -1: not known */
 	uint64_t aborts, compiled;
-	double abort_share; /* of the traces started */
-	const struct jit_abort *top; /* the most frequent; NULL: none known */
+	double abort_share;	       /* of the traces started */
+	const struct jit_abort *top;   /* the most frequent; NULL: none known */
 	const struct jit_flush *flush; /* the VM that flushed most; or NULL */
 };
 
@@ -82,13 +82,15 @@ static void what_flush_storm(const struct facts *f, char *text, size_t size)
 static void advise_flushes(const struct facts *f, char *text, size_t size)
 {
 	if (cause_has(f, "maxmcode"))
-		snprintf(text, size, "give it room for machine code, and for the traces that then "
-				     "fit: luajit -Omaxmcode=8192 -Omaxtrace=8000, or "
-				     "jit.opt.start(\"maxmcode=8192\", \"maxtrace=8000\")");
+		snprintf(text, size,
+			 "give it room for machine code, and for the traces that then "
+			 "fit: luajit -Omaxmcode=8192 -Omaxtrace=8000, or "
+			 "jit.opt.start(\"maxmcode=8192\", \"maxtrace=8000\")");
 	else if (cause_has(f, "maxtrace"))
-		snprintf(text, size, "give it room for more traces, and for their machine code: "
-				     "luajit -Omaxtrace=8000 -Omaxmcode=8192, or "
-				     "jit.opt.start(\"maxtrace=8000\", \"maxmcode=8192\")");
+		snprintf(text, size,
+			 "give it room for more traces, and for their machine code: "
+			 "luajit -Omaxtrace=8000 -Omaxmcode=8192, or "
+			 "jit.opt.start(\"maxtrace=8000\", \"maxmcode=8192\")");
 	else if (cause_has(f, "jit.flush"))
 		snprintf(text, size, "the program calls jit.flush() itself: call it less often");
 	else if (f->pypy)
@@ -130,14 +132,17 @@ static void advise_compile_time(const struct facts *f, char *text, size_t size)
 	if (f->c->FLUSHES >= 5)
 		snprintf(text, size, "stop the flushes first (above)");
 	else if (f->run_ns < 2000000000ull)
-		snprintf(text, size, "a short run is mostly warm-up: measure a longer one before "
-				     "changing anything");
+		snprintf(text, size,
+			 "a short run is mostly warm-up: measure a longer one before "
+			 "changing anything");
 	else if (f->luajit)
-		snprintf(text, size, "compile less: a higher -Ohotloop (default 56) and -Ohotexit "
-				     "(default 10); compare with luajit -joff");
+		snprintf(text, size,
+			 "compile less: a higher -Ohotloop (default 56) and -Ohotexit "
+			 "(default 10); compare with luajit -joff");
 	else if (f->pypy)
-		snprintf(text, size, "compile less: a higher --jit threshold (default 1039) and "
-				     "trace_eagerness (default 200); compare with --jit off");
+		snprintf(text, size,
+			 "compile less: a higher --jit threshold (default 1039) and "
+			 "trace_eagerness (default 200); compare with --jit off");
 	else
 		snprintf(text, size, "raise the thresholds from which code counts as hot");
 }
@@ -166,30 +171,31 @@ static const struct {
 	const char *reason;
 	const char *advice;
 } remedies[] = {
-	{ "NYI: FastFunc", "this library function is not compiled: keep it out of hot loops" },
-	{ "NYI: bytecode", "this construct is not compiled (closures made, or varargs, in the loop): "
-			   "move it out of the hot loop" },
-	{ "NYI: C function", "a C function cannot be compiled: call it through the FFI, or move it "
-			     "out of the loop" },
-	{ "loop unroll limit", "an inner loop runs only a few times: write it out, or raise "
-			       "-Oloopunroll (default 15)" },
-	{ "call unroll limit", "recursion: write it as a loop" },
-	{ "inner loop in root trace", "harmless: the inner loop is compiled first" },
-	{ "leaving loop in root trace", "harmless unless frequent: the loop ended while it was "
-					"recorded" },
-	{ "too many snapshots", "the trace is too large: split the function, or raise -Omaxsnap "
-				"(default 500)" },
-	{ "trace too long", "the trace is too large: split the function, or raise -Omaxrecord "
-			    "(default 4000)" },
-	{ "failed to allocate mcode", "raise -Omaxmcode (default 512, in KB)" },
-	{ "blacklisted", "it ran into a place that was given up on: see the reason of that one" },
-	{ "ABORT_TOO_LONG", "the trace is too long: split the function, or raise trace_limit "
-			    "(default 6000)" },
-	{ "ABORT_SEGMENTED_TRACE", "the trace was too long and is compiled in parts: split the "
-				   "function" },
-	{ "ABORT_ESCAPE", "a frame escaped: sys._getframe() and tracebacks in hot code do that" },
-	{ "ABORT_FORCE_QUASIIMMUT", "something taken for constant is changed in hot code: a module "
-				    "global, or a class attribute" },
+	{"NYI: FastFunc", "this library function is not compiled: keep it out of hot loops"},
+	{"NYI: bytecode",
+	 "this construct is not compiled (closures made, or varargs, in the loop): "
+	 "move it out of the hot loop"},
+	{"NYI: C function", "a C function cannot be compiled: call it through the FFI, or move it "
+			    "out of the loop"},
+	{"loop unroll limit", "an inner loop runs only a few times: write it out, or raise "
+			      "-Oloopunroll (default 15)"},
+	{"call unroll limit", "recursion: write it as a loop"},
+	{"inner loop in root trace", "harmless: the inner loop is compiled first"},
+	{"leaving loop in root trace", "harmless unless frequent: the loop ended while it was "
+				       "recorded"},
+	{"too many snapshots", "the trace is too large: split the function, or raise -Omaxsnap "
+			       "(default 500)"},
+	{"trace too long", "the trace is too large: split the function, or raise -Omaxrecord "
+			   "(default 4000)"},
+	{"failed to allocate mcode", "raise -Omaxmcode (default 512, in KB)"},
+	{"blacklisted", "it ran into a place that was given up on: see the reason of that one"},
+	{"ABORT_TOO_LONG", "the trace is too long: split the function, or raise trace_limit "
+			   "(default 6000)"},
+	{"ABORT_SEGMENTED_TRACE", "the trace was too long and is compiled in parts: split the "
+				  "function"},
+	{"ABORT_ESCAPE", "a frame escaped: sys._getframe() and tracebacks in hot code do that"},
+	{"ABORT_FORCE_QUASIIMMUT", "something taken for constant is changed in hot code: a module "
+				   "global, or a class attribute"},
 };
 
 static void advise_reason(const struct facts *f, char *text, size_t size)
@@ -246,7 +252,8 @@ static bool hook_errors(const struct facts *f, enum jitscope_severity *severity)
 static void what_hook_errors(const struct facts *f, char *text, size_t size)
 {
 	snprintf(text, size, "hooks failed %llu times, and %llu operation lists were refused",
-		 (unsigned long long)f->c->HOOK_ERRORS, (unsigned long long)f->c->OPTIMIZE_REJECTED);
+		 (unsigned long long)f->c->HOOK_ERRORS,
+		 (unsigned long long)f->c->OPTIMIZE_REJECTED);
 }
 
 static void advise_hook_errors(const struct facts *f, char *text, size_t size)
@@ -276,14 +283,14 @@ static void advise_nothing_compiled(const struct facts *f, char *text, size_t si
 }
 
 static const struct rule rules[] = {
-	{ "flush-storm", flush_storm, what_flush_storm, advise_flushes },
-	{ "compile-time", compile_time, what_compile_time, advise_compile_time },
-	{ "abort-share", abort_share, what_abort_share, advise_reason },
-	{ "same-place", same_place, what_same_place, advise_reason },
-	{ "flushes", flushes, what_flushes, advise_flushes },
-	{ "hook-time", hook_time, what_hook_time, advise_hook_time },
-	{ "hook-errors", hook_errors, what_hook_errors, advise_hook_errors },
-	{ "nothing-compiled", nothing_compiled, what_nothing_compiled, advise_nothing_compiled },
+	{"flush-storm", flush_storm, what_flush_storm, advise_flushes},
+	{"compile-time", compile_time, what_compile_time, advise_compile_time},
+	{"abort-share", abort_share, what_abort_share, advise_reason},
+	{"same-place", same_place, what_same_place, advise_reason},
+	{"flushes", flushes, what_flushes, advise_flushes},
+	{"hook-time", hook_time, what_hook_time, advise_hook_time},
+	{"hook-errors", hook_errors, what_hook_errors, advise_hook_errors},
+	{"nothing-compiled", nothing_compiled, what_nothing_compiled, advise_nothing_compiled},
 };
 
 static struct facts work_out(const struct jitscope_snapshot *s, uint64_t run_ns)

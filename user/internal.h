@@ -25,12 +25,12 @@ static inline uint64_t jitscope_now(void)
 /* ---- notes.c: what an ELF file says of probes and region -------------------- */
 
 struct note_site {
-	uint32_t probe;	   /* enum jit_probe */
-	bool usable;	   /* its arguments can be read */
+	uint32_t probe; /* enum jit_probe */
+	bool usable;	/* its arguments can be read */
 	bool five_byte_nop;
-	uint64_t offset;   /* of the site in the file */
+	uint64_t offset;    /* of the site in the file */
 	uint64_t semaphore; /* its offset in the file; 0: none */
-	uint64_t cookie;   /* see bpf/spec.h */
+	uint64_t cookie;    /* see bpf/spec.h */
 };
 
 struct notes {
@@ -104,7 +104,7 @@ void jitscope_drop_rows(struct jitscope_session *s);
 struct attached_file {
 	dev_t dev;
 	ino_t ino;
-	int *links; /* fds of BPF links, or -1 where perf is used */
+	int *links;  /* fds of BPF links, or -1 where perf is used */
 	void **perf; /* struct bpf_link of libbpf */
 	size_t n;
 };
@@ -112,7 +112,7 @@ struct attached_file {
 struct watched {
 	pid_t pid;
 	bool alive;
-	bool inherits; /* forked: has code that no event told of */
+	bool inherits;		/* forked: has code that no event told of */
 	uint64_t look_again_ns; /* when to look for newly mapped files; 0: never */
 	uint64_t pause_ns;	/* how long the last wait was */
 };
@@ -133,14 +133,14 @@ struct jitscope_session {
 	struct {
 		dev_t dev;
 		ino_t ino;
-	} *strangers; /* files known to have no provider */
+	} * strangers; /* files known to have no provider */
 	size_t n_strangers;
 	struct watched *watched;
 	size_t n_watched;
 	uint64_t next_scan_ns, next_sweep_ns;
 	bool sweep_wanted;
 	uint64_t seed_lost; /* loops that found the map full while seeding */
-	char pin_dir[256]; /* "" if nothing is pinned */
+	char pin_dir[256];  /* "" if nothing is pinned */
 	/* What the snapshots until the next poll are made of. */
 	struct map_rows loops, aborts, flushes;
 	bool have_rows;

@@ -85,7 +85,7 @@ void jitscope_free_rows(struct map_rows *rows)
 static bool flushed(struct jitscope_session *s, uint32_t pid, uint64_t no,
 		    const struct jit_loop *loop)
 {
-	struct jitscope_vm_key key = { .pid = pid, .vm = loop->vm };
+	struct jitscope_vm_key key = {.pid = pid, .vm = loop->vm};
 	struct jit_flush flush;
 
 	return !bpf_map__lookup_elem(s->bpf->maps.flushes, &key, sizeof(key), &flush, sizeof(flush),
@@ -97,9 +97,9 @@ static uint64_t instance_of(struct jitscope_session *s, uint32_t pid)
 {
 	struct jitscope_process p;
 
-	return bpf_map__lookup_elem(s->bpf->maps.processes, &pid, sizeof(pid), &p, sizeof(p), 0) ?
-		       0 :
-		       p.instance;
+	return bpf_map__lookup_elem(s->bpf->maps.processes, &pid, sizeof(pid), &p, sizeof(p), 0)
+		       ? 0
+		       : p.instance;
 }
 
 /*

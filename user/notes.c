@@ -28,7 +28,7 @@
 #define MAX_SECTION (16u << 20) /* bytes of notes that are read */
 
 #define X(name, probe) #probe,
-static const char *const probe_names[] = { JIT_PROBES(X) };
+static const char *const probe_names[] = {JIT_PROBES(X)};
 #undef X
 
 struct file {
@@ -47,21 +47,14 @@ static const struct {
 	const char *names[4];
 	uint16_t offset;
 } x86_registers[] = {
-	{ { "r15", "r15d", "r15w", "r15b" }, 0 },
-	{ { "r14", "r14d", "r14w", "r14b" }, 8 },
-	{ { "r13", "r13d", "r13w", "r13b" }, 16 },
-	{ { "r12", "r12d", "r12w", "r12b" }, 24 },
-	{ { "rbp", "ebp", "bp", "bpl" }, 32 },
-	{ { "rbx", "ebx", "bx", "bl" }, 40 },
-	{ { "r11", "r11d", "r11w", "r11b" }, 48 },
-	{ { "r10", "r10d", "r10w", "r10b" }, 56 },
-	{ { "r9", "r9d", "r9w", "r9b" }, 64 },
-	{ { "r8", "r8d", "r8w", "r8b" }, 72 },
-	{ { "rax", "eax", "ax", "al" }, 80 },
-	{ { "rcx", "ecx", "cx", "cl" }, 88 },
-	{ { "rdx", "edx", "dx", "dl" }, 96 },
-	{ { "rsi", "esi", "si", "sil" }, 104 },
-	{ { "rdi", "edi", "di", "dil" }, 112 },
+	{{"r15", "r15d", "r15w", "r15b"}, 0},  {{"r14", "r14d", "r14w", "r14b"}, 8},
+	{{"r13", "r13d", "r13w", "r13b"}, 16}, {{"r12", "r12d", "r12w", "r12b"}, 24},
+	{{"rbp", "ebp", "bp", "bpl"}, 32},     {{"rbx", "ebx", "bx", "bl"}, 40},
+	{{"r11", "r11d", "r11w", "r11b"}, 48}, {{"r10", "r10d", "r10w", "r10b"}, 56},
+	{{"r9", "r9d", "r9w", "r9b"}, 64},     {{"r8", "r8d", "r8w", "r8b"}, 72},
+	{{"rax", "eax", "ax", "al"}, 80},      {{"rcx", "ecx", "cx", "cl"}, 88},
+	{{"rdx", "edx", "dx", "dl"}, 96},      {{"rsi", "esi", "si", "sil"}, 104},
+	{{"rdi", "edi", "di", "dil"}, 112},
 };
 
 static bool x86_register(const char *name, size_t len, uint16_t *offset)
@@ -155,7 +148,7 @@ static bool file_offset(const struct file *f, uint64_t addr, uint64_t *offset)
 
 static bool is_five_byte_nop(int fd, uint64_t offset)
 {
-	static const unsigned char nop[5] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
+	static const unsigned char nop[5] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
 	unsigned char code[sizeof(nop)];
 
 	return pread(fd, code, sizeof(code), (off_t)offset) == sizeof(code) &&
@@ -202,7 +195,7 @@ static int probe_note(struct file *f, const char *desc, size_t size, struct note
 {
 	const char *at = desc + 3 * sizeof(uint64_t), *end = desc + size;
 	const char *provider, *name, *arguments;
-	struct note_site site = { .probe = JIT_NPROBES };
+	struct note_site site = {.probe = JIT_NPROBES};
 	uint64_t pc, moved, semaphore;
 
 	if (size < 3 * sizeof(uint64_t))
@@ -346,7 +339,7 @@ static int read_sections(struct file *f, struct notes *out)
 
 int jitscope_read_notes(int fd, struct notes *out)
 {
-	struct file f = { .fd = fd };
+	struct file f = {.fd = fd};
 	int err;
 
 	memset(out, 0, sizeof(*out));

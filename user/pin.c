@@ -57,8 +57,9 @@ static int mount_bpffs(void)
 {
 	if (is_bpffs(BPFFS) || !mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
 		return 0;
-	return jitscope_fail(-errno, "no bpf file system at " BPFFS " (%s); mount it: mount -t bpf "
-				     "bpf " BPFFS,
+	return jitscope_fail(-errno,
+			     "no bpf file system at " BPFFS " (%s); mount it: mount -t bpf "
+			     "bpf " BPFFS,
 			     strerror(errno));
 }
 
@@ -82,7 +83,7 @@ static void remove_pins(const char *dir)
 /* Whose pins are there. The map may be a stranger's: of any size. */
 static int owner_of(const char *dir, struct jitscope_owner *owner)
 {
-	struct bpf_map_info info = { 0 };
+	struct bpf_map_info info = {0};
 	uint32_t size = sizeof(info), zero = 0;
 	char path[600];
 	int fd, err;
@@ -146,8 +147,9 @@ static int make_dir(const char *dir)
 	/* Empty, or half made: then nothing of it has our names. */
 	if (!rmdir(dir) && !mkdir(dir, 0700))
 		return 0;
-	return jitscope_fail(-EEXIST, "%s is there already and is not jitscope's; choose another "
-				      "directory: --pin=DIR",
+	return jitscope_fail(-EEXIST,
+			     "%s is there already and is not jitscope's; choose another "
+			     "directory: --pin=DIR",
 			     dir);
 }
 
@@ -169,15 +171,16 @@ int jitscope_pin(struct jitscope_session *s)
 	/* `session` first: pins without an owner could not be told stale. */
 	snprintf(path, sizeof(path), "%s/session", dir);
 	err = bpf_map__pin(s->bpf->maps.session, path);
-	bpf_object__for_each_map(map, s->bpf->obj) {
+	bpf_object__for_each_map(map, s->bpf->obj)
+	{
 		if (err || !is_public(map) || map == s->bpf->maps.session)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, bpf_map__name(map));
 		err = bpf_map__pin(map, path);
 	}
 	return err ? jitscope_fail(err, "cannot pin the maps in %s: %s%s", dir, strerror(-err),
-				   is_bpffs(dir) ? "" : " (it must be below " BPFFS ")") :
-		     0;
+				   is_bpffs(dir) ? "" : " (it must be below " BPFFS ")")
+		   : 0;
 }
 
 void jitscope_unpin(struct jitscope_session *s)

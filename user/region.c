@@ -25,8 +25,8 @@
 
 int jitscope_read_memory(pid_t pid, uint64_t addr, void *buf, size_t size)
 {
-	struct iovec to = { buf, size };
-	struct iovec from = { (void *)(uintptr_t)addr, size };
+	struct iovec to = {buf, size};
+	struct iovec from = {(void *)(uintptr_t)addr, size};
 	ssize_t n;
 
 	if (addr + size < addr)
@@ -84,7 +84,7 @@ static int on_mapping(void *ctx, const struct mapping *m)
 
 int jitscope_find_region(pid_t pid, uint64_t *address)
 {
-	struct anchor_search s = { .pid = pid };
+	struct anchor_search s = {.pid = pid};
 	int err = jitscope_each_mapping(pid, on_mapping, &s);
 
 	if (err == -ESRCH || !jitscope_alive(pid))
@@ -253,7 +253,7 @@ static int take_flush(struct jitscope_snapshot *s, const struct jit_event *e)
 int jitscope_parse_region(const struct region_source *source, struct jitscope_snapshot **out)
 {
 	struct jit_region region;
-	struct parse p = { .source = source, .region = &region };
+	struct parse p = {.source = source, .region = &region};
 	struct jitscope_snapshot *s;
 	int err = read_at(source, 0, &region, sizeof(region));
 
@@ -302,7 +302,7 @@ static int read_process(void *ctx, uint64_t addr, void *buf, size_t size)
 
 int jitscope_region_snapshot(pid_t pid, struct jitscope_snapshot **out)
 {
-	struct region_source source = { .read = read_process, .ctx = &pid };
+	struct region_source source = {.read = read_process, .ctx = &pid};
 	int err = jitscope_find_region(pid, &source.base);
 
 	*out = NULL;
@@ -334,7 +334,7 @@ int jitscope_region_file_snapshot(const char *path, struct jitscope_snapshot **o
 {
 	struct stat st;
 	int fd = jitscope_open_regular(path, &st), err;
-	struct region_source source = { .read = read_file, .ctx = &fd };
+	struct region_source source = {.read = read_file, .ctx = &fd};
 
 	*out = NULL;
 	if (fd < 0)

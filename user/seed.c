@@ -21,9 +21,7 @@
 
 static struct jitscope_loop_key loop_key(pid_t pid, const struct jitscope_loop *l)
 {
-	return (struct jitscope_loop_key){
-		.pid = (uint32_t)pid, .type = l->loop.type, .no = l->no
-	};
+	return (struct jitscope_loop_key){.pid = (uint32_t)pid, .type = l->loop.type, .no = l->no};
 }
 
 /* The table may keep rows of before an exec: only other instances go. */
@@ -82,7 +80,7 @@ static void put_aborts(struct jitscope_session *s, pid_t pid, const struct jitsc
 	}
 	for (size_t i = 0; i < snap->n_flushes; i++) {
 		const struct jit_flush *f = &snap->flushes[i];
-		struct jitscope_vm_key key = { .pid = (uint32_t)pid, .vm = f->vm };
+		struct jitscope_vm_key key = {.pid = (uint32_t)pid, .vm = f->vm};
 
 		put_newer(s->bpf->maps.flushes, &key, sizeof(key), f, sizeof(*f), snap->instance);
 	}
@@ -91,7 +89,7 @@ static void put_aborts(struct jitscope_session *s, pid_t pid, const struct jitsc
 static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region,
 		       const struct jitscope_snapshot *snap)
 {
-	struct jitscope_process p = { 0 };
+	struct jitscope_process p = {0};
 	uint32_t key = (uint32_t)pid;
 	bool there = !bpf_map__lookup_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
 					   0) &&
@@ -100,7 +98,7 @@ static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region,
 	if (there && p.instance == snap->instance)
 		return 0; /* an event has told everything already */
 	if (!there)
-		p = (struct jitscope_process){ .watched = 1 };
+		p = (struct jitscope_process){.watched = 1};
 	p.start_ticks = jitscope_start_ticks(pid);
 	p.alive = 1;
 	p.instance = snap->instance;
@@ -190,6 +188,6 @@ int jitscope_seed(struct jitscope_session *s, pid_t pid)
 		take_back_freed(s, pid, snap);
 	jitscope_snapshot_free(snap);
 	return err ? jitscope_fail(err, "cannot seed the maps for process %d: %s", pid,
-				   strerror(-err)) :
-		     0;
+				   strerror(-err))
+		   : 0;
 }

@@ -62,9 +62,9 @@ static int configure(struct jitscope_session *s)
 							    ~(uint32_t)BPF_F_NO_PREALLOC);
 	s->multi = jitscope_has_multi();
 	if (s->multi)
-		bpf_object__for_each_program(prog, b->obj)
-			if (bpf_program__type(prog) == BPF_PROG_TYPE_KPROBE)
-				bpf_program__set_expected_attach_type(prog, UPROBE_MULTI);
+		bpf_object__for_each_program(prog, b->obj) if (bpf_program__type(prog) ==
+							       BPF_PROG_TYPE_KPROBE)
+			bpf_program__set_expected_attach_type(prog, UPROBE_MULTI);
 	return 0;
 }
 
@@ -95,7 +95,7 @@ static int on_ring(void *ctx, void *data, size_t size)
 
 int jitscope_open(jitscope_session **out, const struct jitscope_options *options)
 {
-	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 	struct jitscope_session *s = calloc(1, sizeof(*s));
 	int err;
 
@@ -169,7 +169,7 @@ int jitscope_poll(jitscope_session *s, int timeout_ms)
 	for (;;) {
 		int err = ring_buffer__consume(s->ring);
 		uint64_t now = jitscope_now();
-		struct timespec nap = { 0 };
+		struct timespec nap = {0};
 
 		if (err < 0)
 			return jitscope_fail(err, "cannot read the events: %s", strerror(-err));

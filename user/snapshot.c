@@ -65,8 +65,12 @@ int jitscope_finish_snapshot(struct jitscope_snapshot *s)
 
 uint64_t jitscope_total_aborts(const struct jit_counters *c)
 {
-	return c->ABORT_TOO_LONG + c->ABORT_BRIDGE + c->ABORT_BAD_LOOP + c->ABORT_ESCAPE +
-	       c->ABORT_FORCE_QUASIIMMUT + c->ABORT_SEGMENTED_TRACE + c->ABORT_OTHER;
+	const __u64 *each = (const __u64 *)c;
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < JIT_NCOUNTERS; i++)
+		n += jit_is_abort(i) ? each[i] : 0;
+	return n;
 }
 
 uint64_t jitscope_total_compiled(const struct jit_counters *c)
@@ -212,8 +216,8 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 		jitscope_snapshot_free(s);
 		return jitscope_fail(err, "cannot read the maps: %s", strerror(-err));
 	}
-	s->complete = !(s->stats.map_full || s->stats.bad_event || s->stats.read_fault ||
-			s->stats.busy);
+	s->complete =
+		!(s->stats.map_full || s->stats.bad_event || s->stats.read_fault || s->stats.busy);
 	*out = s;
 	return 0;
 }

@@ -39,14 +39,14 @@ struct watched *jitscope_watched(struct jitscope_session *s, pid_t pid, bool add
 		return NULL;
 	for (size_t i = 0; i < s->n_watched; i++)
 		if (!s->watched[i].alive) {
-			s->watched[i] = (struct watched){ .pid = pid, .alive = true };
+			s->watched[i] = (struct watched){.pid = pid, .alive = true};
 			return &s->watched[i];
 		}
 	bigger = reallocarray(s->watched, s->n_watched + 1, sizeof(*bigger));
 	if (!bigger)
 		return NULL;
 	s->watched = bigger;
-	bigger[s->n_watched] = (struct watched){ .pid = pid, .alive = true };
+	bigger[s->n_watched] = (struct watched){.pid = pid, .alive = true};
 	return &bigger[s->n_watched++];
 }
 

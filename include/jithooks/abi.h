@@ -35,69 +35,69 @@
  * jitprof.py), in PyPy's order; those after them are ours. A new counter goes
  * to the end.
  */
-#define JIT_PYPY_COUNTERS(X)                                                   \
-	X(TRACING, "traces started")                                           \
-	X(BACKEND, "traces handed to the backend")                             \
-	X(OPS, "operations executed while tracing")                            \
-	X(HEAPCACHED_OPS, "operations removed by the heap cache")              \
-	X(RECORDED_OPS, "operations recorded")                                 \
-	X(GUARDS, "guards recorded")                                           \
-	X(OPT_OPS, "operations left after optimization")                       \
-	X(OPT_GUARDS, "guards left after optimization")                        \
-	X(OPT_GUARDS_SHARED, "guards that share resume data")                  \
-	X(OPT_FORCINGS, "virtual objects forced")                              \
-	X(OPT_VECTORIZE_TRY, "loops tried for vectorization")                  \
-	X(OPT_VECTORIZED, "loops vectorized")                                  \
-	X(ABORT_TOO_LONG, "aborts: trace too long")                            \
-	X(ABORT_BRIDGE, "aborts: compiling a bridge")                          \
-	X(ABORT_BAD_LOOP, "aborts: invalid loop")                              \
-	X(ABORT_ESCAPE, "aborts: virtualizable escaped")                       \
-	X(ABORT_FORCE_QUASIIMMUT, "aborts: quasi-immutable forced")            \
-	X(ABORT_SEGMENTED_TRACE, "aborts: trace segmented")                    \
-	X(FORCE_VIRTUALIZABLES, "virtualizables forced")                       \
-	X(NVIRTUALS, "virtuals in resume data")                                \
-	X(NVHOLES, "holes in resume data")                                     \
-	X(NVREUSED, "virtuals reused in resume data")                          \
-	X(TOTAL_COMPILED_LOOPS, "loops compiled")                              \
-	X(TOTAL_COMPILED_BRIDGES, "bridges compiled")                          \
-	X(TOTAL_FREED_LOOPS, "loops freed")                                    \
+#define JIT_PYPY_COUNTERS(X)                                        \
+	X(TRACING, "traces started")                                \
+	X(BACKEND, "traces handed to the backend")                  \
+	X(OPS, "operations executed while tracing")                 \
+	X(HEAPCACHED_OPS, "operations removed by the heap cache")   \
+	X(RECORDED_OPS, "operations recorded")                      \
+	X(GUARDS, "guards recorded")                                \
+	X(OPT_OPS, "operations left after optimization")            \
+	X(OPT_GUARDS, "guards left after optimization")             \
+	X(OPT_GUARDS_SHARED, "guards that share resume data")       \
+	X(OPT_FORCINGS, "virtual objects forced")                   \
+	X(OPT_VECTORIZE_TRY, "loops tried for vectorization")       \
+	X(OPT_VECTORIZED, "loops vectorized")                       \
+	X(ABORT_TOO_LONG, "aborts: trace too long")                 \
+	X(ABORT_BRIDGE, "aborts: compiling a bridge")               \
+	X(ABORT_BAD_LOOP, "aborts: invalid loop")                   \
+	X(ABORT_ESCAPE, "aborts: virtualizable escaped")            \
+	X(ABORT_FORCE_QUASIIMMUT, "aborts: quasi-immutable forced") \
+	X(ABORT_SEGMENTED_TRACE, "aborts: trace segmented")         \
+	X(FORCE_VIRTUALIZABLES, "virtualizables forced")            \
+	X(NVIRTUALS, "virtuals in resume data")                     \
+	X(NVHOLES, "holes in resume data")                          \
+	X(NVREUSED, "virtuals reused in resume data")               \
+	X(TOTAL_COMPILED_LOOPS, "loops compiled")                   \
+	X(TOTAL_COMPILED_BRIDGES, "bridges compiled")               \
+	X(TOTAL_FREED_LOOPS, "loops freed")                         \
 	X(TOTAL_FREED_BRIDGES, "bridges freed")
 
-#define JIT_OWN_COUNTERS(X)                                                    \
-	X(ABORT_OTHER, "aborts: any other reason")                             \
-	X(FLUSHES, "flushes of all compiled code")                             \
-	X(BLACKLISTED, "places given up on for good")                          \
-	X(GUARD_FAILURES, "guard failures")                                    \
-	X(HOOKS_SUPPRESSED, "hook calls left out inside a hook")               \
-	X(HOOK_ERRORS, "errors raised by hooks")                               \
-	X(OPTIMIZE_REPLACED, "operation lists replaced by the hook")           \
-	X(OPTIMIZE_REJECTED, "operation lists of the hook refused")            \
-	X(UNTRACKED_LOOPS, "loops that found the loop table full")             \
+#define JIT_OWN_COUNTERS(X)                                          \
+	X(ABORT_OTHER, "aborts: any other reason")                   \
+	X(FLUSHES, "flushes of all compiled code")                   \
+	X(BLACKLISTED, "places given up on for good")                \
+	X(GUARD_FAILURES, "guard failures")                          \
+	X(HOOKS_SUPPRESSED, "hook calls left out inside a hook")     \
+	X(HOOK_ERRORS, "errors raised by hooks")                     \
+	X(OPTIMIZE_REPLACED, "operation lists replaced by the hook") \
+	X(OPTIMIZE_REJECTED, "operation lists of the hook refused")  \
+	X(UNTRACKED_LOOPS, "loops that found the loop table full")   \
 	X(UNTRACKED_ABORTS, "aborts that found the abort table full")
 
 #define JIT_COUNTERS(X) JIT_PYPY_COUNTERS(X) JIT_OWN_COUNTERS(X)
 
 /* The exclusive times: X(name as in counter_times, field). */
-#define JIT_TIMES(X)                                                           \
-	X(TRACING, tracing_ns)                                                 \
-	X(BACKEND, backend_ns)                                                 \
+#define JIT_TIMES(X)           \
+	X(TRACING, tracing_ns) \
+	X(BACKEND, backend_ns) \
 	X(HOOKS, hooks_ns)
 
 /* The probes of provider `jit` (probes.h has their arguments). */
-#define JIT_PROBES(X)                                                          \
-	X(TRACE_START, trace__start)                                           \
-	X(OPTIMIZE, optimize)                                                  \
-	X(COMPILE, compile)                                                    \
-	X(ABORT, abort)                                                        \
-	X(FREE, free)                                                          \
-	X(FLUSH, flush)                                                        \
-	X(UPDATE, update)                                                      \
+#define JIT_PROBES(X)                \
+	X(TRACE_START, trace__start) \
+	X(OPTIMIZE, optimize)        \
+	X(COMPILE, compile)          \
+	X(ABORT, abort)              \
+	X(FREE, free)                \
+	X(FLUSH, flush)              \
+	X(UPDATE, update)            \
 	X(LOOP_RUN, loop__run)
 
 /* What a piece of compiled code is: X(enumerator, PyPy's word). */
-#define JIT_TRACE_TYPES(X)                                                     \
-	X(LOOP, "loop")                                                        \
-	X(ENTRY_BRIDGE, "entry bridge")                                        \
+#define JIT_TRACE_TYPES(X)              \
+	X(LOOP, "loop")                 \
+	X(ENTRY_BRIDGE, "entry bridge") \
 	X(BRIDGE, "bridge")
 
 enum jit_counter {
@@ -106,6 +106,13 @@ enum jit_counter {
 #undef X
 		JIT_NCOUNTERS
 };
+
+/* Is it one of the reasons for which traces are given up? */
+static inline int jit_is_abort(unsigned counter)
+{
+	return (counter >= JIT_ABORT_TOO_LONG && counter <= JIT_ABORT_SEGMENTED_TRACE) ||
+	       counter == JIT_ABORT_OTHER;
+}
 
 enum jit_time {
 #define X(name, field) JIT_TIME_##name,
@@ -152,20 +159,20 @@ struct jit_totals {
  * region's loop table and the value of the kernel map `loops`.
  */
 struct jit_loop {
-	__u64 instance;	  /* process instance it belongs to */
-	__u64 loop_no;	  /* number of the root: its own, unless a bridge */
-	__u64 parent_no;  /* a bridge: the trace it leaves; else 0 */
-	__u64 vm_no;	  /* the VM's own number for it; not unique */
-	__u64 asmaddr;	  /* address of the machine code, 0 if unknown */
-	__u64 compile_ns; /* exclusive time from trace start to here */
-	__u64 when_ns;	  /* CLOCK_MONOTONIC when it was compiled */
-	__u64 runs;	  /* times entered, as far as that was counted */
-	__u32 asmlen;	  /* bytes of machine code */
-	__u32 operations; /* after optimization */
-	__u32 vm;	  /* which VM of the process, from 1 */
-	__u32 exit_no;	  /* a bridge: the exit it is attached to */
-	__u32 run_slot;	  /* index of its run count in the region */
-	__u32 type;	  /* enum jit_trace_type */
+	__u64 instance;			 /* process instance it belongs to */
+	__u64 loop_no;			 /* number of the root: its own, unless a bridge */
+	__u64 parent_no;		 /* a bridge: the trace it leaves; else 0 */
+	__u64 vm_no;			 /* the VM's own number for it; not unique */
+	__u64 asmaddr;			 /* address of the machine code, 0 if unknown */
+	__u64 compile_ns;		 /* exclusive time from trace start to here */
+	__u64 when_ns;			 /* CLOCK_MONOTONIC when it was compiled */
+	__u64 runs;			 /* times entered, as far as that was counted */
+	__u32 asmlen;			 /* bytes of machine code */
+	__u32 operations;		 /* after optimization */
+	__u32 vm;			 /* which VM of the process, from 1 */
+	__u32 exit_no;			 /* a bridge: the exit it is attached to */
+	__u32 run_slot;			 /* index of its run count in the region */
+	__u32 type;			 /* enum jit_trace_type */
 	char greenkey[JIT_GREENKEY_LEN]; /* where it starts */
 };
 
@@ -208,9 +215,9 @@ struct jit_event {
 	__u64 region; /* address of struct jit_region */
 	__u64 seq;    /* events of this process, this one included */
 	__u64 when_ns;
-	__u64 trace_no;	  /* the trace's own number */
-	__u32 probe;	  /* enum jit_probe */
-	__u32 ops_before; /* optimize: operations before optimization */
+	__u64 trace_no;		/* the trace's own number */
+	__u32 probe;		/* enum jit_probe */
+	__u32 ops_before;	/* optimize: operations before optimization */
 	struct jit_loop loop;	/* trace__start, optimize, compile, free */
 	struct jit_abort abort; /* abort */
 	struct jit_flush flush; /* the last flush, in every event */
@@ -232,19 +239,19 @@ struct jit_area {
 };
 
 struct jit_region {
-	__u64 magic;	/* JIT_ABI_MAGIC, written last */
-	__u32 version;	/* JIT_ABI_VERSION */
-	__u32 size;	/* sizeof(struct jit_region) */
-	__u64 instance; /* tells this process image from any other */
-	__u64 start_ns; /* CLOCK_MONOTONIC when the region was made */
-	__u32 pid;	/* as the process sees itself; a hint only */
-	__u32 inherited; /* 1: a forked child that has done nothing yet */
+	__u64 magic;		 /* JIT_ABI_MAGIC, written last */
+	__u32 version;		 /* JIT_ABI_VERSION */
+	__u32 size;		 /* sizeof(struct jit_region) */
+	__u64 instance;		 /* tells this process image from any other */
+	__u64 start_ns;		 /* CLOCK_MONOTONIC when the region was made */
+	__u32 pid;		 /* as the process sees itself; a hint only */
+	__u32 inherited;	 /* 1: a forked child that has done nothing yet */
 	char comm[JIT_COMM_LEN]; /* program name; a hint as well */
-	__u64 next_no;	      /* number of the next trace */
-	struct jit_area loops;  /* of struct jit_loop_row */
-	struct jit_area aborts; /* of struct jit_abort_row */
-	struct jit_area runs;   /* of __u64, by jit_loop.run_slot */
-	struct jit_event event; /* the totals, and the last event */
+	__u64 next_no;		 /* number of the next trace */
+	struct jit_area loops;	 /* of struct jit_loop_row */
+	struct jit_area aborts;	 /* of struct jit_abort_row */
+	struct jit_area runs;	 /* of __u64, by jit_loop.run_slot */
+	struct jit_event event;	 /* the totals, and the last event */
 };
 
 /*
@@ -275,10 +282,10 @@ struct jit_abort_row {
 #define JIT_NOTE_SECTION ".note.jithooks"
 
 struct jit_anchor {
-	__u64 magic;	/* JIT_ABI_MAGIC */
-	__u32 version;	/* JIT_ABI_VERSION */
-	__u32 size;	/* sizeof(struct jit_anchor) */
-	__u64 region;	/* address of struct jit_region; 0: none yet */
+	__u64 magic;   /* JIT_ABI_MAGIC */
+	__u32 version; /* JIT_ABI_VERSION */
+	__u32 size;    /* sizeof(struct jit_anchor) */
+	__u64 region;  /* address of struct jit_region; 0: none yet */
 };
 
 /* ---- Snapshots: made in memory, by either side, never shared ------------ */

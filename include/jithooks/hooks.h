@@ -75,8 +75,8 @@ typedef struct jit_vm jit_vm;
 
 /* An argument or result: a variable of the trace or a constant. */
 struct jit_box {
-	char type;	/* 'i' integer, 'r' reference, 'f' float, 'v' void */
-	char constant;	/* 0: variable `id`; else the value is in the union */
+	char type;     /* 'i' integer, 'r' reference, 'f' float, 'v' void */
+	char constant; /* 0: variable `id`; else the value is in the union */
 	union {
 		uint64_t id;
 		int64_t i;
@@ -189,12 +189,10 @@ struct jit_trace {
 };
 
 /* Counts TRACING and starts its time; probe trace__start. */
-JIT_API void jit_trace_start(jit_vm *vm, struct jit_trace *t,
-			     const struct jit_trace_place *place);
+JIT_API void jit_trace_start(jit_vm *vm, struct jit_trace *t, const struct jit_trace_place *place);
 
 /* A loop turned out to be another type, or to start elsewhere. */
-JIT_API void jit_trace_retype(jit_vm *vm, struct jit_trace *t,
-			      enum jit_trace_type type);
+JIT_API void jit_trace_retype(jit_vm *vm, struct jit_trace *t, enum jit_trace_type type);
 
 /* ---- The three points ---------------------------------------------------- */
 
@@ -216,15 +214,13 @@ struct jit_optimize {
  * came of it with jit_optimize_verdict(); it compiles its own list if the
  * verdict is bad. The replacement is valid until the verdict.
  */
-JIT_API int jit_optimize(jit_vm *vm, struct jit_trace *t,
-			 struct jit_optimize *ops);
+JIT_API int jit_optimize(jit_vm *vm, struct jit_trace *t, struct jit_optimize *ops);
 
 /*
  * why == NULL: accepted, counts OPTIMIZE_REPLACED. Else it names operation
  * and rule, is reported in one line, and OPTIMIZE_REJECTED counts it.
  */
-JIT_API void jit_optimize_verdict(jit_vm *vm, struct jit_trace *t,
-				  const char *why);
+JIT_API void jit_optimize_verdict(jit_vm *vm, struct jit_trace *t, const char *why);
 
 /* Around assembly: counts BACKEND, and bills the time to it. */
 JIT_API void jit_backend_start(jit_vm *vm, struct jit_trace *t);
@@ -243,8 +239,7 @@ struct jit_code {
  * The code is live: counts TOTAL_COMPILED_LOOPS or _BRIDGES, ends TRACING,
  * enters the loop table, fires probe compile, calls the compile hook.
  */
-JIT_API void jit_trace_compiled(jit_vm *vm, struct jit_trace *t,
-				const struct jit_code *code);
+JIT_API void jit_trace_compiled(jit_vm *vm, struct jit_trace *t, const struct jit_code *code);
 
 struct jit_abort_info {
 	enum jit_counter counter; /* one of the ABORT_* */
@@ -262,8 +257,7 @@ struct jit_abort_info {
  * probe abort, calls the abort hook, then, if too_long_in is given, the
  * trace-too-long hook. Unlike PyPy, for every abort.
  */
-JIT_API void jit_trace_aborted(jit_vm *vm, struct jit_trace *t,
-			       const struct jit_abort_info *info);
+JIT_API void jit_trace_aborted(jit_vm *vm, struct jit_trace *t, const struct jit_abort_info *info);
 
 /* Code number `no` was thrown away: counts TOTAL_FREED_*, probe free. */
 JIT_API void jit_trace_freed(jit_vm *vm, uint64_t no);
@@ -280,9 +274,8 @@ JIT_API void jit_count(jit_vm *vm, enum jit_counter counter, uint64_t n);
  * many as there are, and the TRACING and BACKEND times. `tell` fires probe
  * update; leave it 0 where another event follows at once.
  */
-JIT_API void jit_take_over(jit_vm *vm, const uint64_t *counters,
-			   size_t ncounters, uint64_t tracing_ns,
-			   uint64_t backend_ns, int tell);
+JIT_API void jit_take_over(jit_vm *vm, const uint64_t *counters, size_t ncounters,
+			   uint64_t tracing_ns, uint64_t backend_ns, int tell);
 
 /* Exclusive times of this thread; starts nest, an end ends what is inside. */
 JIT_API void jit_time_start(enum jit_time what);
@@ -315,8 +308,7 @@ JIT_API int jit_probe_enabled(enum jit_probe probe);
 typedef struct jit_told jit_told;
 
 /* The VM's counters (in PyPy's order) and times (seconds) as they stand. */
-#define JIT_TOLD_STATE                                                         \
-	const uint64_t *counters, size_t ncounters, double tracing, double backend
+#define JIT_TOLD_STATE const uint64_t *counters, size_t ncounters, double tracing, double backend
 
 /*
  * NULL without memory. It lives as long as the process. The state says what
@@ -329,18 +321,16 @@ JIT_API jit_told *jit_told_create(const char *jitdriver_name, JIT_TOLD_STATE);
  * that of its root, whose place it then has; bridge_no counts for bridges
  * only. Operations and compile time are how far the state moved.
  */
-JIT_API void jit_told_compiled(jit_told *told, JIT_TOLD_STATE, unsigned type,
-			       uint64_t loop_no, uint64_t bridge_no,
-			       const char *greenkey, uint64_t asmaddr,
+JIT_API void jit_told_compiled(jit_told *told, JIT_TOLD_STATE, unsigned type, uint64_t loop_no,
+			       uint64_t bridge_no, const char *greenkey, uint64_t asmaddr,
 			       uint64_t asmlen);
 
 /*
  * A trace was given up. If the state has no abort by this counter that was
  * not told before, nothing is done: it is the same one.
  */
-JIT_API void jit_told_aborted(jit_told *told, JIT_TOLD_STATE, unsigned counter,
-			      const char *reason, const char *greenkey,
-			      uint64_t operations);
+JIT_API void jit_told_aborted(jit_told *told, JIT_TOLD_STATE, unsigned counter, const char *reason,
+			      const char *greenkey, uint64_t operations);
 
 /* The state as it stands; probe update. */
 JIT_API void jit_told_state(jit_told *told, JIT_TOLD_STATE);
@@ -358,8 +348,8 @@ JIT_API void jit_told_hook_end(jit_told *told, int failed);
  */
 typedef struct JitLoopInfo {
 	const char *jitdriver_name;
-	const char *type;  /* "loop", "entry bridge", "bridge" */
-	uint64_t loop_no;  /* a bridge: that of its root */
+	const char *type;   /* "loop", "entry bridge", "bridge" */
+	uint64_t loop_no;   /* a bridge: that of its root */
 	uint64_t bridge_no; /* 0: not a bridge */
 	const char *greenkey;
 	const ResOperation *operations;
@@ -385,32 +375,25 @@ typedef struct JitLoopInfo {
 typedef int jit_optimize_hook(void *data, const JitLoopInfo *info,
 			      struct jit_operations *replacement);
 typedef int jit_compile_hook(void *data, const JitLoopInfo *info);
-typedef int jit_abort_hook(void *data, const char *jitdriver_name,
-			   const char *greenkey, const char *reason,
-			   const struct jit_operations *operations);
-typedef int jit_trace_too_long_hook(void *data, const char *jitdriver_name,
-				    const char *greenkey);
+typedef int jit_abort_hook(void *data, const char *jitdriver_name, const char *greenkey,
+			   const char *reason, const struct jit_operations *operations);
+typedef int jit_trace_too_long_hook(void *data, const char *jitdriver_name, const char *greenkey);
 
 /*
  * One slot per hook and VM; setting replaces, NULL unregisters. `name` is for
  * error reports. operations = 0: the hook does without the list, which is
  * then not made. May be called inside a hook.
  */
-JIT_API void jit_set_optimize_hook(jit_vm *vm, jit_optimize_hook *hook,
-				   void *data, int operations,
+JIT_API void jit_set_optimize_hook(jit_vm *vm, jit_optimize_hook *hook, void *data, int operations,
 				   const char *name);
-JIT_API void jit_set_compile_hook(jit_vm *vm, jit_compile_hook *hook,
-				  void *data, int operations,
+JIT_API void jit_set_compile_hook(jit_vm *vm, jit_compile_hook *hook, void *data, int operations,
 				  const char *name);
-JIT_API void jit_set_abort_hook(jit_vm *vm, jit_abort_hook *hook, void *data,
-				const char *name);
-JIT_API void jit_set_trace_too_long_hook(jit_vm *vm,
-					 jit_trace_too_long_hook *hook,
-					 void *data, const char *name);
+JIT_API void jit_set_abort_hook(jit_vm *vm, jit_abort_hook *hook, void *data, const char *name);
+JIT_API void jit_set_trace_too_long_hook(jit_vm *vm, jit_trace_too_long_hook *hook, void *data,
+					 const char *name);
 
 /* Inside a hook: the text for the report if it returns non-zero. */
-JIT_API void jit_hook_error(const char *format, ...)
-	__attribute__((format(printf, 1, 2)));
+JIT_API void jit_hook_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Is a hook running on this thread? */
 JIT_API int jit_in_hook(void);
@@ -422,8 +405,7 @@ JIT_API int jit_disable_debug(jit_vm *vm);
 /* "name=value,name=value", "off" or "default". */
 JIT_API int jit_set_param(jit_vm *vm, const char *text);
 JIT_API int jit_releaseall(jit_vm *vm);
-JIT_API int jit_get_stats_asmmemmgr(jit_vm *vm, uint64_t *allocated,
-				    uint64_t *used);
+JIT_API int jit_get_stats_asmmemmgr(jit_vm *vm, uint64_t *allocated, uint64_t *used);
 
 /* ---- Snapshot -------------------------------------------------------------- */
 

@@ -47,20 +47,19 @@
  * and clears them by itself when an observer dies. They have to be in the
  * object that has the sites, so they are hidden; ask jit_probe_enabled().
  */
-#define X(name, probe)                                                         \
-	extern unsigned short jit_##probe##_semaphore                          \
+#define X(name, probe)                                \
+	extern unsigned short jit_##probe##_semaphore \
 		__attribute__((visibility("hidden"), section(".probes")));
 JIT_PROBES(X)
 #undef X
 
 /* Define the semaphores: once, in the file that has the sites. */
-#define JIT_PROBE_SEMAPHORE(name, probe)                                       \
-	unsigned short jit_##probe##_semaphore                                 \
+#define JIT_PROBE_SEMAPHORE(name, probe)       \
+	unsigned short jit_##probe##_semaphore \
 		__attribute__((visibility("hidden"), section(".probes"), used));
 
 /* Is somebody attached to the probe? */
-#define JIT_PROBE_ON(probe)                                                    \
-	__builtin_expect(                                                      \
-		*(volatile unsigned short *)&jit_##probe##_semaphore != 0, 0)
+#define JIT_PROBE_ON(probe) \
+	__builtin_expect(*(volatile unsigned short *)&jit_##probe##_semaphore != 0, 0)
 
 #endif

@@ -61,9 +61,9 @@ struct jitscope_snapshot {
 	enum jitscope_source source;
 	pid_t pid;
 	bool alive;
-	bool complete; /* false: part of it could not be read; see lost */
+	bool complete;	/* false: part of it could not be read; see lost */
 	bool inherited; /* region: by a forked child that has done nothing yet */
-	uint64_t lost; /* region: rows that changed while they were read */
+	uint64_t lost;	/* region: rows that changed while they were read */
 	uint64_t instance;
 	uint64_t start_ns; /* when its first VM was made; 0: not known */
 	uint64_t taken_ns; /* CLOCK_MONOTONIC, as all times here */
@@ -96,12 +96,10 @@ JITSCOPE_API const char *jitscope_event_name(unsigned kind);
  * -ESRCH no such process, -ENOENT it does not carry the provider, -ENODATA it
  * does, but has made no VM yet, -EPERM, -EPROTO the region makes no sense.
  */
-JITSCOPE_API int jitscope_region_snapshot(pid_t pid,
-					  struct jitscope_snapshot **out);
+JITSCOPE_API int jitscope_region_snapshot(pid_t pid, struct jitscope_snapshot **out);
 
 /* Reads a region file (JITHOOKS_REGION_DIR), also after the process's end. */
-JITSCOPE_API int jitscope_region_file_snapshot(const char *path,
-					       struct jitscope_snapshot **out);
+JITSCOPE_API int jitscope_region_file_snapshot(const char *path, struct jitscope_snapshot **out);
 
 /* ---- Finding ------------------------------------------------------------------- */
 
@@ -110,11 +108,11 @@ struct jitscope_provider {
 	char *path; /* as its process sees it */
 	dev_t dev;
 	ino_t ino;
-	uint32_t probes;      /* bit per enum jit_probe */
-	uint32_t unusable;    /* those whose arguments cannot be read */
-	bool region;	      /* has the note of a region */
-	bool five_byte_nop;   /* foreign sites that Linux 6.18 may corrupt */
-	pid_t *pids;	      /* processes that have it mapped */
+	uint32_t probes;    /* bit per enum jit_probe */
+	uint32_t unusable;  /* those whose arguments cannot be read */
+	bool region;	    /* has the note of a region */
+	bool five_byte_nop; /* foreign sites that Linux 6.18 may corrupt */
+	pid_t *pids;	    /* processes that have it mapped */
 	size_t n_pids;
 };
 
@@ -127,8 +125,7 @@ struct jitscope_providers {
 /* All processes of this machine, or one (pid > 0). */
 JITSCOPE_API int jitscope_find(pid_t pid, struct jitscope_providers *out);
 /* One file. -ENOEXEC: no ELF file, or a damaged one; -ENOENT: no provider. */
-JITSCOPE_API int jitscope_find_file(const char *path,
-				    struct jitscope_providers *out);
+JITSCOPE_API int jitscope_find_file(const char *path, struct jitscope_providers *out);
 JITSCOPE_API void jitscope_providers_free(struct jitscope_providers *p);
 
 /* ---- Sessions ------------------------------------------------------------------- */
@@ -157,8 +154,7 @@ struct jitscope_options {
 #define JITSCOPE_PIN_DIR "/sys/fs/bpf/jitscope"
 
 /* options may be NULL. -EPERM, -ENOSYS (no BTF, kernel too old), ... */
-JITSCOPE_API int jitscope_open(jitscope_session **session,
-			       const struct jitscope_options *options);
+JITSCOPE_API int jitscope_open(jitscope_session **session, const struct jitscope_options *options);
 
 /* Detaches, unpins, frees. The watched processes go on. NULL is allowed. */
 JITSCOPE_API void jitscope_close(jitscope_session *session);
@@ -171,8 +167,7 @@ JITSCOPE_API void jitscope_close(jitscope_session *session);
 JITSCOPE_API int jitscope_watch_pid(jitscope_session *session, pid_t pid);
 
 /* Attach to a file: running and later processes that map it. */
-JITSCOPE_API int jitscope_watch_file(jitscope_session *session,
-				     const char *path);
+JITSCOPE_API int jitscope_watch_file(jitscope_session *session, const char *path);
 
 /* Every file with the provider that is mapped now; call again for new ones. */
 JITSCOPE_API int jitscope_watch_all(jitscope_session *session);
@@ -183,8 +178,8 @@ JITSCOPE_API int jitscope_watch_all(jitscope_session *session);
  * everything is attached. -ENOENT, -EACCES, ...: could not be executed.
  * Its end is the caller's to wait for, with waitpid().
  */
-JITSCOPE_API int jitscope_spawn(jitscope_session *session, char *const argv[],
-				char *const envp[], pid_t *pid);
+JITSCOPE_API int jitscope_spawn(jitscope_session *session, char *const argv[], char *const envp[],
+				pid_t *pid);
 
 /*
  * Delivers what came, and does the housekeeping (files mapped later, seeding,
@@ -194,8 +189,7 @@ JITSCOPE_API int jitscope_spawn(jitscope_session *session, char *const argv[],
 JITSCOPE_API int jitscope_poll(jitscope_session *session, int timeout_ms);
 
 /* pid of every process there is something to say about; free() the list. */
-JITSCOPE_API int jitscope_pids(jitscope_session *session, pid_t **pids,
-			       size_t *n);
+JITSCOPE_API int jitscope_pids(jitscope_session *session, pid_t **pids, size_t *n);
 
 /*
  * What the maps say of a process, dead or alive. -ENOENT: nothing. Call
@@ -204,8 +198,7 @@ JITSCOPE_API int jitscope_pids(jitscope_session *session, pid_t **pids,
 JITSCOPE_API int jitscope_snapshot(jitscope_session *session, pid_t pid,
 				   struct jitscope_snapshot **out);
 
-JITSCOPE_API int jitscope_stats(jitscope_session *session,
-				struct jitscope_stats *out);
+JITSCOPE_API int jitscope_stats(jitscope_session *session, struct jitscope_stats *out);
 
 /* ---- Findings ------------------------------------------------------------------- */
 
@@ -223,8 +216,7 @@ struct jitscope_finding {
  * the process ran, 0 if not known. Returns how many of max were written,
  * worst first.
  */
-JITSCOPE_API size_t jitscope_findings(const struct jitscope_snapshot *snapshot,
-				      uint64_t run_ns,
+JITSCOPE_API size_t jitscope_findings(const struct jitscope_snapshot *snapshot, uint64_t run_ns,
 				      struct jitscope_finding *out, size_t max);
 
 /* ---- What this machine allows --------------------------------------------------- */
@@ -232,7 +224,7 @@ JITSCOPE_API size_t jitscope_findings(const struct jitscope_snapshot *snapshot,
 enum jitscope_status { JITSCOPE_OK, JITSCOPE_LIMITED, JITSCOPE_MISSING };
 
 struct jitscope_check {
-	const char *id;	  /* "btf", "bpf", "uprobe-multi", ... */
+	const char *id; /* "btf", "bpf", "uprobe-multi", ... */
 	enum jitscope_status status;
 	char what[160];	  /* what was found */
 	char remedy[200]; /* what to do about it; "" if nothing */
@@ -242,8 +234,7 @@ struct jitscope_check {
 JITSCOPE_API size_t jitscope_checks(struct jitscope_check *out, size_t max);
 
 /* Pins that a killed session left in dir: what it was, and removal. */
-JITSCOPE_API int jitscope_stale_pins(const char *dir,
-				     struct jitscope_owner *owner);
+JITSCOPE_API int jitscope_stale_pins(const char *dir, struct jitscope_owner *owner);
 JITSCOPE_API int jitscope_remove_stale_pins(const char *dir);
 
 #ifdef __cplusplus

@@ -28,12 +28,12 @@
 #include <jithooks/abi.h>
 
 struct jitscope_process {
-	__u64 start_ticks;    /* field 22 of /proc/PID/stat: tells a pid used again */
-	__u64 instance;	      /* of its region; 0: no event seen yet */
-	__u64 region;	      /* address in the process; 0: not known */
-	__u64 first_ns;	      /* CLOCK_MONOTONIC of its first event */
-	__u64 last_ns;	      /* and of the last thing seen of it */
-	__u64 events;	      /* probe hits taken from it, runs not counted */
+	__u64 start_ticks; /* field 22 of /proc/PID/stat: tells a pid used again */
+	__u64 instance;	   /* of its region; 0: no event seen yet */
+	__u64 region;	   /* address in the process; 0: not known */
+	__u64 first_ns;	   /* CLOCK_MONOTONIC of its first event */
+	__u64 last_ns;	   /* and of the last thing seen of it */
+	__u64 events;	   /* probe hits taken from it, runs not counted */
 	__u32 ppid;
 	__u32 alive;
 	__u32 watched; /* 1: asked for, or forked from one that was */
@@ -60,15 +60,15 @@ struct jitscope_vm_key {
 };
 
 /* Loss is counted, never silent. */
-#define JITSCOPE_STATS(X)                                                      \
-	X(hits, "probe hits")                                                  \
-	X(foreign, "hits of processes that are not watched")                   \
-	X(sent, "events written to the ring buffer")                           \
-	X(dropped, "events lost: ring buffer full")                            \
-	X(map_full, "entries lost: map full")                                  \
-	X(bad_event, "events refused: wrong magic, version, size or kind")     \
-	X(read_fault, "events lost: unreadable memory in the process")         \
-	X(busy, "events lost: no scratch space on that CPU")                   \
+#define JITSCOPE_STATS(X)                                                  \
+	X(hits, "probe hits")                                              \
+	X(foreign, "hits of processes that are not watched")               \
+	X(sent, "events written to the ring buffer")                       \
+	X(dropped, "events lost: ring buffer full")                        \
+	X(map_full, "entries lost: map full")                              \
+	X(bad_event, "events refused: wrong magic, version, size or kind") \
+	X(read_fault, "events lost: unreadable memory in the process")     \
+	X(busy, "events lost: no scratch space on that CPU")               \
 	X(unknown_loop, "runs of a loop that is not in the map")
 
 struct jitscope_stats {
@@ -96,7 +96,7 @@ struct jitscope_event {
 	__u64 when_ns; /* CLOCK_MONOTONIC */
 	__u64 trace_no;
 	__u64 loop_no;
-	__u64 parent_no;  /* FORK: pid of the parent */
+	__u64 parent_no; /* FORK: pid of the parent */
 	__u64 asmaddr;
 	__u64 compile_ns;
 	__u64 dropped;

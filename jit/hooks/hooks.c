@@ -16,8 +16,7 @@
 static __thread bool in_hook;
 static __thread char error_text[256];
 
-static void set_slot(jit_vm *vm, enum jit_slot_no no, struct jit_slot slot,
-		     const char *name)
+static void set_slot(jit_vm *vm, enum jit_slot_no no, struct jit_slot slot, const char *name)
 {
 	JIT_COPY(slot.name, name ? name : "hook");
 	pthread_mutex_lock(&vm->lock);
@@ -25,39 +24,30 @@ static void set_slot(jit_vm *vm, enum jit_slot_no no, struct jit_slot slot,
 	pthread_mutex_unlock(&vm->lock);
 }
 
-void jit_set_optimize_hook(jit_vm *vm, jit_optimize_hook *hook, void *data,
-			   int operations, const char *name)
+void jit_set_optimize_hook(jit_vm *vm, jit_optimize_hook *hook, void *data, int operations,
+			   const char *name)
 {
 	set_slot(vm, SLOT_OPTIMIZE,
-		 (struct jit_slot){ .optimize = hook,
-				    .data = data,
-				    .operations = operations },
-		 name);
+		 (struct jit_slot){.optimize = hook, .data = data, .operations = operations}, name);
 }
 
-void jit_set_compile_hook(jit_vm *vm, jit_compile_hook *hook, void *data,
-			  int operations, const char *name)
+void jit_set_compile_hook(jit_vm *vm, jit_compile_hook *hook, void *data, int operations,
+			  const char *name)
 {
 	set_slot(vm, SLOT_COMPILE,
-		 (struct jit_slot){ .compile = hook,
-				    .data = data,
-				    .operations = operations },
+		 (struct jit_slot){.compile = hook, .data = data, .operations = operations}, name);
+}
+
+void jit_set_abort_hook(jit_vm *vm, jit_abort_hook *hook, void *data, const char *name)
+{
+	set_slot(vm, SLOT_ABORT, (struct jit_slot){.abort = hook, .data = data, .operations = true},
 		 name);
 }
 
-void jit_set_abort_hook(jit_vm *vm, jit_abort_hook *hook, void *data,
-			const char *name)
+void jit_set_trace_too_long_hook(jit_vm *vm, jit_trace_too_long_hook *hook, void *data,
+				 const char *name)
 {
-	set_slot(vm, SLOT_ABORT,
-		 (struct jit_slot){ .abort = hook, .data = data, .operations = true },
-		 name);
-}
-
-void jit_set_trace_too_long_hook(jit_vm *vm, jit_trace_too_long_hook *hook,
-				 void *data, const char *name)
-{
-	set_slot(vm, SLOT_TOO_LONG,
-		 (struct jit_slot){ .too_long = hook, .data = data }, name);
+	set_slot(vm, SLOT_TOO_LONG, (struct jit_slot){.too_long = hook, .data = data}, name);
 }
 
 int jit_in_hook(void)
@@ -117,19 +107,19 @@ static void leave(jit_vm *vm, const struct jit_slot *slot, int failed)
 	jit_time_end(JIT_TIME_HOOKS);
 	if (failed) {
 		jit_bump(JIT_HOOK_ERRORS, 1);
-		jit_report(vm, "Exception ignored in: jit hook <%s>%s%s",
-			   slot->name, *error_text ? ": " : "", error_text);
+		jit_report(vm, "Exception ignored in: jit hook <%s>%s%s", slot->name,
+			   *error_text ? ": " : "", error_text);
 	}
 	in_hook = false;
 }
 
-static struct jit_operations operations(const struct jit_slot *slot,
-					jit_materialize *materialize, void *ctx)
+static struct jit_operations operations(const struct jit_slot *slot, jit_materialize *materialize,
+					void *ctx)
 {
-	struct jit_operations ops = { NULL, 0 };
+	struct jit_operations ops = {NULL, 0};
 
 	if (slot->operations && materialize && materialize(ctx, &ops))
-		ops = (struct jit_operations){ NULL, 0 };
+		ops = (struct jit_operations){NULL, 0};
 	return ops;
 }
 
@@ -146,7 +136,7 @@ static JitLoopInfo info_of(jit_vm *vm, struct jit_trace *t)
 
 int jit_call_optimize(jit_vm *vm, struct jit_trace *t, struct jit_optimize *ops)
 {
-	struct jit_operations replacement = { NULL, 0 }, list;
+	struct jit_operations replacement = {NULL, 0}, list;
 	struct jit_slot slot;
 	JitLoopInfo info;
 	int failed;
@@ -166,8 +156,7 @@ int jit_call_optimize(jit_vm *vm, struct jit_trace *t, struct jit_optimize *ops)
 	return JIT_OPS_REPLACED;
 }
 
-void jit_call_compile(jit_vm *vm, struct jit_trace *t,
-		      const struct jit_code *code)
+void jit_call_compile(jit_vm *vm, struct jit_trace *t, const struct jit_code *code)
 {
 	struct jit_operations list;
 	struct jit_slot slot;
@@ -184,8 +173,8 @@ void jit_call_compile(jit_vm *vm, struct jit_trace *t,
 	leave(vm, &slot, slot.compile(slot.data, &info));
 }
 
-void jit_call_abort(jit_vm *vm, const struct jit_abort_info *info,
-		    const char *greenkey, const char *reason)
+void jit_call_abort(jit_vm *vm, const struct jit_abort_info *info, const char *greenkey,
+		    const char *reason)
 {
 	struct jit_operations list;
 	struct jit_slot slot;
@@ -193,20 +182,15 @@ void jit_call_abort(jit_vm *vm, const struct jit_abort_info *info,
 	if (enter(vm, SLOT_ABORT, &slot)) {
 		list = operations(&slot, info->materialize, info->ctx);
 		leave(vm, &slot,
-		      slot.abort(slot.data, vm->jitdriver_name, greenkey,
-				 reason, &list));
+		      slot.abort(slot.data, vm->jitdriver_name, greenkey, reason, &list));
 	}
 	if (info->too_long_in && enter(vm, SLOT_TOO_LONG, &slot))
-		leave(vm, &slot,
-		      slot.too_long(slot.data, vm->jitdriver_name,
-				    info->too_long_in));
+		leave(vm, &slot, slot.too_long(slot.data, vm->jitdriver_name, info->too_long_in));
 }
 
 static int ask_debug(jit_vm *vm, int on)
 {
-	return vm->config.enable_debug ?
-		       vm->config.enable_debug(vm->config.ctx, on) :
-		       -ENOTSUP;
+	return vm->config.enable_debug ? vm->config.enable_debug(vm->config.ctx, on) : -ENOTSUP;
 }
 
 int jit_enable_debug(jit_vm *vm)
@@ -221,21 +205,17 @@ int jit_disable_debug(jit_vm *vm)
 
 int jit_set_param(jit_vm *vm, const char *text)
 {
-	return vm->config.set_param ?
-		       vm->config.set_param(vm->config.ctx, text) :
-		       -ENOTSUP;
+	return vm->config.set_param ? vm->config.set_param(vm->config.ctx, text) : -ENOTSUP;
 }
 
 int jit_releaseall(jit_vm *vm)
 {
-	return vm->config.releaseall ? vm->config.releaseall(vm->config.ctx) :
-				       -ENOTSUP;
+	return vm->config.releaseall ? vm->config.releaseall(vm->config.ctx) : -ENOTSUP;
 }
 
 int jit_get_stats_asmmemmgr(jit_vm *vm, uint64_t *allocated, uint64_t *used)
 {
-	return vm->config.stats_asmmemmgr ?
-		       vm->config.stats_asmmemmgr(vm->config.ctx, allocated,
-						  used) :
-		       -ENOTSUP;
+	return vm->config.stats_asmmemmgr
+		       ? vm->config.stats_asmmemmgr(vm->config.ctx, allocated, used)
+		       : -ENOTSUP;
 }

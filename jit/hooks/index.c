@@ -20,16 +20,14 @@ static uint32_t place(const struct jit_index *index, uint64_t key)
 
 static bool grow(struct jit_index *index)
 {
-	struct jit_index bigger = { .size = index->size ? index->size * 2 : 64,
-				    .used = index->used };
+	struct jit_index bigger = {.size = index->size ? index->size * 2 : 64, .used = index->used};
 
 	bigger.entries = calloc(bigger.size, sizeof(*bigger.entries));
 	if (!bigger.entries)
 		return false;
 	for (uint32_t i = 0; i < index->size; i++)
 		if (index->entries[i].key)
-			bigger.entries[place(&bigger, index->entries[i].key)] =
-				index->entries[i];
+			bigger.entries[place(&bigger, index->entries[i].key)] = index->entries[i];
 	free(index->entries);
 	*index = bigger;
 	return true;
@@ -43,7 +41,7 @@ bool jit_index_put(struct jit_index *index, uint64_t key, uint32_t row)
 		return false;
 	i = place(index, key);
 	index->used += !index->entries[i].key;
-	index->entries[i] = (struct jit_index_entry){ key, row };
+	index->entries[i] = (struct jit_index_entry){key, row};
 	return true;
 }
 

@@ -11,7 +11,7 @@ struct jit_index {
 	struct jit_index_entry {
 		uint64_t key;
 		uint32_t row;
-	} *entries;
+	} * entries;
 	uint32_t size; /* power of two, or 0 */
 	uint32_t used;
 };

@@ -103,12 +103,10 @@ struct jit_vm {
 };
 
 int jit_call_optimize(jit_vm *vm, struct jit_trace *t, struct jit_optimize *ops);
-void jit_call_compile(jit_vm *vm, struct jit_trace *t,
-		      const struct jit_code *code);
-void jit_call_abort(jit_vm *vm, const struct jit_abort_info *info,
-		    const char *greenkey, const char *reason);
-void jit_report(jit_vm *vm, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void jit_call_compile(jit_vm *vm, struct jit_trace *t, const struct jit_code *code);
+void jit_call_abort(jit_vm *vm, const struct jit_abort_info *info, const char *greenkey,
+		    const char *reason);
+void jit_report(jit_vm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- trace.c ----------------------------------------------------------------- */
 

@@ -23,26 +23,26 @@ JIT_PROBES(X)
 
 SITE fire_trace__start(const struct jit_event *e)
 {
-	STAP_PROBE6(jit, trace__start, e, e->trace_no, &e->loop.greenkey[0],
-		    e->loop.type, e->loop.parent_no, e->loop.exit_no);
+	STAP_PROBE6(jit, trace__start, e, e->trace_no, &e->loop.greenkey[0], e->loop.type,
+		    e->loop.parent_no, e->loop.exit_no);
 }
 
 SITE fire_optimize(const struct jit_event *e)
 {
-	STAP_PROBE6(jit, optimize, e, e->trace_no, &e->loop.greenkey[0],
-		    e->loop.type, e->ops_before, e->loop.operations);
+	STAP_PROBE6(jit, optimize, e, e->trace_no, &e->loop.greenkey[0], e->loop.type,
+		    e->ops_before, e->loop.operations);
 }
 
 SITE fire_compile(const struct jit_event *e)
 {
-	STAP_PROBE6(jit, compile, e, e->trace_no, &e->loop.greenkey[0],
-		    e->loop.type, e->loop.asmaddr, e->loop.asmlen);
+	STAP_PROBE6(jit, compile, e, e->trace_no, &e->loop.greenkey[0], e->loop.type,
+		    e->loop.asmaddr, e->loop.asmlen);
 }
 
 SITE fire_abort(const struct jit_event *e)
 {
-	STAP_PROBE6(jit, abort, e, e->trace_no, &e->abort.greenkey[0],
-		    &e->abort.reason[0], e->abort.reason_id, e->ops_before);
+	STAP_PROBE6(jit, abort, e, e->trace_no, &e->abort.greenkey[0], &e->abort.reason[0],
+		    e->abort.reason_id, e->ops_before);
 }
 
 SITE fire_free(const struct jit_event *e)
@@ -68,8 +68,8 @@ SITE fire_loop__run(uint64_t no, uint32_t type)
 int jit_probe_enabled(enum jit_probe probe)
 {
 	switch (probe) {
-#define X(name, probe)                                                         \
-	case JIT_PROBE_##name:                                                 \
+#define X(name, probe)         \
+	case JIT_PROBE_##name: \
 		return JIT_PROBE_ON(probe);
 		JIT_PROBES(X)
 #undef X

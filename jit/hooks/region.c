@@ -58,7 +58,7 @@ static struct {
 	size_t page;
 	size_t header_bytes;
 	size_t reserved;
-	uint64_t limit[NAREAS]; /* bytes reserved for each */
+	uint64_t limit[NAREAS];	 /* bytes reserved for each */
 	uint64_t backed[NAREAS]; /* bytes that have memory */
 	int fd;
 	char dir[PATH_MAX - 64];
@@ -68,9 +68,7 @@ static struct {
 	uint32_t n_free, cap_free;
 	uint32_t retired; /* rows that may be taken when none is free */
 	uint32_t retired_next;
-} self = { .lock = PTHREAD_MUTEX_INITIALIZER,
-	   .once = PTHREAD_ONCE_INIT,
-	   .fd = NO_FD };
+} self = {.lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT, .fd = NO_FD};
 
 /*
  * The way in from outside. The note holds the address of the anchor as the
@@ -92,28 +90,25 @@ __asm__(".pushsection .note.jithooks,\"\",\"note\"\n"
 
 static struct jit_area *area(int which)
 {
-	return which == ABORTS ? &jit_region->aborts :
-	       which == RUNS   ? &jit_region->runs :
-				 &jit_region->loops;
+	return which == ABORTS ? &jit_region->aborts
+	       : which == RUNS ? &jit_region->runs
+			       : &jit_region->loops;
 }
 
 static void *row_at(int which, uint32_t i)
 {
-	return (char *)jit_region + area(which)->offset +
-	       (size_t)i * entry_sizes[which];
+	return (char *)jit_region + area(which)->offset + (size_t)i * entry_sizes[which];
 }
 
 /* Puts memory behind [offset, offset + bytes) of the reserved range. */
 static int back(char *base, uint64_t offset, uint64_t bytes)
 {
 	if (self.fd == NO_FD)
-		return mprotect(base + offset, bytes, PROT_READ | PROT_WRITE) ?
-			       -errno :
-			       0;
+		return mprotect(base + offset, bytes, PROT_READ | PROT_WRITE) ? -errno : 0;
 	if (posix_fallocate(self.fd, (off_t)offset, (off_t)bytes))
 		return -ENOSPC;
-	if (mmap(base + offset, bytes, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_FIXED, self.fd, (off_t)offset) == MAP_FAILED)
+	if (mmap(base + offset, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, self.fd,
+		 (off_t)offset) == MAP_FAILED)
 		return -errno;
 	return 0;
 }
@@ -128,12 +123,10 @@ static bool grow(int which)
 		return false;
 	if (want > self.limit[which])
 		want = self.limit[which];
-	if (want <= have ||
-	    back((char *)jit_region, area(which)->offset + have, want - have))
+	if (want <= have || back((char *)jit_region, area(which)->offset + have, want - have))
 		return false;
 	self.backed[which] = want;
-	__atomic_store_n(&area(which)->capacity,
-			 (uint32_t)(want / entry_sizes[which]),
+	__atomic_store_n(&area(which)->capacity, (uint32_t)(want / entry_sizes[which]),
 			 __ATOMIC_RELEASE);
 	return true;
 }
@@ -154,8 +147,8 @@ static char *reserve(void)
 		self.limit[ABORTS] = pages(aborts * entry_sizes[ABORTS]);
 		self.limit[RUNS] = pages(loops * entry_sizes[RUNS]);
 		self.limit[LOOPS] = pages(loops * entry_sizes[LOOPS]);
-		self.reserved = self.header_bytes + self.limit[ABORTS] +
-				self.limit[RUNS] + self.limit[LOOPS];
+		self.reserved = self.header_bytes + self.limit[ABORTS] + self.limit[RUNS] +
+				self.limit[LOOPS];
 		base = mmap(NULL, self.reserved, PROT_NONE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (base != MAP_FAILED)
@@ -170,8 +163,7 @@ static int open_file(uint64_t instance)
 
 	snprintf(path, sizeof(path), "%s/%d.%llx", self.dir, (int)getpid(),
 		 (unsigned long long)instance);
-	return open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-		    0600);
+	return open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
 static void name_process(struct jit_region *r)
@@ -206,38 +198,53 @@ static void publish(struct jit_region *r)
 }
 
 /*
- * In the child: the file is the parent's, so everything that has memory moves
- * to a file of the child's own, under the same addresses.
+ * Before fork(), with the lock held: copies everything that has memory, for the
+ * parent goes on writing to its file before the child can look at it.
+ */
+static void copy_for_child(void)
+{
+	struct part *part = self.parts;
+
+	part[0] = (struct part){ .bytes = self.header_bytes };
+	for (int i = 0; i < NAREAS; i++)
+		part[i + 1] = (struct part){ area(i)->offset, self.backed[i], NULL };
+	for (int i = 0; i <= NAREAS; i++) {
+		part[i].copy = part[i].bytes ? mmap(NULL, part[i].bytes, PROT_READ | PROT_WRITE,
+						    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) :
+					       MAP_FAILED;
+		if (part[i].copy != MAP_FAILED)
+			memcpy(part[i].copy, (char *)jit_region + part[i].offset, part[i].bytes);
+	}
+}
+
+static void drop_copies(void)
+{
+	for (int i = 0; i <= NAREAS; i++)
+		if (self.parts[i].copy != MAP_FAILED)
+			munmap(self.parts[i].copy, self.parts[i].bytes);
+}
+
+/*
+ * In the child: the file is the parent's, so the copies move to a file of the
+ * child's own, or take the file's place, under the same addresses.
  */
 static void leave_parents_file(void)
 {
-	struct {
-		uint64_t offset, bytes;
-	} part[NAREAS + 1] = { { 0, self.header_bytes } };
 	int old = self.fd;
 
-	for (int i = 0; i < NAREAS; i++) {
-		part[i + 1].offset = area(i)->offset;
-		part[i + 1].bytes = self.backed[i];
-	}
 	self.fd = open_file(jit_now());
 	for (int i = 0; i <= NAREAS; i++) {
-		char *at = (char *)jit_region + part[i].offset;
-		void *copy;
+		const struct part *part = &self.parts[i];
+		char *at = (char *)jit_region + part->offset;
 
-		if (!part[i].bytes)
-			continue;
-		copy = mmap(NULL, part[i].bytes, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (copy == MAP_FAILED)
-			continue; /* shared with the parent, but whole */
-		memcpy(copy, at, part[i].bytes);
+		if (part->copy == MAP_FAILED)
+			continue; /* nothing there; or no memory: shared with the parent */
 		if (self.fd != NO_FD &&
-		    !back((char *)jit_region, part[i].offset, part[i].bytes)) {
-			memcpy(at, copy, part[i].bytes);
-			munmap(copy, part[i].bytes);
+		    !back((char *)jit_region, part->offset, part->bytes)) {
+			memcpy(at, part->copy, part->bytes);
+			munmap(part->copy, part->bytes);
 		} else {
-			mremap(copy, part[i].bytes, part[i].bytes,
+			mremap(part->copy, part->bytes, part->bytes,
 			       MREMAP_MAYMOVE | MREMAP_FIXED, at);
 		}
 	}
@@ -270,6 +277,20 @@ void jit_region_unlock(void)
 	pthread_mutex_unlock(&self.lock);
 }
 
+static void before_fork(void)
+{
+	jit_region_lock();
+	if (jit_region && self.fd != NO_FD)
+		copy_for_child();
+}
+
+static void in_parent(void)
+{
+	if (jit_region && self.fd != NO_FD)
+		drop_copies();
+	jit_region_unlock();
+}
+
 static void in_child(void)
 {
 	if (jit_region) {
@@ -290,7 +311,7 @@ static void open_once(void)
 	self.page = (size_t)sysconf(_SC_PAGESIZE);
 	self.header_bytes = pages(sizeof(struct jit_region));
 	set_up(&bare);
-	pthread_atfork(jit_region_lock, jit_region_unlock, in_child);
+	pthread_atfork(before_fork, in_parent, in_child);
 
 	base = reserve();
 	if (base && dir && *dir && strlen(dir) < sizeof(self.dir)) {
@@ -404,8 +425,7 @@ struct jit_loop_row *jit_region_add_loop(uint64_t no)
 	*jit_region_run_count(i) = 0;
 	if (i == jit_region->loops.used) {
 		jit_region->runs.used = i + 1;
-		__atomic_store_n(&jit_region->loops.used, i + 1,
-				 __ATOMIC_RELEASE);
+		__atomic_store_n(&jit_region->loops.used, i + 1, __ATOMIC_RELEASE);
 	}
 	return row;
 }
@@ -461,8 +481,7 @@ static uint64_t hash_text(uint64_t h, const char *s)
 	return (h ^ 0xff) * 0x100000001b3u;
 }
 
-struct jit_abort_row *jit_region_abort(uint32_t reason_id, const char *reason,
-				       const char *greenkey)
+struct jit_abort_row *jit_region_abort(uint32_t reason_id, const char *reason, const char *greenkey)
 {
 	struct jit_area *aborts = &jit_region->aborts;
 	uint64_t hash = hash_text(hash_text(0xcbf29ce484222325u, reason), greenkey);

@@ -5,10 +5,10 @@
 #include "internal.h"
 
 #define X(name, text) #name,
-static const char *const counter_names[] = { JIT_COUNTERS(X) };
+static const char *const counter_names[] = {JIT_COUNTERS(X)};
 #undef X
 #define X(name, text) text,
-static const char *const type_names[] = { JIT_TRACE_TYPES(X) };
+static const char *const type_names[] = {JIT_TRACE_TYPES(X)};
 #undef X
 
 const char *jit_counter_name(unsigned counter)
@@ -30,16 +30,15 @@ static int add_runs(JitInfoSnapshot *s)
 		return -1;
 	for (uint32_t i = 0; i < used; i++) {
 		struct jit_loop_row *row = jit_region_loop_at(i);
-		uint64_t runs = row ? __atomic_load_n(jit_region_run_count(i), __ATOMIC_RELAXED) :
-				      0;
+		uint64_t runs =
+			row ? __atomic_load_n(jit_region_run_count(i), __ATOMIC_RELAXED) : 0;
 
 		if (runs)
-			s->loop_run_times[s->n_loop_run_times++] =
-				(struct jit_loop_run){
-					.type = "leb"[row->loop.type],
-					.number = row->no,
-					.count = runs,
-				};
+			s->loop_run_times[s->n_loop_run_times++] = (struct jit_loop_run){
+				.type = "leb"[row->loop.type],
+				.number = row->no,
+				.count = runs,
+			};
 	}
 	return 0;
 }

@@ -48,11 +48,6 @@ static void at_fork(void)
 	pthread_atfork(take_lock, drop_lock, drop_lock);
 }
 
-static bool is_abort(unsigned counter)
-{
-	return counter >= JIT_ABORT_TOO_LONG && counter <= JIT_ABORT_SEGMENTED_TRACE;
-}
-
 static uint64_t ns(double seconds)
 {
 	return seconds > 0 ? (uint64_t)(seconds * 1e9) : 0;
@@ -182,7 +177,7 @@ void jit_told_compiled(jit_told *told, JIT_TOLD_STATE, unsigned type, uint64_t l
 void jit_told_aborted(jit_told *told, JIT_TOLD_STATE, unsigned counter, const char *reason,
 		      const char *greenkey, uint64_t operations)
 {
-	bool counted = is_abort(counter) && counter < ncounters;
+	bool counted = jit_is_abort(counter) && counter < ncounters;
 
 	take_lock();
 	take_over(told, counters, ncounters, tracing, backend, 0);

@@ -109,8 +109,7 @@ static struct jit_event *event_of(jit_vm *vm, struct jit_trace *t)
 	return e;
 }
 
-void jit_trace_start(jit_vm *vm, struct jit_trace *t,
-		     const struct jit_trace_place *place)
+void jit_trace_start(jit_vm *vm, struct jit_trace *t, const struct jit_trace_place *place)
 {
 	/* Without the greenkey: 128 bytes that need no clearing. */
 	memset(t, 0, offsetof(struct jit_trace, greenkey));
@@ -174,8 +173,7 @@ void jit_optimize_verdict(jit_vm *vm, struct jit_trace *t, const char *why)
 	jit_bump(why ? JIT_OPTIMIZE_REJECTED : JIT_OPTIMIZE_REPLACED, 1);
 	if (why)
 		jit_report(vm, "operations of the optimize hook refused for %s %llu at %s: %s",
-			   jit_type_name(t->type), (unsigned long long)t->no,
-			   jit_greenkey(t), why);
+			   jit_type_name(t->type), (unsigned long long)t->no, jit_greenkey(t), why);
 }
 
 void jit_backend_start(jit_vm *vm, struct jit_trace *t)
@@ -219,8 +217,8 @@ void jit_trace_compiled(jit_vm *vm, struct jit_trace *t, const struct jit_code *
 	if (t->timed)
 		jit_time_end(JIT_TIME_TRACING);
 	pypy_count(vm,
-		   t->type == JIT_TYPE_BRIDGE ? JIT_TOTAL_COMPILED_BRIDGES :
-						JIT_TOTAL_COMPILED_LOOPS,
+		   t->type == JIT_TYPE_BRIDGE ? JIT_TOTAL_COMPILED_BRIDGES
+					      : JIT_TOTAL_COMPILED_LOOPS,
 		   1);
 	t->ops_after = code->operations;
 
@@ -241,19 +239,10 @@ void jit_trace_compiled(jit_vm *vm, struct jit_trace *t, const struct jit_code *
 	jit_call_compile(vm, t, code);
 }
 
-static bool is_abort(enum jit_counter c)
+void jit_trace_aborted(jit_vm *vm, struct jit_trace *t, const struct jit_abort_info *info)
 {
-	return (c >= JIT_ABORT_TOO_LONG && c <= JIT_ABORT_SEGMENTED_TRACE) ||
-	       c == JIT_ABORT_OTHER;
-}
-
-void jit_trace_aborted(jit_vm *vm, struct jit_trace *t,
-		       const struct jit_abort_info *info)
-{
-	enum jit_counter counter =
-		is_abort(info->counter) ? info->counter : JIT_ABORT_OTHER;
-	const char *reason =
-		info->reason ? info->reason : jit_counter_name(counter);
+	enum jit_counter counter = jit_is_abort(info->counter) ? info->counter : JIT_ABORT_OTHER;
+	const char *reason = info->reason ? info->reason : jit_counter_name(counter);
 	const char *greenkey = info->greenkey ? info->greenkey : jit_greenkey(t);
 	struct jit_abort_row *row;
 
@@ -293,8 +282,7 @@ void jit_trace_aborted(jit_vm *vm, struct jit_trace *t,
 
 static void count_freed(const struct jit_loop *loop)
 {
-	jit_bump(loop->type == JIT_TYPE_BRIDGE ? JIT_TOTAL_FREED_BRIDGES :
-						 JIT_TOTAL_FREED_LOOPS,
+	jit_bump(loop->type == JIT_TYPE_BRIDGE ? JIT_TOTAL_FREED_BRIDGES : JIT_TOTAL_FREED_LOOPS,
 		 1);
 }
 
@@ -344,7 +332,7 @@ void jit_flushed(jit_vm *vm, const char *cause)
 	JIT_COPY(f->cause, cause);
 	e->flush = *f;
 	e->trace_no = 0;
-	e->loop = (struct jit_loop){ .vm = vm->no };
+	e->loop = (struct jit_loop){.vm = vm->no};
 	if (jit_probe_enabled(JIT_PROBE_FLUSH))
 		jit_fire(JIT_PROBE_FLUSH);
 	jit_region_unlock();
@@ -357,8 +345,8 @@ void jit_count(jit_vm *vm, enum jit_counter counter, uint64_t n)
 		jit_bump(counter, n);
 }
 
-void jit_take_over(jit_vm *vm, const uint64_t *counters, size_t n,
-		   uint64_t tracing_ns, uint64_t backend_ns, int tell)
+void jit_take_over(jit_vm *vm, const uint64_t *counters, size_t n, uint64_t tracing_ns,
+		   uint64_t backend_ns, int tell)
 {
 	__u64 *to = (__u64 *)&jit_totals()->counters;
 

@@ -43,8 +43,8 @@ static void check(const struct jitscope_snapshot *s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct memory m = { malloc(size ? size : 1), size };
-	struct region_source source = { .read = read_input, .ctx = &m };
+	struct memory m = {malloc(size ? size : 1), size};
+	struct region_source source = {.read = read_input, .ctx = &m};
 	struct jitscope_finding findings[16];
 	struct jitscope_snapshot *s;
 

@@ -26,6 +26,7 @@
 	X(optimize) \
 	X(region)   \
 	X(fork)     \
+	X(told)     \
 	X(snapshot)
 
 #define X(name) void suite_##name(void);

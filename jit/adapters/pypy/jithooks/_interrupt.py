@@ -13,9 +13,9 @@ meant for the whole program, and no error of ours is of that kind. What a hook
 of the program raises is its own, and is reported as PyPy documents it.
 """
 
+import _signal as signal  # the enums of `signal` take 5 ms to make
 import _thread
 import os
-import signal
 import sys
 import time
 

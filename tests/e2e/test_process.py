@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The life of watched processes, and watching without privileges."""
+import json
+import os
+import signal
+import subprocess
+
+from harness import (JITSCOPE, check_totals, embed, finish, for_others, has_bpf, held, is_root,
+                     jitscope, kill, need, need_bpf, nonzero, program, read_line, run, semaphores,
+                     snapshot, start, tempdir, wait_for, watch)
+
+NOBODY = 65534
+WORK = ("--loops", 12, "--bridges", 5, "--aborts", 3, "--flushes", 2, "--frees", 4)
+
+
+def told_by(result):
+    """The JSON lines that the watched programs wrote, by pid."""
+    return {told["pid"]: told for told in map(json.loads, result.out.splitlines())}
+
+
+def emit(*arguments):
+    return [program("emit"), *map(str, arguments), "--json"]
+
+
+def numbers(snap):
+    return {loop["loop_no"] for loop in snap["loops"]}
+
+
+# ---- Fork and exec ----------------------------------------------------------------
+
+
+def test_forked_children_have_figures_of_their_own():
+    need_bpf()
+    snap, result = watch(emit("--kind", "compile", "--events", 5, "--fork", 3))
+    told = told_by(result)
+    assert len(told) == 4 and snap["pid"] in told, told
+    assert {c["pid"] for c in snap["children"]} == set(told) - {snap["pid"]}
+    for process in [snap, *snap["children"]]:
+        assert process["comm"] == "emit" and process["jitdriver"] == "emit", process
+        assert len(process["loops"]) == told[process["pid"]]["compile"] == 5, process["loops"]
+        assert process["complete"] is True, process
+
+
+def test_a_child_has_the_code_that_its_parent_had():
+    """It runs on with it, though no event of its own tells of it."""
+    need_bpf()
+    process, told = held("emit", "--loops", 40, "--kind", "compile", "--events", 5, "--fork", 1)
+    parent, child = sorted((told["pid"], json.loads(read_line(process, r"^\{.*").group())["pid"]))
+    if parent != process.pid:
+        parent, child = child, parent
+    for pid in (parent, child):
+        snap = snapshot(pid)
+        assert len(snap["loops"]) == 45 and numbers(snap) == set(range(1, 46)), snap["loops"]
+
+
+def test_code_from_before_a_fork_is_seeded_into_a_watched_child():
+    need_bpf()
+    out = os.path.join(tempdir(), "snapshots")
+    emitter = start(emit("--loops", 40, "--kind", "compile", "--events", 5, "--rate", 20, "--fork",
+                         1, "--wait", "--hold"), stdin=subprocess.DEVNULL)
+    # --wait also waits for the probes that only trace attaches to.
+    trace = start([JITSCOPE, "trace", "--json", "-p", str(emitter.pid), "-o", out, "--pin=" +
+                   pin_of(emitter)])
+    told = [json.loads(read_line(emitter, r"^\{.*").group()) for _ in range(2)]
+    (child,) = {t["pid"] for t in told} - {emitter.pid}
+
+    def loops_of(pid):
+        rows = json.loads(run(["bpftool", "--json", "map", "dump", "pinned",
+                               pin_of(emitter) + "/loops"]).out)
+        return {r["formatted"]["key"]["no"] for r in rows if r["formatted"]["key"]["pid"] == pid}
+
+    need("bpftool")
+    wait_for(lambda: loops_of(child) == set(range(1, 46)), "the loops of the child in the map")
+    assert loops_of(emitter.pid) == set(range(1, 46))
+    kill(emitter)
+    assert finish(emitter).status == 0
+    assert finish(trace).status == 0
+
+
+def pin_of(process):
+    return f"/sys/fs/bpf/jitscope-test-{process.pid}"
+
+
+def test_exec_of_one_provider_by_another():
+    """Only the last program of a pid is reported, with nothing of the one before it."""
+    need_bpf()
+    script = f"""
+        {program("emit")} --loops 9 --json
+        exec {' '.join(embed(*WORK))}"""
+    snap, result = watch(["sh", "-c", f"exec {program('emit')} --loops 9 --json"])
+    assert snap["comm"] == "emit" and len(snap["loops"]) == 9, snap
+    snap, result = watch(["sh", "-c", script])
+    told = told_by(result)
+    check_totals(snap, told[snap["pid"]])
+    assert snap["comm"] == "embed" and snap["jitdriver"] == "toy", snap
+    (child,) = snap["children"]
+    assert child["comm"] == "emit" and len(child["loops"]) == 9, child
+
+
+def test_exec_is_traced():
+    need_bpf()
+    path = os.path.join(tempdir(), "events")
+    jitscope("trace", "--json", "-o", path, "--", "sh", "-c", "exec " + " ".join(embed()))
+    with open(path) as f:
+        events = [json.loads(line) for line in f]
+    assert [e["comm"] for e in events if e["event"] == "exec"] == ["sh", "embed"]
+    assert events[-1]["event"] == "exit"
+    assert len({e["pid"] for e in events}) == 1
+
+
+def test_threads_of_one_process_add_up():
+    need_bpf()
+    snap, result = watch(embed(*WORK, "--threads", 8))
+    check_totals(snap, told_by(result)[snap["pid"]])
+    assert len({loop["vm"] for loop in snap["loops"]}) == 8
+
+
+# ---- The end --------------------------------------------------------------------------
+
+
+def killed_reports(*options, user=None, command=None, tool=JITSCOPE):
+    """SIGKILL: run exits as the shell would, with the last figures."""
+    report = os.path.join(for_others(), "report.json")
+    if user:
+        os.chown(os.path.dirname(report), user, user)
+    runner = start([tool, "run", "--json", "-o", report, *options, "--",
+                    command or program("emit"), "--loops", "20", "--kind", "abort", "--events", "7",
+                    "--hold", "--json"], stdin=subprocess.PIPE, user=user)
+    told = json.loads(read_line(runner, r"^\{.*").group())
+    os.kill(told["pid"], signal.SIGKILL)
+    result = finish(runner)
+    assert result.status == 137, result
+    with open(report) as f:
+        snap = json.load(f)
+    assert snap["run"]["signal"] == 9 and snap["run"]["exit_status"] is None, snap["run"]
+    assert len(snap["loops"]) == 20 and snap["counters"]["TOTAL_COMPILED_LOOPS"] == 20, snap
+    assert sum(a["count"] for a in snap["aborts"]) == 7, snap["aborts"]
+    assert snap["alive"] is False and snap["complete"] is True, snap
+    return snap
+
+
+def test_a_killed_process_leaves_its_last_figures():
+    need_bpf()
+    assert killed_reports()["source"] == "kernel"
+
+
+def test_a_killed_process_leaves_its_last_figures_without_bpf():
+    assert killed_reports("--no-bpf")["source"] == "region"
+
+
+def test_a_process_that_exits_at_once():
+    need_bpf()
+    snap, result = watch(["/bin/true"])
+    assert not nonzero(snap["counters"]) and snap["loops"] == [], snap
+    assert snap["run"]["exit_status"] == 0 and snap["run"]["signal"] is None, snap["run"]
+    assert len(result.err.splitlines()) == 1 and "/bin/true" in result.err, result
+    snap, result = watch(embed("--loops", 0, "--bridges", 0, "--aborts", 0, "--flushes", 0))
+    assert not nonzero(snap["counters"]), snap
+
+
+def test_short_work_is_complete():
+    """However short: a process that is gone before anybody could look at it."""
+    need_bpf()
+    for _ in range(5):
+        snap, result = watch(embed(*WORK))
+        check_totals(snap, told_by(result)[snap["pid"]])
+
+
+def test_short_work_of_a_child_is_complete():
+    """Its file was not known before: jitscope only hears of it when it starts."""
+    need_bpf()
+    for _ in range(5):
+        snap, result = watch(["sh", "-c", " ".join(embed(*WORK)) + "; true"])
+        (child,) = snap["children"]
+        check_totals(child, told_by(result)[child["pid"]])
+
+
+def test_snapshots_end_with_their_process():
+    need_bpf()
+    process, told = held("embed", *WORK)
+    watcher = start([JITSCOPE, "snapshot", "--json", "-p", str(process.pid), "-i", "0.1"])
+    read_line(watcher, r"^\{")
+    process.kill()
+    process.wait()
+    result = finish(watcher)
+    assert result.status == 0, result
+    last = json.loads(result.out.splitlines()[-1])
+    check_totals(last, told)
+
+
+# ---- Elsewhere ---------------------------------------------------------------------------
+
+
+def test_a_process_in_another_mount_namespace():
+    """Its file has a name that means nothing, or something else, out here."""
+    need_bpf()
+    need("unshare", "mount")
+    inside = f"""
+        mount -t tmpfs none /mnt && cp {program("embed")} /mnt/embed &&
+        exec /mnt/embed {' '.join(map(str, WORK))} --quiet --json --hold 600"""
+    process = start(["unshare", "--mount", "sh", "-c", inside])
+    told = json.loads(read_line(process, r"^\{.*").group())
+    assert not os.path.exists("/mnt/embed")
+    check_totals(snapshot(told["pid"]), told)
+    check_totals(snapshot(told["pid"], "--no-bpf"), told)
+    listed = json.loads(jitscope("list", "--json", "-p", told["pid"]).out)
+    assert [f["path"] for f in listed["files"]] == ["/mnt/embed"], listed
+
+
+def test_a_process_in_a_chroot():
+    need_bpf()
+    need("chroot", "ldd")
+    root = tempdir()
+    files = run(["ldd", program("embed")]).out.split()
+    for path in [program("embed"), *(word for word in files if word.startswith("/"))]:
+        to = root + ("/embed" if path == program("embed") else path)
+        os.makedirs(os.path.dirname(to), exist_ok=True)
+        with open(path, "rb") as source, open(to, "wb") as target:
+            target.write(source.read())
+        os.chmod(to, 0o755)
+    process = start(["chroot", root, "/embed", *map(str, WORK), "--quiet", "--json", "--hold",
+                     "600"])
+    told = json.loads(read_line(process, r"^\{.*").group())
+    check_totals(snapshot(told["pid"]), told)
+    check_totals(snapshot(told["pid"], "--no-bpf"), told)
+
+
+def test_a_file_that_was_replaced_since():
+    """As by an upgrade: the process runs the old file, which has no name any more."""
+    need_bpf()
+    folder = for_others(program("embed"))
+    path = os.path.join(folder, "embed")
+    process = start([path, *map(str, WORK), "--quiet", "--json", "--hold", "600"])
+    told = json.loads(read_line(process, r"^\{.*").group())
+    os.unlink(path)
+    with open(path, "w") as f:
+        f.write("no ELF file\n")
+    check_totals(snapshot(process.pid), told)
+
+
+def test_a_pid_is_used_again():
+    """A new process with the pid of one that was watched starts from nothing."""
+    need_bpf()
+    need("unshare", "bpftool")
+    last_pid = "/proc/sys/kernel/ns_last_pid"
+    if not os.access(last_pid, os.W_OK):
+        raise AssertionError(f"{last_pid} is not there: a kernel without CHECKPOINT_RESTORE")
+    report = os.path.join(tempdir(), "report.json")
+    script = f"""
+        {' '.join(emit("--loops", 30))} & first=$!
+        wait
+        n=0
+        while [ "$second" != "$first" ] && [ $n -lt 200 ]; do
+            echo $((first - 1)) > {last_pid}
+            {' '.join(embed(*WORK))} > $0 & second=$!
+            wait
+            n=$((n + 1))
+        done
+        cat $0
+        sleep 0.6"""
+    result = jitscope("run", "--json", "-o", report, "--", "sh", "-c", script,
+                      os.path.join(tempdir(), "told"))
+    first, second = map(json.loads, result.out.splitlines())
+    assert first["pid"] == second["pid"], result
+    with open(report) as f:
+        snap = json.load(f)
+    (child,) = [c for c in snap["children"] if c["pid"] == first["pid"]]
+    assert child["comm"] == "embed", child
+    check_totals(child, second)
+
+
+# ---- Without privileges ------------------------------------------------------------------
+
+
+def as_nobody(*names):
+    """A folder with jitscope and programs that nobody can run, and write to."""
+    if not is_root():
+        return os.path.dirname(JITSCOPE), None
+    folder = for_others(JITSCOPE, *map(program, names))
+    os.chown(folder, NOBODY, NOBODY)
+    return folder, NOBODY
+
+
+def check_explained(result):
+    """One line says where the figures are from, and what root would add."""
+    lines = [x for x in result.err.splitlines() if x.startswith("jitscope: ")]
+    assert len(lines) == 1, result
+    assert "region" in lines[0] and "root" in lines[0], lines
+
+
+def test_run_without_privileges():
+    folder, user = as_nobody("embed")
+    if user is None and has_bpf():
+        return  # whoever runs the tests may use BPF: then there is nothing to do without
+    report = os.path.join(folder, "report.json")
+    command = [os.path.join(folder, "embed"), *map(str, WORK), "--quiet", "--json"]
+    result = run([os.path.join(folder, "jitscope"), "run", "--json", "-v", "-o", report, "--",
+                  *command], user=user)
+    with open(report) as f:
+        snap = json.load(f)
+    assert snap["source"] == "region", snap["source"]
+    told = told_by(result)[snap["pid"]]
+    check_totals(snap, told)
+    assert {r["runs"] for r in snap["loop_run_times"]} == {told["runs_per_loop"]}, snap
+
+    result = run([os.path.join(folder, "jitscope"), "run", "--", *command], user=user)
+    check_explained(result)
+    assert "TOTAL_COMPILED_LOOPS" in result.err and "Source: the region" in result.err, result
+    assert not [name for name in os.listdir("/tmp") if name.startswith("jitscope-") and
+                os.stat("/tmp/" + name).st_uid == NOBODY and
+                "test" not in name], "a folder of regions is left"
+
+
+def test_snapshot_of_ones_own_process_without_privileges():
+    folder, user = as_nobody("embed")
+    process = start([os.path.join(folder, "embed"), *map(str, WORK), "--quiet", "--json", "--hold",
+                     "600"], user=user)
+    told = json.loads(read_line(process, r"^\{.*").group())
+    tool = os.path.join(folder, "jitscope")
+    snap = json.loads(run([tool, "snapshot", "--json", "-p", str(process.pid)], user=user).out)
+    check_totals(snap, told)
+    assert snap["source"] == "region" and snap["alive"] is True
+    result = run([tool, "snapshot", "-p", str(process.pid)], user=user)
+    check_explained(result)
+    assert "Source: the region" in result.out, result
+    everything = run([tool, "snapshot", "--json", "-a"], user=user)
+    assert process.pid in [json.loads(x)["pid"] for x in everything.out.splitlines()], everything
+
+
+def test_a_killed_process_leaves_its_last_figures_without_privileges():
+    folder, user = as_nobody("emit")
+    snap = killed_reports(user=user, command=os.path.join(folder, "emit"),
+                          tool=os.path.join(folder, "jitscope"))
+    assert user is None or snap["source"] == "region"
+
+
+def test_the_process_of_another_user_is_refused():
+    if not is_root():
+        return  # nobody to be another
+    folder, user = as_nobody()
+    process, _ = held("embed")
+    result = run([os.path.join(folder, "jitscope"), "snapshot", "--json", "-p", str(process.pid)],
+                 user=user, status=1)
+    assert result.out == "", result
+    assert len(result.err.splitlines()) == 1, result
+    assert str(process.pid) in result.err and "root" in result.err and "user" in result.err, result
+
+
+def test_trace_without_privileges_says_what_works():
+    folder, user = as_nobody("embed")
+    if user is None:
+        return
+    result = run([os.path.join(folder, "jitscope"), "trace", "--",
+                  os.path.join(folder, "embed")], user=user, status=1)
+    assert result.out == "" and len(result.err.splitlines()) == 1, result
+    assert "root" in result.err and "snapshot" in result.err, result
+
+
+def test_root_without_bpf_reads_the_region():
+    snap, result = watch(embed(*WORK), "--no-bpf")
+    assert snap["source"] == "region" and not any(snap["stats"].values()), snap
+    check_totals(snap, told_by(result)[snap["pid"]])
+    process, told = held("embed", *WORK)
+    snap = snapshot(process.pid, "--no-bpf")
+    assert snap["source"] == "region"
+    check_totals(snap, told)
+    assert not any(semaphores(process.pid, program("embed")).values())
+
+
+def test_forks_without_bpf():
+    snap, result = watch(emit("--loops", 6, "--kind", "compile", "--events", 5, "--fork", 3),
+                         "--no-bpf")
+    told = told_by(result)
+    assert {snap["pid"], *(c["pid"] for c in snap["children"])} == set(told)
+    for process in [snap, *snap["children"]]:
+        assert numbers(process) == set(range(1, 12)), (process["pid"], process["loops"])
