@@ -35,6 +35,18 @@ static void put_newer(const struct bpf_map *map, const void *key, size_t key_siz
 	bpf_map__update_elem(map, key, key_size, value, value_size, BPF_ANY);
 }
 
+static void count_missing(struct jitscope_session *s, uint64_t n)
+{
+	char line[128];
+
+	s->seed_lost += n;
+	snprintf(line, sizeof(line),
+		 "the map `loops` is full: %llu loops are missing; use a larger --max-loops",
+		 (unsigned long long)n);
+	if (s->options.note)
+		s->options.note(s->options.ctx, line);
+}
+
 /*
  * Adds the loops, thousands to a call (a batch knows no BPF_NOEXIST). What a
  * handler has put there meanwhile is the same loop: writing it once more does
@@ -55,8 +67,8 @@ static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscop
 		}
 		err = bpf_map_update_batch(fd, keys, values, &n, NULL);
 		at += n;
-		if (err == -E2BIG) { /* the map is full: they count as lost */
-			s->seed_lost += snap->n_loops - at;
+		if (err == -E2BIG) {
+			count_missing(s, snap->n_loops - at);
 			err = 0;
 			break;
 		}
