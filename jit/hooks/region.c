@@ -62,6 +62,11 @@ static struct {
 	uint64_t backed[NAREAS]; /* bytes that have memory */
 	int fd;
 	char dir[PATH_MAX - 64];
+	struct part {
+		uint64_t offset, bytes;
+		void *copy;
+	} parts[NAREAS + 1]; /* the header and the areas, for a child to be */
+	bool copied;
 	struct jit_index loops;	 /* number -> row */
 	struct jit_index aborts; /* hash -> row */
 	uint32_t *free_rows;	 /* stack */
@@ -205,16 +210,17 @@ static void copy_for_child(void)
 {
 	struct part *part = self.parts;
 
-	part[0] = (struct part){ .bytes = self.header_bytes };
+	part[0] = (struct part){.bytes = self.header_bytes};
 	for (int i = 0; i < NAREAS; i++)
-		part[i + 1] = (struct part){ area(i)->offset, self.backed[i], NULL };
+		part[i + 1] = (struct part){area(i)->offset, self.backed[i], NULL};
 	for (int i = 0; i <= NAREAS; i++) {
 		part[i].copy = part[i].bytes ? mmap(NULL, part[i].bytes, PROT_READ | PROT_WRITE,
-						    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) :
-					       MAP_FAILED;
+						    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+					     : MAP_FAILED;
 		if (part[i].copy != MAP_FAILED)
 			memcpy(part[i].copy, (char *)jit_region + part[i].offset, part[i].bytes);
 	}
+	self.copied = true;
 }
 
 static void drop_copies(void)
@@ -222,6 +228,7 @@ static void drop_copies(void)
 	for (int i = 0; i <= NAREAS; i++)
 		if (self.parts[i].copy != MAP_FAILED)
 			munmap(self.parts[i].copy, self.parts[i].bytes);
+	self.copied = false;
 }
 
 /*
@@ -239,16 +246,16 @@ static void leave_parents_file(void)
 
 		if (part->copy == MAP_FAILED)
 			continue; /* nothing there; or no memory: shared with the parent */
-		if (self.fd != NO_FD &&
-		    !back((char *)jit_region, part->offset, part->bytes)) {
+		if (self.fd != NO_FD && !back((char *)jit_region, part->offset, part->bytes)) {
 			memcpy(at, part->copy, part->bytes);
 			munmap(part->copy, part->bytes);
 		} else {
-			mremap(part->copy, part->bytes, part->bytes,
-			       MREMAP_MAYMOVE | MREMAP_FIXED, at);
+			mremap(part->copy, part->bytes, part->bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+			       at);
 		}
 	}
 	close(old);
+	self.copied = false;
 }
 
 /* Whoever takes the lock has something to write. */
@@ -286,7 +293,7 @@ static void before_fork(void)
 
 static void in_parent(void)
 {
-	if (jit_region && self.fd != NO_FD)
+	if (self.copied)
 		drop_copies();
 	jit_region_unlock();
 }
@@ -294,7 +301,7 @@ static void in_parent(void)
 static void in_child(void)
 {
 	if (jit_region) {
-		if (self.fd != NO_FD)
+		if (self.copied)
 			leave_parents_file();
 		name_process(jit_region);
 		jit_region->inherited = 1;

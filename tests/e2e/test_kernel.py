@@ -7,8 +7,8 @@ import re
 import signal
 import subprocess
 
-from harness import (JITSCOPE, TIMEOUT, build_observer, check_totals, embed, finish, held, jitscope, kill, map_dump,
-                     need, need_bpf, nonzero, pin_dir, program, read_line, run,
+from harness import (JITSCOPE, TIMEOUT, build_observer, check_totals, embed, finish, held, jitscope,
+                     kill, map_dump, need, need_bpf, nonzero, pin_dir, program, read_line, run,
                      semaphores, snapshot, start, tempdir, wait_for, watch)
 
 PROBES = ("trace__start", "optimize", "compile", "abort", "free", "flush", "update", "loop__run")
@@ -477,7 +477,8 @@ def interrupted(*command):
     """Ctrl-C while a session runs: it ends in good order and leaves nothing."""
     need_bpf()
     folder = pin_dir()
-    process = start(emit("--kind", "mix", "--rate", 1000, "--seconds", 600), stdin=subprocess.DEVNULL)
+    process = start(emit("--kind", "mix", "--rate", 1000, "--seconds", 600),
+                    stdin=subprocess.DEVNULL)
     wait_until_mapped(process, program("emit"))
     observer = start([JITSCOPE, *command, "-p", str(process.pid), f"--pin={folder}"])
     read_line(observer, r"\S")

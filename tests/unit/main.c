@@ -27,7 +27,8 @@
 	X(region)   \
 	X(fork)     \
 	X(told)     \
-	X(snapshot)
+	X(snapshot) \
+	X(findings)
 
 #define X(name) void suite_##name(void);
 SUITES(X)
