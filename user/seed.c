@@ -7,6 +7,9 @@
  * newer. What remains is a loop that was freed between the reading and the
  * writing; so if events came in between, the region is read once more, and
  * what it no longer has is taken out.
+ *
+ * A process that has ended before anybody looked may have left its region in
+ * a file: that goes into the maps in the same way.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -98,6 +101,22 @@ static void put_aborts(struct jitscope_session *s, pid_t pid, const struct jitsc
 	}
 }
 
+/*
+ * What is there belongs to an earlier process; what comes in between is a
+ * handler's, and newer.
+ */
+static void put_totals(struct jitscope_session *s, uint32_t key,
+		       const struct jitscope_snapshot *snap)
+{
+	bpf_map__delete_elem(s->bpf->maps.counters, &key, sizeof(key), 0);
+	bpf_map__update_elem(s->bpf->maps.counters, &key, sizeof(key), &snap->info.counters,
+			     sizeof(snap->info.counters), BPF_NOEXIST);
+	bpf_map__delete_elem(s->bpf->maps.counter_times, &key, sizeof(key), 0);
+	bpf_map__update_elem(s->bpf->maps.counter_times, &key, sizeof(key),
+			     &snap->info.counter_times, sizeof(snap->info.counter_times),
+			     BPF_NOEXIST);
+}
+
 static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region,
 		       const struct jitscope_snapshot *snap)
 {
@@ -118,18 +137,8 @@ static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region,
 	p.last_ns = snap->taken_ns;
 	memcpy(p.comm, snap->comm, sizeof(p.comm));
 	memcpy(p.jitdriver, snap->jitdriver, sizeof(p.jitdriver));
-	/*
-	 * The totals first: with the instance there, they have to be right.
-	 * What is there belongs to an earlier process; what comes in between
-	 * is a handler's, and newer.
-	 */
-	bpf_map__delete_elem(s->bpf->maps.counters, &key, sizeof(key), 0);
-	bpf_map__update_elem(s->bpf->maps.counters, &key, sizeof(key), &snap->info.counters,
-			     sizeof(snap->info.counters), BPF_NOEXIST);
-	bpf_map__delete_elem(s->bpf->maps.counter_times, &key, sizeof(key), 0);
-	bpf_map__update_elem(s->bpf->maps.counter_times, &key, sizeof(key),
-			     &snap->info.counter_times, sizeof(snap->info.counter_times),
-			     BPF_NOEXIST);
+	/* The totals first: with the instance there, they have to be right. */
+	put_totals(s, key, snap);
 	return bpf_map__update_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
 				    BPF_ANY);
 }
@@ -202,4 +211,60 @@ int jitscope_seed(struct jitscope_session *s, pid_t pid)
 	return err ? jitscope_fail(err, "cannot seed the maps for process %d: %s", pid,
 				   strerror(-err))
 		   : 0;
+}
+
+/* ---- After the end --------------------------------------------------------------------- */
+
+/* The pid under which the kernel knows an instance; else what the process thought. */
+static uint32_t pid_of(struct jitscope_session *s, const struct jitscope_snapshot *snap)
+{
+	uint32_t pid = (uint32_t)snap->pid;
+	struct map_rows rows;
+
+	if (jitscope_read_map(s->bpf->maps.processes, &rows))
+		return pid;
+	for (size_t i = 0; i < rows.n; i++)
+		if (((const struct jitscope_process *)(void *)rows.values)[i].instance ==
+		    snap->instance)
+			pid = ((const uint32_t *)(void *)rows.keys)[i];
+	jitscope_free_rows(&rows);
+	return pid;
+}
+
+/* Loops of before a fork, or of a process that was too short to be looked at. */
+static int add_rest(struct jitscope_session *s, uint32_t pid, const struct jitscope_snapshot *snap)
+{
+	struct jitscope_process p = {.watched = 1};
+	struct jitscope_stats stats;
+	int err = 0;
+
+	bpf_map__lookup_elem(s->bpf->maps.processes, &pid, sizeof(pid), &p, sizeof(p), 0);
+	if (p.instance > snap->instance)
+		return 0; /* the process went on to another program, which counts */
+	put_aborts(s, (pid_t)pid, snap);
+	/* If the map was full, what found no room is counted already. */
+	if (!jitscope_stats(s, &stats) && !stats.map_full)
+		err = put_loops(s, (pid_t)pid, snap);
+	put_totals(s, pid, snap);
+	if (p.instance == snap->instance || err)
+		return err;
+	p.instance = snap->instance;
+	p.last_ns = snap->taken_ns;
+	memcpy(p.comm, snap->comm, sizeof(p.comm));
+	memcpy(p.jitdriver, snap->jitdriver, sizeof(p.jitdriver));
+	return bpf_map__update_elem(s->bpf->maps.processes, &pid, sizeof(pid), &p, sizeof(p),
+				    BPF_ANY);
+}
+
+int jitscope_add_region_file(jitscope_session *s, const char *path)
+{
+	struct jitscope_snapshot *snap;
+	int err = jitscope_region_file_snapshot(path, &snap);
+
+	if (err)
+		return err;
+	if (!snap->inherited)
+		err = add_rest(s, pid_of(s, snap), snap);
+	jitscope_snapshot_free(snap);
+	return err ? jitscope_fail(err, "cannot add %s to the maps: %s", path, strerror(-err)) : 0;
 }

@@ -182,6 +182,12 @@ JITSCOPE_API int jitscope_spawn(jitscope_session *session, char *const argv[], c
 				pid_t *pid);
 
 /*
+ * A process of JITHOOKS_REGION_DIR left this file: what the maps lack of it is
+ * put there. For processes that end before their mappings can be looked at.
+ */
+JITSCOPE_API int jitscope_add_region_file(jitscope_session *session, const char *path);
+
+/*
  * Delivers what came, and does the housekeeping (files mapped later, seeding,
  * sweeping). Returns after timeout_ms, or earlier if a signal came. Call it
  * at least some ten times a second while events stream.

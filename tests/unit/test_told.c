@@ -256,6 +256,10 @@ TEST(an_older_vm_has_fewer_counters_and_a_newer_one_more)
 	check_taken_over();
 	for (unsigned i = PYPY; i < JIT_NCOUNTERS; i++)
 		CHECK_EQ(unit_counter(i), i == JIT_HOOKS_SUPPRESSED);
+	/* Nor did the surplus go anywhere else. */
+	vm_aborts(JIT_ABORT_TOO_LONG);
+	jit_told_state(told, STATE);
+	CHECK_EQ(on_record(JIT_ABORT_TOO_LONG), 1);
 }
 
 /* ---- Aborts --------------------------------------------------------------------------- */

@@ -79,7 +79,15 @@ static void watch_library(jitscope_session *session, bool verbose)
 	}
 }
 
-static int run_watched(struct run *run, jitscope_session *session, char **env)
+/* What ended before anybody could look at it. */
+static void add_region(void *ctx, const char *path)
+{
+	if (jitscope_add_region_file(ctx, path))
+		say("%s", jitscope_error());
+}
+
+static int run_watched(struct run *run, jitscope_session *session, char **env,
+		       const struct region_dir *dir)
 {
 	uint64_t started;
 	int err;
@@ -100,6 +108,7 @@ static int run_watched(struct run *run, jitscope_session *session, char **env)
 			child_ended(run->pid, started, true, &run->result);
 			break;
 		}
+	region_dir_each(dir, add_region, session);
 	if (jitscope_poll(session, 0) || subjects_from_session(&run->all, session) ||
 	    jitscope_stats(session, &run->stats))
 		say("%s", jitscope_error());
@@ -227,6 +236,7 @@ static void print(const struct run *run, struct output *out)
 static int start_and_watch(struct run *run, struct options *options, char ***env)
 {
 	jitscope_session *session = NULL;
+	struct region_dir dir;
 	int err;
 
 	if (!options->no_bpf && session_open(&session, options, on_event, &run->lives, 0)) {
@@ -237,8 +247,17 @@ static int start_and_watch(struct run *run, struct options *options, char ***env
 		session_explain_region(options, jitscope_error());
 		options->no_bpf = true;
 	}
-	err = session ? run_watched(run, session, *env)
-		      : region_run(options->argv, env, &run->pid, &run->result, &run->all);
+	err = region_dir_make(&dir);
+	if (!err) {
+		if (!environment_set(env, "JITHOOKS_REGION_DIR", dir.path))
+			err = -ENOMEM;
+		else if (session)
+			err = run_watched(run, session, *env, &dir);
+		else
+			err = region_run(options->argv, *env, &dir, &run->pid, &run->result,
+					 &run->all);
+		region_dir_remove(&dir);
+	}
 	jitscope_close(session);
 	return err;
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* region_dir.h - the directory in which processes leave their regions. */
+#ifndef TOOL_REGION_DIR_H
+#define TOOL_REGION_DIR_H
+
+#include <limits.h>
+
+struct region_dir {
+	char path[PATH_MAX];
+	int fd;
+};
+
+/* Makes it; 0, or a negative errno, which is said. */
+int region_dir_make(struct region_dir *dir);
+void region_dir_each(const struct region_dir *dir, void (*f)(void *ctx, const char *path),
+		     void *ctx);
+void region_dir_remove(struct region_dir *dir);
+
+#endif
