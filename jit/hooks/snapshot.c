@@ -43,11 +43,14 @@ static int add_runs(JitInfoSnapshot *s)
 	return 0;
 }
 
-/* Others count meanwhile, without the lock. */
+/*
+ * Others count meanwhile, without the lock. What a trace counts first stands
+ * first (TRACING), so it is read last: no copy has more compiled than started.
+ */
 static void copy(void *to, const void *from, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		((__u64 *)to)[i] = __atomic_load_n((const __u64 *)from + i, __ATOMIC_RELAXED);
+	for (size_t i = n; i-- > 0;)
+		((__u64 *)to)[i] = __atomic_load_n((const __u64 *)from + i, __ATOMIC_ACQUIRE);
 }
 
 JitInfoSnapshot *jit_get_stats_snapshot(void)

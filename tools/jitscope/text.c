@@ -75,11 +75,17 @@ char *text_utf8(char *out, size_t size, const char *s)
 
 	while (*at) {
 		uint32_t c;
-		size_t n = decode(at, &c), wide = n ? n : 3;
+		size_t n = decode(at, &c), wide = n;
+		const char *from = (const char *)at;
 
+		/* JSON escapes what is below 0x20, and the rest steers terminals too. */
+		if (!n || (c >= 0x7f && c < 0xa0)) {
+			from = "\xef\xbf\xbd";
+			wide = 3;
+		}
 		if (used + wide >= size)
 			break;
-		memcpy(out + used, n ? (const char *)at : "\xef\xbf\xbd", wide);
+		memcpy(out + used, from, wide);
 		used += wide;
 		at += n ? n : 1;
 	}
