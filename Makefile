@@ -12,7 +12,7 @@
 #
 #   V=1               show the commands
 #   SANITIZE=1        address and undefined behaviour sanitizers
-#   DEBUG=1           no optimization, assertions on
+#   DEBUG=1           no optimization, for debuggers
 #   CC=clang, CROSS=aarch64-linux-gnu-   other compilers
 
 VERSION := 0.1.0
@@ -71,7 +71,13 @@ all: $(LIBRARIES) $(ADAPTERS) $(B)/jitscope
 # What a JIT links, and the adapters: no libbpf, no BPF compiler needed.
 hooks: $(B)/libjithooks.a $(B)/libjithooks.so $(ADAPTERS)
 
-$(B)/obj/%.o: %.c Makefile
+# Other compilers or flags than last time: everything is made again.
+FLAGS_NOW := $(CC) $(CLANG) $(ALL_CFLAGS) $(LDLIBS_OBSERVER)
+FLAGS := $(B)/flags
+$(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $(FLAGS) || \
+	printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $(FLAGS))
+
+$(B)/obj/%.o: %.c Makefile $(FLAGS)
 	@mkdir -p $(@D)
 	$(call run,CC,$<) $(CC) $(ALL_CFLAGS) $(EXTRA) -c -o $@ $<
 
@@ -102,7 +108,7 @@ $(B)/adapters/pypy/%: jit/adapters/pypy/%
 # ---- BPF -----------------------------------------------------------------------
 
 BPF_ARCH := $(if $(findstring aarch64,$(CROSS)$(shell uname -m)),arm64,x86)
-$(B)/jitscope.bpf.o: $(wildcard bpf/*.c bpf/*.h) include/jithooks/abi.h $(wildcard vmlinux/*.h) Makefile
+$(B)/jitscope.bpf.o: $(wildcard bpf/*.c bpf/*.h) $(wildcard include/*/*.h vmlinux/*.h) Makefile
 	@mkdir -p $(@D)
 	$(call run,BPF,$@) $(CLANG) -target bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Werror \
 		-Iinclude -Ivmlinux -c -o $@.tmp bpf/jitscope.bpf.c
@@ -135,7 +141,7 @@ $(B)/tests/%: tests/programs/%.c $(B)/libjithooks.a
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(ALL_CFLAGS) -MF $@.d -o $@ $< $(B)/libjithooks.a -lpthread
 
-$(B)/fuzz/%: tests/fuzz/%.c $(wildcard user/*.[ch]) $(B)/jitscope.skel.h
+$(B)/fuzz/%: tests/fuzz/%.c $(wildcard user/*.[ch] include/*/*.h bpf/*.h) $(B)/jitscope.skel.h
 	@mkdir -p $(@D)
 	$(call run,FUZZ,$@) $(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -I$(B) -Iuser \
 		-DJITSCOPE_VERSION='"fuzz"' -DJITSCOPE_LIBDIR='"."' -o $@ $< $(USER_SRC) $(LDLIBS_OBSERVER)
@@ -184,6 +190,9 @@ install: all
 	for l in jithooks jitscope; do \
 		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 			-e 's|@VERSION@|$(VERSION)|' include/$$l/$$l.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$$l.pc || exit 1; done
+	# PyPy starts faster with its files compiled; without it they are compiled when used.
+	[ -n "$(DESTDIR)" ] || ! command -v pypy3 >/dev/null || \
+		pypy3 -m compileall -q $(LIBDIR)/jitscope/adapters/pypy || true
 	install -m 644 $(MAN1) $(DESTDIR)$(MANDIR)/man1/
 	install -m 644 $(MAN3) $(DESTDIR)$(MANDIR)/man3/
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true

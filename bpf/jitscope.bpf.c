@@ -100,33 +100,27 @@ static __always_inline void give_back(struct scratch *s)
 
 /* ---- Processes --------------------------------------------------------------- */
 
-static __always_inline struct jitscope_process *add_process(__u32 pid, __u64 start)
+static __always_inline struct jitscope_process *add_process(__u32 pid, struct jitscope_process *new)
 {
-	struct jitscope_process *p;
-	__u32 zero = 0;
-
-	p = bpf_map_lookup_elem(&no_process, &zero);
-	if (!p || bpf_map_update_elem(&processes, &pid, p, BPF_ANY)) {
+	/* Another thread of it may have come first: its entry is as good. */
+	if (bpf_map_update_elem(&processes, &pid, new, BPF_ANY))
 		COUNT(map_full);
-		return NULL;
-	}
-	p = bpf_map_lookup_elem(&processes, &pid);
-	if (p) {
-		p->start_ticks = start;
-		p->alive = 1;
-	}
-	return p;
+	return bpf_map_lookup_elem(&processes, &pid);
 }
 
 /* The entry of the current process; NULL if it is none of ours. */
 static __always_inline struct jitscope_process *my_process(__u32 pid)
 {
 	struct jitscope_process *p = bpf_map_lookup_elem(&processes, &pid);
+	struct jitscope_process new = {.alive = 1};
 	__u64 start = start_of((struct task_struct *)bpf_get_current_task());
 
 	if (p && p->start_ticks == start)
 		return system_wide || p->watched ? p : NULL;
-	return system_wide ? add_process(pid, start) : NULL;
+	if (!system_wide)
+		return NULL;
+	new.start_ticks = start;
+	return add_process(pid, &new);
 }
 
 /* ---- Events ------------------------------------------------------------------- */
@@ -382,19 +376,18 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	__u32 from = parent->tgid, pid = child->tgid;
-	struct jitscope_process *p, *c;
+	struct jitscope_process *p, new = {.alive = 1, .ppid = from};
 
 	if (from == pid)
 		return 0; /* a thread */
 	p = bpf_map_lookup_elem(&processes, &from);
 	if (!p || p->start_ticks != start_of(parent))
 		return 0;
-	c = add_process(pid, child->start_boottime / 10000000);
-	if (!c)
+	new.start_ticks = child->start_boottime / 10000000;
+	new.watched = p->watched;
+	bpf_probe_read_kernel_str(new.comm, sizeof(new.comm), child->comm);
+	if (!add_process(pid, &new))
 		return 0;
-	c->ppid = from;
-	c->watched = p->watched;
-	bpf_probe_read_kernel_str(c->comm, sizeof(c->comm), child->comm);
 	send_life(JITSCOPE_FORK, pid, from, child);
 	return 0;
 }
@@ -428,7 +421,9 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	p = bpf_map_lookup_elem(&processes, &pid);
 	if (!p || p->start_ticks != start_of(task))
 		return 0;
-	p->alive = 0;
+	/* Two threads that exit together may both find nobody left: one tells. */
+	if (!__sync_lock_test_and_set(&p->alive, 0))
+		return 0;
 	p->last_ns = bpf_ktime_get_ns();
 	send_life(JITSCOPE_EXIT, pid, p->ppid, task);
 	/* Nothing to remember of a child that never was a JIT. */

@@ -66,12 +66,4 @@ struct {
 	__type(value, struct scratch);
 } scratch SEC(".maps");
 
-/* What a new entry of `processes` starts from. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct jitscope_process);
-} no_process SEC(".maps");
-
 #endif

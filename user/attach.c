@@ -25,8 +25,6 @@
 #include "internal.h"
 #include "jitscope.skel.h"
 
-#define UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, since 6.6 */
-
 /* BPF_LINK_CREATE with the part of uprobe_multi, as in <linux/bpf.h> of 6.6. */
 struct multi_attr {
 	uint32_t prog_fd, target_fd, attach_type, flags;
@@ -52,10 +50,10 @@ bool jitscope_has_multi(void)
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = UPROBE_MULTI);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = JITSCOPE_UPROBE_MULTI);
 	uint64_t offset = 0;
 	struct multi_attr attr = {
-		.attach_type = UPROBE_MULTI,
+		.attach_type = JITSCOPE_UPROBE_MULTI,
 		.path = (uintptr_t) "/",
 		.offsets = (uintptr_t)&offset,
 		.count = 1,
@@ -103,7 +101,7 @@ static int attach_multi(struct jitscope_session *s, const char *path, const stru
 	uint64_t *semaphores = offsets + notes->n_sites, *cookies = semaphores + notes->n_sites;
 	struct multi_attr attr = {
 		.prog_fd = (uint32_t)bpf_program__fd(prog),
-		.attach_type = UPROBE_MULTI,
+		.attach_type = JITSCOPE_UPROBE_MULTI,
 		.path = (uintptr_t)path,
 		.offsets = (uintptr_t)offsets,
 		.ref_ctr_offsets = (uintptr_t)semaphores,

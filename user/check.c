@@ -147,16 +147,13 @@ static void check_memory(struct checks *c)
 		fclose(f);
 }
 
-/* The first process of a pid namespace other than the first is never kthreadd's. */
 static void check_namespace(struct checks *c)
 {
-	struct stat st;
-
-	if (!stat("/proc/self/ns/pid", &st) && st.st_ino == 0xeffffffcu)
+	if (jitscope_in_first_pid_namespace())
 		add(c, "pid-namespace", JITSCOPE_OK, "", "pids are those of the kernel");
 	else
-		add(c, "pid-namespace", JITSCOPE_LIMITED,
-		    "run jitscope on the host, or share its pid namespace",
+		add(c, "pid-namespace", JITSCOPE_MISSING,
+		    "run jitscope on the host, or share its pid namespace; here the region is read",
 		    "in a container: the kernel's pids are not those seen here");
 }
 

@@ -135,6 +135,9 @@ int jitscope_find(pid_t pid, struct jitscope_providers *out)
 
 	memset(out, 0, sizeof(*out));
 	if (pid > 0) {
+		err = jitscope_check_pid(pid);
+		if (err)
+			return err;
 		err = on_process(&s, pid);
 		if (!err)
 			err = s.err;

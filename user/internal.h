@@ -70,7 +70,12 @@ int jitscope_open_regular(const char *path, struct stat *st);
 
 /* Field 22 of /proc/PID/stat, clock ticks since boot; 0: no such process. */
 uint64_t jitscope_start_ticks(pid_t pid);
-/* Since boot in ns, as the kernel has it; good to a clock tick. */
+/* The process of a thread; 0: none. */
+pid_t jitscope_tgid(pid_t pid);
+/* -ESRCH, with its line, if that is no process, or only a thread of one. */
+int jitscope_check_pid(pid_t pid);
+/* Are our pids the kernel's? */
+bool jitscope_in_first_pid_namespace(void);
 int jitscope_comm(pid_t pid, char comm[JIT_COMM_LEN]);
 bool jitscope_alive(pid_t pid);
 
@@ -86,6 +91,8 @@ struct region_source {
 	uint64_t base; /* address of struct jit_region */
 };
 
+/* Can this area be what it says, with rows of this size? */
+bool jitscope_area_is_sane(const struct jit_area *area, size_t row);
 int jitscope_parse_region(const struct region_source *source, struct jitscope_snapshot **out);
 
 /* The address of the region of a process; errors as jitscope_region_snapshot. */
@@ -115,6 +122,7 @@ struct watched {
 	bool inherits;		/* forked: has code that no event told of */
 	uint64_t look_again_ns; /* when to look for newly mapped files; 0: never */
 	uint64_t pause_ns;	/* how long the last wait was */
+	uint64_t start_ticks;	/* tells a pid used again */
 };
 
 /* A map that was read whole. */
@@ -137,7 +145,7 @@ struct jitscope_session {
 	size_t n_strangers;
 	struct watched *watched;
 	size_t n_watched;
-	uint64_t next_scan_ns, next_sweep_ns;
+	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns;
 	bool sweep_wanted;
 	uint64_t seed_lost; /* loops that found the map full while seeding */
 	char pin_dir[256];  /* "" if nothing is pinned */
@@ -145,6 +153,8 @@ struct jitscope_session {
 	struct map_rows loops, aborts, flushes;
 	bool have_rows;
 };
+
+#define JITSCOPE_UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, since 6.6 */
 
 /* attach.c */
 bool jitscope_has_multi(void);
@@ -166,7 +176,11 @@ void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e
 struct bpf_map;
 int jitscope_read_map(const struct bpf_map *map, struct map_rows *out);
 void jitscope_free_rows(struct map_rows *rows);
-void jitscope_sweep(struct jitscope_session *s);
+/*
+ * Removes what is left over; with `forget`, also processes that ended some
+ * time ago. Reads the ring meanwhile.
+ */
+void jitscope_sweep(struct jitscope_session *s, bool forget);
 
 /* pin.c */
 int jitscope_pin(struct jitscope_session *s);

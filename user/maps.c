@@ -81,55 +81,182 @@ void jitscope_free_rows(struct map_rows *rows)
 
 /* ---- Sweeping ------------------------------------------------------------------------ */
 
-/* Has the loop gone in a flush of its VM? */
-static bool flushed(struct jitscope_session *s, uint32_t pid, uint64_t no,
-		    const struct jit_loop *loop)
-{
-	struct jitscope_vm_key key = {.pid = pid, .vm = loop->vm};
-	struct jit_flush flush;
+/* How long the figures of a process that has ended are kept, system-wide. */
+#define KEEP_NS (10 * 1000000000ull)
 
-	return !bpf_map__lookup_elem(s->bpf->maps.flushes, &key, sizeof(key), &flush, sizeof(flush),
-				     0) &&
-	       flush.instance == loop->instance && no <= flush.flushed_no;
+/* What there is to know about an entry's process, and its VM's flushes. */
+struct known {
+	uint32_t pid;
+	uint64_t instance;
+};
+
+struct flushed {
+	uint32_t pid, vm;
+	uint64_t instance, flushed_no;
+};
+
+struct sweep {
+	struct jitscope_session *s;
+	struct known *known;
+	struct flushed *flushed;
+	size_t n_known, n_flushed;
+};
+
+static int by_pid(const void *a, const void *b)
+{
+	const struct known *x = a, *y = b;
+
+	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-static uint64_t instance_of(struct jitscope_session *s, uint32_t pid)
+static int by_vm(const void *a, const void *b)
 {
-	struct jitscope_process p;
+	const struct flushed *x = a, *y = b;
 
-	return bpf_map__lookup_elem(s->bpf->maps.processes, &pid, sizeof(pid), &p, sizeof(p), 0)
-		       ? 0
-		       : p.instance;
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return (x->vm > y->vm) - (x->vm < y->vm);
+}
+
+/* The pid's entries in the maps that have one for each process. */
+static void forget_process(struct jitscope_session *s, uint32_t pid)
+{
+	bpf_map__delete_elem(s->bpf->maps.processes, &pid, sizeof(pid), 0);
+	bpf_map__delete_elem(s->bpf->maps.counters, &pid, sizeof(pid), 0);
+	bpf_map__delete_elem(s->bpf->maps.counter_times, &pid, sizeof(pid), 0);
+}
+
+static int know_processes(struct sweep *w, bool forget)
+{
+	uint64_t now = jitscope_now();
+	struct map_rows rows;
+	int err = jitscope_read_map(w->s->bpf->maps.processes, &rows);
+	const struct jitscope_process *p = (void *)rows.values;
+	const uint32_t *pids = (void *)rows.keys;
+
+	if (err)
+		return err;
+	w->known = calloc(rows.n + 1, sizeof(*w->known));
+	for (size_t i = 0; w->known && i < rows.n; i++)
+		if (forget && !p[i].alive && now - p[i].last_ns > KEEP_NS)
+			forget_process(w->s, pids[i]);
+		else
+			w->known[w->n_known++] = (struct known){pids[i], p[i].instance};
+	jitscope_free_rows(&rows);
+	if (!w->known)
+		return -ENOMEM;
+	qsort(w->known, w->n_known, sizeof(*w->known), by_pid);
+	return 0;
+}
+
+/* Is this what the process of that pid is now? */
+static bool is_current(const struct sweep *w, uint32_t pid, uint64_t instance)
+{
+	struct known key = {.pid = pid};
+	const struct known *k = bsearch(&key, w->known, w->n_known, sizeof(key), by_pid);
+
+	return k && k->instance == instance;
+}
+
+static int know_flushes(struct sweep *w)
+{
+	struct map_rows rows;
+	int err = jitscope_read_map(w->s->bpf->maps.flushes, &rows);
+	const struct jitscope_vm_key *keys = (void *)rows.keys;
+	const struct jit_flush *f = (void *)rows.values;
+
+	if (err)
+		return err;
+	w->flushed = calloc(rows.n + 1, sizeof(*w->flushed));
+	for (size_t i = 0; w->flushed && i < rows.n; i++)
+		if (is_current(w, keys[i].pid, f[i].instance))
+			w->flushed[w->n_flushed++] =
+				(struct flushed){keys[i].pid, keys[i].vm, f[i].instance,
+						 f[i].flushed_no};
+		else
+			bpf_map__delete_elem(w->s->bpf->maps.flushes, &keys[i], sizeof(keys[i]), 0);
+	jitscope_free_rows(&rows);
+	if (!w->flushed)
+		return -ENOMEM;
+	qsort(w->flushed, w->n_flushed, sizeof(*w->flushed), by_vm);
+	return 0;
+}
+
+static bool was_flushed(const struct sweep *w, const struct jitscope_loop_key *key,
+			const struct jit_loop *loop)
+{
+	struct flushed want = {.pid = key->pid, .vm = loop->vm};
+	const struct flushed *f = bsearch(&want, w->flushed, w->n_flushed, sizeof(want), by_vm);
+
+	return f && f->instance == loop->instance && key->no <= f->flushed_no;
+}
+
+/* Deletes keys in batches; one that has gone meanwhile ends a batch early. */
+static void delete_all(const struct bpf_map *map, const char *keys, size_t key_size, size_t n)
+{
+	for (size_t at = 0; at < n;) {
+		uint32_t count = n - at < BATCH ? (uint32_t)(n - at) : BATCH;
+
+		if (bpf_map_delete_batch(bpf_map__fd(map), keys + at * key_size, &count, NULL))
+			count++;
+		at += count;
+	}
+}
+
+static void sweep_loops(struct sweep *w)
+{
+	const struct bpf_map *map = w->s->bpf->maps.loops;
+	struct jitscope_loop_key *keys;
+	const struct jit_loop *loops;
+	struct map_rows rows;
+	size_t gone = 0;
+
+	if (jitscope_read_map(map, &rows))
+		return;
+	ring_buffer__consume(w->s->ring);
+	keys = (void *)rows.keys;
+	loops = (void *)rows.values;
+	for (size_t i = 0; i < rows.n; i++)
+		if (!is_current(w, keys[i].pid, loops[i].instance) ||
+		    was_flushed(w, &keys[i], &loops[i]))
+			keys[gone++] = keys[i];
+	delete_all(map, rows.keys, rows.key_size, gone);
+	jitscope_free_rows(&rows);
+	ring_buffer__consume(w->s->ring);
+}
+
+static void sweep_aborts(struct sweep *w)
+{
+	const struct bpf_map *map = w->s->bpf->maps.aborts;
+	struct jitscope_abort_key *keys;
+	const struct jit_abort *aborts;
+	struct map_rows rows;
+	size_t gone = 0;
+
+	if (jitscope_read_map(map, &rows))
+		return;
+	keys = (void *)rows.keys;
+	aborts = (void *)rows.values;
+	for (size_t i = 0; i < rows.n; i++)
+		if (!is_current(w, keys[i].pid, aborts[i].instance))
+			keys[gone++] = keys[i];
+	delete_all(map, rows.keys, rows.key_size, gone);
+	jitscope_free_rows(&rows);
 }
 
 /*
- * Removes loops that a flush dropped and entries of earlier processes of the
- * same pid. The kernel cannot do that in a handler, since it has no list of
- * the loops of one VM.
+ * The kernel cannot do this in a handler, since it has no list of the loops of
+ * one VM, nor of the entries of one process. A compile between the reading and
+ * the deleting has a number of its own, which is not among those deleted.
  */
-void jitscope_sweep(struct jitscope_session *s)
+void jitscope_sweep(struct jitscope_session *s, bool forget)
 {
-	struct bpf_map *map = s->bpf->maps.loops;
-	struct map_rows rows;
+	struct sweep w = {.s = s};
 
-	if (!jitscope_read_map(map, &rows)) {
-		struct jitscope_loop_key *keys = (void *)rows.keys;
-		struct jit_loop *loops = (void *)rows.values;
-
-		for (size_t i = 0; i < rows.n; i++)
-			if (loops[i].instance != instance_of(s, keys[i].pid) ||
-			    flushed(s, keys[i].pid, keys[i].no, &loops[i]))
-				bpf_map__delete_elem(map, &keys[i], sizeof(keys[i]), 0);
-		jitscope_free_rows(&rows);
+	if (!know_processes(&w, forget) && !know_flushes(&w)) {
+		sweep_loops(&w);
+		sweep_aborts(&w);
 	}
-	map = s->bpf->maps.aborts;
-	if (!jitscope_read_map(map, &rows)) {
-		struct jitscope_abort_key *keys = (void *)rows.keys;
-		struct jit_abort *aborts = (void *)rows.values;
-
-		for (size_t i = 0; i < rows.n; i++)
-			if (aborts[i].instance != instance_of(s, keys[i].pid))
-				bpf_map__delete_elem(map, &keys[i], sizeof(keys[i]), 0);
-		jitscope_free_rows(&rows);
-	}
+	free(w.known);
+	free(w.flushed);
 }

@@ -23,9 +23,10 @@
 #include "../bpf/spec.h"
 #include "internal.h"
 
-#define MAX_SITES 4096
+#define MAX_SITES 64 /* ours has 8; each costs time to detach before Linux 6.6 */
+#define MAX_SECTIONS 8192
 #define MAX_SEGMENTS 256
-#define MAX_SECTION (16u << 20) /* bytes of notes that are read */
+#define MAX_SECTION (16u << 20) /* bytes of notes, and of names, that are read */
 
 #define X(name, probe) #probe,
 static const char *const probe_names[] = {JIT_PROBES(X)};
@@ -181,6 +182,9 @@ static int add_site(struct notes *out, const struct note_site *site)
 
 	if (out->n_sites == MAX_SITES)
 		return 0;
+	for (size_t i = 0; i < out->n_sites; i++)
+		if (out->sites[i].offset == site->offset)
+			return 0; /* one site, one hit */
 	if (out->n_sites % 16 == 0) {
 		sites = realloc(out->sites, (out->n_sites + 16) * sizeof(*sites));
 		if (!sites)
@@ -271,6 +275,31 @@ static GElf_Half this_machine(void)
 #endif
 }
 
+/*
+ * Before libelf looks: it makes room for as many sections as the file says,
+ * and reads the section of names whole.
+ */
+static int check_sizes(int fd)
+{
+	Elf64_Ehdr h;
+	Elf64_Shdr names;
+
+	if (pread(fd, &h, sizeof(h), 0) != sizeof(h) || memcmp(h.e_ident, ELFMAG, SELFMAG) ||
+	    h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_ident[EI_DATA] != ELFDATA2LSB ||
+	    h.e_phnum > MAX_SEGMENTS)
+		return -ENOEXEC;
+	if (!h.e_shoff)
+		return -ENOENT; /* no sections, so no notes that we know */
+	if (!h.e_shnum || h.e_shnum > MAX_SECTIONS || h.e_shentsize != sizeof(names) ||
+	    h.e_shstrndx >= h.e_shnum)
+		return -ENOEXEC;
+	if (pread(fd, &names, sizeof(names),
+		  (off_t)(h.e_shoff + (uint64_t)h.e_shstrndx * sizeof(names))) != sizeof(names) ||
+	    names.sh_size > MAX_SECTION)
+		return -ENOEXEC;
+	return 0;
+}
+
 static int read_header(struct file *f, struct notes *out)
 {
 	GElf_Ehdr header;
@@ -310,7 +339,7 @@ static const char *section_name(Elf *elf, size_t strings, const GElf_Shdr *heade
 static int read_sections(struct file *f, struct notes *out)
 {
 	Elf_Scn *section = NULL;
-	size_t strings;
+	size_t strings, total = 0;
 	GElf_Shdr header;
 
 	if (elf_getshdrstrndx(f->elf, &strings))
@@ -328,7 +357,8 @@ static int read_sections(struct file *f, struct notes *out)
 		name = section_name(f->elf, strings, &header);
 		if (strcmp(name, ".note.stapsdt") && strcmp(name, JIT_NOTE_SECTION))
 			continue;
-		if (header.sh_size > MAX_SECTION)
+		total += header.sh_size;
+		if (header.sh_size > MAX_SECTION || total > MAX_SECTION)
 			return -ENOEXEC;
 		err = note_section(f, section, out);
 		if (err)
@@ -345,6 +375,9 @@ int jitscope_read_notes(int fd, struct notes *out)
 	memset(out, 0, sizeof(*out));
 	if (elf_version(EV_CURRENT) == EV_NONE)
 		return -ENOSYS;
+	err = check_sizes(fd);
+	if (err)
+		return err;
 	f.elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (!f.elf)
 		return -ENOEXEC;

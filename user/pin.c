@@ -28,7 +28,7 @@ static bool is_public(const struct bpf_map *map)
 {
 	const char *name = bpf_map__name(map);
 
-	return strcmp(name, "scratch") && strcmp(name, "no_process") && !strchr(name, '.');
+	return strcmp(name, "scratch") && !strchr(name, '.');
 }
 
 int jitscope_fill_owner(struct jitscope_session *s)
@@ -125,11 +125,26 @@ int jitscope_remove_stale_pins(const char *dir)
 	return err;
 }
 
+/* Only below the bpf file system may anything be made, or removed as stale. */
+static int check_parent(const char *dir)
+{
+	const char *slash = strrchr(dir, '/');
+	char parent[256];
+
+	snprintf(parent, sizeof(parent), "%.*s", slash ? (int)(slash - dir) : 1, slash ? dir : ".");
+	if (is_bpffs(*parent ? parent : "/"))
+		return 0;
+	return jitscope_fail(-EINVAL,
+			     "cannot pin the maps in %s: it must be a directory below " BPFFS, dir);
+}
+
 static int make_dir(const char *dir)
 {
-	struct jitscope_owner owner;
-	int err;
+	struct jitscope_owner owner = {0};
+	int err = check_parent(dir);
 
+	if (err)
+		return err;
 	if (!mkdir(dir, 0700))
 		return 0;
 	if (errno != EEXIST)
@@ -144,13 +159,15 @@ static int make_dir(const char *dir)
 		remove_pins(dir);
 		return mkdir(dir, 0700) ? -errno : 0;
 	}
-	/* Empty, or half made: then nothing of it has our names. */
-	if (!rmdir(dir) && !mkdir(dir, 0700))
-		return 0;
 	return jitscope_fail(-EEXIST,
-			     "%s is there already and is not jitscope's; choose another "
-			     "directory: --pin=DIR",
+			     "%s is there already and is not jitscope's; remove it, or "
+			     "choose another directory: --pin=DIR",
 			     dir);
+}
+
+static void map_path(char path[600], const char *dir, const struct bpf_map *map)
+{
+	snprintf(path, 600, "%s/%s", dir, bpf_map__name(map));
 }
 
 int jitscope_pin(struct jitscope_session *s)
@@ -169,23 +186,32 @@ int jitscope_pin(struct jitscope_session *s)
 		return err;
 	strcpy(s->pin_dir, dir);
 	/* `session` first: pins without an owner could not be told stale. */
-	snprintf(path, sizeof(path), "%s/session", dir);
+	map_path(path, dir, s->bpf->maps.session);
 	err = bpf_map__pin(s->bpf->maps.session, path);
 	bpf_object__for_each_map(map, s->bpf->obj)
 	{
 		if (err || !is_public(map) || map == s->bpf->maps.session)
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, bpf_map__name(map));
+		map_path(path, dir, map);
 		err = bpf_map__pin(map, path);
 	}
-	return err ? jitscope_fail(err, "cannot pin the maps in %s: %s%s", dir, strerror(-err),
-				   is_bpffs(dir) ? "" : " (it must be below " BPFFS ")")
-		   : 0;
+	return err ? jitscope_fail(err, "cannot pin the maps in %s: %s", dir, strerror(-err)) : 0;
 }
 
+/* What this session pinned, and nothing else. */
 void jitscope_unpin(struct jitscope_session *s)
 {
-	if (*s->pin_dir)
-		remove_pins(s->pin_dir);
+	char path[600];
+	struct bpf_map *map;
+
+	if (!*s->pin_dir)
+		return;
+	bpf_object__for_each_map(map, s->bpf->obj)
+	{
+		map_path(path, s->pin_dir, map);
+		if (bpf_map__is_pinned(map))
+			bpf_map__unpin(map, path);
+	}
+	rmdir(s->pin_dir);
 	*s->pin_dir = '\0';
 }

@@ -18,6 +18,8 @@
 
 #include "internal.h"
 
+#define MAX_MAPPINGS 4096 /* of one process that are looked at */
+
 /* "start-end perms offset major:minor inode path"; false if not for us. */
 static bool parse_mapping(char *line, struct mapping *m)
 {
@@ -43,7 +45,7 @@ static bool parse_mapping(char *line, struct mapping *m)
 int jitscope_each_mapping(pid_t pid, int (*f)(void *ctx, const struct mapping *m), void *ctx)
 {
 	char path[64], *line = NULL;
-	size_t size = 0;
+	size_t size = 0, n = 0;
 	int err = 0;
 	FILE *maps;
 
@@ -55,7 +57,7 @@ int jitscope_each_mapping(pid_t pid, int (*f)(void *ctx, const struct mapping *m
 	while (!err && getline(&line, &size, maps) > 0) {
 		struct mapping m;
 
-		if (parse_mapping(line, &m))
+		if (parse_mapping(line, &m) && n++ < MAX_MAPPINGS)
 			err = f(ctx, &m);
 	}
 	/* The kernel refuses at the first read, not when the file is opened. */
@@ -66,22 +68,29 @@ int jitscope_each_mapping(pid_t pid, int (*f)(void *ctx, const struct mapping *m
 	return err;
 }
 
+/*
+ * O_PATH first: opening a device has effects, and the path may be one that a
+ * hostile process chose.
+ */
 int jitscope_open_regular(const char *path, struct stat *st)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err = 0;
+	int place = open(path, O_PATH | O_CLOEXEC), fd = -ENOEXEC;
+	char self[64];
 
-	if (fd < 0)
+	if (place < 0)
 		return -errno;
-	if (fstat(fd, st))
-		err = -errno;
-	else if (S_ISDIR(st->st_mode))
-		err = -EISDIR;
-	else if (!S_ISREG(st->st_mode))
-		err = -ENOEXEC;
-	if (!err)
-		return fd;
-	close(fd);
-	return err;
+	if (fstat(place, st)) {
+		fd = -errno;
+	} else if (S_ISDIR(st->st_mode)) {
+		fd = -EISDIR;
+	} else if (S_ISREG(st->st_mode)) {
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", place);
+		fd = open(self, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			fd = -errno;
+	}
+	close(place);
+	return fd;
 }
 
 int jitscope_open_mapping(pid_t pid, const struct mapping *m)
@@ -143,6 +152,41 @@ int jitscope_comm(pid_t pid, char comm[JIT_COMM_LEN])
 	if (n && comm[n - 1] == '\n')
 		comm[n - 1] = '\0';
 	return 0;
+}
+
+pid_t jitscope_tgid(pid_t pid)
+{
+	char path[64], line[128];
+	int tgid = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Tgid: %d", &tgid) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return tgid;
+}
+
+int jitscope_check_pid(pid_t pid)
+{
+	pid_t tgid = jitscope_tgid(pid);
+
+	if (!tgid)
+		return jitscope_fail(-ESRCH, "no process %d", pid);
+	if (tgid != pid)
+		return jitscope_fail(-ESRCH, "%d is a thread of process %d: name that", pid, tgid);
+	return 0;
+}
+
+bool jitscope_in_first_pid_namespace(void)
+{
+	struct stat st;
+
+	/* PROC_PID_INIT_INO of the kernel; without /proc nothing works anyway. */
+	return stat("/proc/self/ns/pid", &st) || st.st_ino == 0xeffffffcu;
 }
 
 bool jitscope_alive(pid_t pid)

@@ -20,6 +20,7 @@
 #define MAX_REACH (1ull << 40) /* bytes from the start of a region to a row */
 #define CHUNK (1u << 20)
 #define TRIES 4
+#define MAX_TRIES 100000 /* of one region: it may be torn everywhere, on purpose */
 
 /* ---- Where it is ----------------------------------------------------------------- */
 
@@ -85,8 +86,11 @@ static int on_mapping(void *ctx, const struct mapping *m)
 int jitscope_find_region(pid_t pid, uint64_t *address)
 {
 	struct anchor_search s = {.pid = pid};
-	int err = jitscope_each_mapping(pid, on_mapping, &s);
+	int err = jitscope_check_pid(pid);
 
+	if (err)
+		return err;
+	err = jitscope_each_mapping(pid, on_mapping, &s);
 	if (err == -ESRCH || !jitscope_alive(pid))
 		return jitscope_fail(-ESRCH, "no process %d", pid);
 	if (err < 0 || s.err == -EPERM)
@@ -121,7 +125,7 @@ static int read_at(const struct region_source *source, uint64_t offset, void *bu
 }
 
 /* Can this area be what it says, with rows of this size? */
-static bool sane(const struct jit_area *area, size_t row)
+bool jitscope_area_is_sane(const struct jit_area *area, size_t row)
 {
 	if (!area->used)
 		return true;
@@ -136,20 +140,21 @@ static bool whole(const char *row, size_t size)
 	return !memcmp(row, row + size - sizeof(uint64_t), sizeof(uint64_t));
 }
 
-static bool read_again(const struct region_source *source, uint64_t offset, char *row, size_t size)
-{
-	for (int i = 0; i < TRIES; i++)
-		if (!read_at(source, offset, row, size) && whole(row, size))
-			return true;
-	return false;
-}
-
 struct parse {
 	const struct region_source *source;
 	struct jitscope_snapshot *snapshot;
 	const struct jit_region *region;
 	uint64_t *runs;
+	unsigned tries;
 };
+
+static bool read_again(struct parse *p, uint64_t offset, char *row, size_t size)
+{
+	for (int i = 0; i < TRIES && p->tries < MAX_TRIES; i++, p->tries++)
+		if (!read_at(p->source, offset, row, size) && whole(row, size))
+			return true;
+	return false;
+}
 
 static void take_loop(struct parse *p, const char *data)
 {
@@ -202,7 +207,7 @@ static int each_row(struct parse *p, const struct jit_area *area, size_t size,
 		for (uint32_t j = 0; !err && j < n; j++) {
 			char *row = buf + j * size;
 
-			if (whole(row, size) || read_again(p->source, offset + j * size, row, size))
+			if (whole(row, size) || read_again(p, offset + j * size, row, size))
 				f(p, row);
 			else
 				p->snapshot->lost++;
@@ -219,8 +224,9 @@ static int read_tables(struct parse *p)
 	struct jitscope_snapshot *s = p->snapshot;
 	int err = 0;
 
-	if (!sane(&r->loops, sizeof(struct jit_loop_row)) ||
-	    !sane(&r->aborts, sizeof(struct jit_abort_row)) || !sane(&r->runs, sizeof(uint64_t)))
+	if (!jitscope_area_is_sane(&r->loops, sizeof(struct jit_loop_row)) ||
+	    !jitscope_area_is_sane(&r->aborts, sizeof(struct jit_abort_row)) ||
+	    !jitscope_area_is_sane(&r->runs, sizeof(uint64_t)))
 		return -EPROTO;
 	s->loops = calloc(r->loops.used + 1, sizeof(*s->loops));
 	s->aborts = calloc(r->aborts.used + 1, sizeof(*s->aborts));

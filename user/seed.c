@@ -50,6 +50,18 @@ static void count_missing(struct jitscope_session *s, uint64_t n)
 		s->options.note(s->options.ctx, line);
 }
 
+/* The handler of loop__run has counted what the region does not know. */
+static void keep_runs(struct jitscope_session *s, const struct jitscope_loop_key *key,
+		      struct jit_loop *loop)
+{
+	struct jit_loop there;
+
+	if (!bpf_map__lookup_elem(s->bpf->maps.loops, key, sizeof(*key), &there, sizeof(there),
+				  0) &&
+	    there.instance == loop->instance && there.runs > loop->runs)
+		loop->runs = there.runs;
+}
+
 /*
  * Adds the loops, thousands to a call (a batch knows no BPF_NOEXIST). What a
  * handler has put there meanwhile is the same loop: writing it once more does
@@ -67,6 +79,8 @@ static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscop
 		for (; n < BATCH && at + n < snap->n_loops; n++) {
 			keys[n] = loop_key(pid, &snap->loops[at + n]);
 			values[n] = snap->loops[at + n].loop;
+			if (s->options.count_runs)
+				keep_runs(s, &keys[n], &values[n]);
 		}
 		err = bpf_map_update_batch(fd, keys, values, &n, NULL);
 		at += n;
@@ -122,6 +136,7 @@ static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region,
 {
 	struct jitscope_process p = {0};
 	uint32_t key = (uint32_t)pid;
+	int err;
 	bool there = !bpf_map__lookup_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
 					   0) &&
 		     p.start_ticks == jitscope_start_ticks(pid);
@@ -139,8 +154,16 @@ static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region,
 	memcpy(p.jitdriver, snap->jitdriver, sizeof(p.jitdriver));
 	/* The totals first: with the instance there, they have to be right. */
 	put_totals(s, key, snap);
-	return bpf_map__update_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
-				    BPF_ANY);
+	err = bpf_map__update_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
+				   BPF_ANY);
+
+	/* It may have ended meanwhile, and that handler's word must not be lost. */
+	if (!err && jitscope_start_ticks(pid) != p.start_ticks) {
+		p.alive = 0;
+		err = bpf_map__update_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
+					   BPF_ANY);
+	}
+	return err;
 }
 
 /* Numbers are sorted in a snapshot. */

@@ -12,7 +12,6 @@
 #include "internal.h"
 #include "jitscope.skel.h"
 
-#define UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, since 6.6 */
 #define NAP_NS (10 * 1000000ull)
 
 static int no_output(enum libbpf_print_level level, const char *format, va_list args)
@@ -64,7 +63,7 @@ static int configure(struct jitscope_session *s)
 	if (s->multi)
 		bpf_object__for_each_program(prog, b->obj) if (bpf_program__type(prog) ==
 							       BPF_PROG_TYPE_KPROBE)
-			bpf_program__set_expected_attach_type(prog, UPROBE_MULTI);
+			bpf_program__set_expected_attach_type(prog, JITSCOPE_UPROBE_MULTI);
 	return 0;
 }
 
@@ -106,8 +105,15 @@ int jitscope_open(jitscope_session **out, const struct jitscope_options *options
 		s->options = *options;
 	libbpf_set_print(no_output);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
-	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* counts before 5.11 only */
+	if (kernel_is_before(5, 11)) /* later kernels charge the cgroup */
+		setrlimit(RLIMIT_MEMLOCK, &unlimited);
 
+	if (!jitscope_in_first_pid_namespace()) {
+		err = jitscope_fail(-ENOTSUP, "the kernel's pids are not those of this container; "
+					      "run jitscope on the host, or share its pid "
+					      "namespace");
+		goto failed;
+	}
 	s->bpf = jitscope_bpf__open();
 	if (!s->bpf) {
 		err = fail_to_load(-errno);

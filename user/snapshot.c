@@ -180,6 +180,44 @@ static void take_process(struct jitscope_snapshot *s, const struct jitscope_proc
 	memcpy(s->jitdriver, p->jitdriver, sizeof(s->jitdriver) - 1);
 }
 
+/*
+ * Counters, times and run counts can change without an event; a process that
+ * lives has the newest in its region. All of them only rise, so the larger
+ * one is the newer.
+ */
+static void raise(void *to, const void *from, size_t words)
+{
+	for (size_t i = 0; i < words; i++) {
+		uint64_t *old = (uint64_t *)to + i, new = ((const uint64_t *)from)[i];
+
+		*old = new > *old ? new : *old;
+	}
+}
+
+static void refresh(struct jitscope_snapshot *s, uint64_t region)
+{
+	struct jit_region r;
+	uint64_t *runs;
+
+	if (jitscope_read_memory(s->pid, region, &r, sizeof(r)) || r.magic != JIT_ABI_MAGIC ||
+	    r.version != JIT_ABI_VERSION || r.size != sizeof(r) || r.instance != s->instance)
+		return;
+	raise(&s->info.counters, &r.event.totals.counters, JIT_NCOUNTERS);
+	raise(&s->info.counter_times, &r.event.totals.times, JIT_NTIMES);
+	if (!s->n_loops || !r.runs.used || !jitscope_area_is_sane(&r.runs, sizeof(*runs)))
+		return;
+	runs = calloc(r.runs.used, sizeof(*runs));
+	if (runs && !jitscope_read_memory(s->pid, region + r.runs.offset, runs,
+					  r.runs.used * sizeof(*runs)))
+		for (size_t i = 0; i < s->n_loops; i++) {
+			struct jit_loop *l = &s->loops[i].loop;
+
+			if (l->run_slot < r.runs.used)
+				raise(&l->runs, &runs[l->run_slot], 1);
+		}
+	free(runs);
+}
+
 int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snapshot **out)
 {
 	struct jitscope_process p;
@@ -210,6 +248,8 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 		err = take_aborts(session, s);
 	if (!err)
 		err = jitscope_stats(session, &s->stats);
+	if (!err && p.alive && p.region && p.start_ticks == jitscope_start_ticks(pid))
+		refresh(s, p.region);
 	if (!err)
 		err = jitscope_finish_snapshot(s);
 	if (err) {

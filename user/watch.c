@@ -27,6 +27,7 @@
 #define LAST_LOOK (2000 * MS)
 #define SWEEP_EVERY (250 * MS)
 #define SCAN_EVERY (2000 * MS)
+#define FORGET_EVERY (10000 * MS)
 
 struct watched *jitscope_watched(struct jitscope_session *s, pid_t pid, bool add)
 {
@@ -57,6 +58,7 @@ static void look_soon(struct watched *w)
 	w->alive = true;
 	w->pause_ns = FIRST_LOOK;
 	w->look_again_ns = jitscope_now() + FIRST_LOOK;
+	w->start_ticks = jitscope_start_ticks(w->pid);
 }
 
 /* Tells the BPF programs that the hits of this process count. */
@@ -68,10 +70,10 @@ int jitscope_mark_watched(struct jitscope_session *s, pid_t pid)
 		.watched = 1,
 	};
 	uint32_t key = (uint32_t)pid;
-	int err;
+	int err = jitscope_check_pid(pid);
 
-	if (!p.start_ticks)
-		return jitscope_fail(-ESRCH, "no process %d", pid);
+	if (err)
+		return err;
 	jitscope_comm(pid, p.comm);
 	err = bpf_map__update_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
 				   BPF_NOEXIST);
@@ -168,12 +170,32 @@ static void look_again(struct jitscope_session *s, struct watched *w, uint64_t n
 {
 	size_t files = s->n_files;
 
+	if (jitscope_start_ticks(w->pid) != w->start_ticks) {
+		w->alive = false; /* its end was missed */
+		return;
+	}
 	w->pause_ns = w->pause_ns * 2 > LAST_LOOK ? LAST_LOOK : w->pause_ns * 2;
 	w->look_again_ns = now + w->pause_ns;
 	if (jitscope_attach_process(s, w->pid) > 0 &&
 	    (s->n_files > files || w->inherits || !is_known(s, w->pid)) &&
 	    !jitscope_seed(s, w->pid))
 		w->inherits = false;
+}
+
+/* Seldom enough that it takes a small part of our time, however much there is. */
+static void sweep(struct jitscope_session *s, uint64_t now)
+{
+	bool forget = s->options.system_wide && now >= s->next_forget_ns;
+
+	if (forget) {
+		s->next_forget_ns = now + FORGET_EVERY;
+		s->n_strangers = 0; /* their inodes may be other files by now */
+	}
+	if (forget || s->sweep_wanted) {
+		s->sweep_wanted = false;
+		jitscope_sweep(s, forget);
+	}
+	s->next_sweep_ns = jitscope_now() + SWEEP_EVERY + 10 * (jitscope_now() - now);
 }
 
 void jitscope_housekeeping(struct jitscope_session *s)
@@ -186,12 +208,8 @@ void jitscope_housekeeping(struct jitscope_session *s)
 			look_again(s, &s->watched[i], now);
 	if (s->options.system_wide && s->next_scan_ns && now >= s->next_scan_ns)
 		jitscope_watch_all(s);
-	if (now >= s->next_sweep_ns) {
-		s->next_sweep_ns = now + SWEEP_EVERY;
-		if (s->sweep_wanted)
-			jitscope_sweep(s);
-		s->sweep_wanted = false;
-	}
+	if (now >= s->next_sweep_ns)
+		sweep(s, now);
 }
 
 /* ---- Starting a command ---------------------------------------------------------------- */
@@ -261,13 +279,15 @@ int jitscope_spawn(jitscope_session *s, char *const argv[], char *const envp[], 
 		err = jitscope_fail(-errno, "cannot fork: %s", strerror(errno));
 		goto out;
 	}
-	err = jitscope_mark_watched(s, *pid);
-	if (!err) {
-		attach_command(s, argv[0]);
-		look_soon(jitscope_watched(s, *pid, true));
-		if (write(go[1], "", 1) != 1)
-			err = -errno;
+	if (s) {
+		err = jitscope_mark_watched(s, *pid);
+		if (!err) {
+			attach_command(s, argv[0]);
+			look_soon(jitscope_watched(s, *pid, true));
+		}
 	}
+	if (!err && write(go[1], "", 1) != 1)
+		err = -errno;
 	close(go[1]);
 	go[1] = -1;
 	if (!err) {

@@ -39,6 +39,10 @@
  * Cost with no hook set and nobody attached: a few words written per trace,
  * nothing per loop run.
  *
+ * Hooks and the callbacks below must return: no longjmp, no exception out of
+ * them. They may call this library, except that a `place` must not start or end
+ * a trace.
+ *
  * Threads. One jit_vm is used by one thread at a time; different VMs by
  * different threads at once. Counters belong to the process, hooks to the VM.
  * No call may be made from a signal handler. After fork() the child goes on

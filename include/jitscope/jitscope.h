@@ -176,7 +176,8 @@ JITSCOPE_API int jitscope_watch_all(jitscope_session *session);
  * Starts a command, watched from its first instruction. argv[0] is looked up
  * in PATH. envp NULL: the caller's. The child is stopped before exec until
  * everything is attached. -ENOENT, -EACCES, ...: could not be executed.
- * Its end is the caller's to wait for, with waitpid().
+ * Its end is the caller's to wait for, with waitpid(). session NULL: it is only
+ * started, with the same errors.
  */
 JITSCOPE_API int jitscope_spawn(jitscope_session *session, char *const argv[], char *const envp[],
 				pid_t *pid);

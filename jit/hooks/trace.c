@@ -77,7 +77,10 @@ const char *jit_greenkey(struct jit_trace *t)
 	return t->greenkey;
 }
 
-/* What there is to say of a trace, its code excepted. */
+/*
+ * What there is to say of a trace, its code excepted. The greenkey is there:
+ * the VM's function that makes it must not run under our lock.
+ */
 static void describe(jit_vm *vm, struct jit_trace *t, struct jit_loop *loop)
 {
 	loop->instance = jit_region->instance;
@@ -94,7 +97,7 @@ static void describe(jit_vm *vm, struct jit_trace *t, struct jit_loop *loop)
 	loop->exit_no = t->exit_no;
 	loop->run_slot = 0;
 	loop->type = t->type;
-	JIT_COPY(loop->greenkey, jit_greenkey(t));
+	JIT_COPY(loop->greenkey, t->greenkey);
 }
 
 /* The event's fields about the trace. With the lock held. */
@@ -114,7 +117,7 @@ void jit_trace_start(jit_vm *vm, struct jit_trace *t, const struct jit_trace_pla
 	/* Without the greenkey: 128 bytes that need no clearing. */
 	memset(t, 0, offsetof(struct jit_trace, greenkey));
 	t->greenkey[0] = '\0';
-	t->type = place->type;
+	t->type = place->type < JIT_NTYPES ? place->type : JIT_TYPE_LOOP;
 	t->parent_no = place->parent_no;
 	t->vm_no = place->vm_no;
 	t->exit_no = place->exit_no;
@@ -136,13 +139,15 @@ void jit_trace_start(jit_vm *vm, struct jit_trace *t, const struct jit_trace_pla
 	t->loop_no = t->no;
 	if (!t->parent_no && !jit_probe_enabled(JIT_PROBE_TRACE_START))
 		return;
+	if (jit_probe_enabled(JIT_PROBE_TRACE_START))
+		jit_greenkey(t);
 	jit_region_lock();
 	if (t->parent_no) {
 		struct jit_loop_row *parent = jit_region_loop(t->parent_no);
 
 		t->loop_no = parent ? parent->loop.loop_no : t->parent_no;
 	}
-	if (jit_probe_enabled(JIT_PROBE_TRACE_START) && t->timed) {
+	if (jit_probe_enabled(JIT_PROBE_TRACE_START) && t->timed && t->placed) {
 		event_of(vm, t);
 		jit_fire(JIT_PROBE_TRACE_START);
 	}
@@ -152,7 +157,8 @@ void jit_trace_start(jit_vm *vm, struct jit_trace *t, const struct jit_trace_pla
 void jit_trace_retype(jit_vm *vm, struct jit_trace *t, enum jit_trace_type type)
 {
 	(void)vm;
-	t->type = type;
+	if (type < JIT_NTYPES)
+		t->type = type;
 }
 
 int jit_optimize(jit_vm *vm, struct jit_trace *t, struct jit_optimize *ops)
@@ -160,6 +166,7 @@ int jit_optimize(jit_vm *vm, struct jit_trace *t, struct jit_optimize *ops)
 	t->ops_before = ops->ops_before;
 	t->ops_after = ops->ops_after;
 	if (jit_probe_enabled(JIT_PROBE_OPTIMIZE)) {
+		jit_greenkey(t);
 		jit_region_lock();
 		event_of(vm, t);
 		jit_fire(JIT_PROBE_OPTIMIZE);
@@ -222,6 +229,7 @@ void jit_trace_compiled(jit_vm *vm, struct jit_trace *t, const struct jit_code *
 		   1);
 	t->ops_after = code->operations;
 
+	jit_greenkey(t);
 	jit_region_lock();
 	loop = enter(vm, t, code);
 	if (jit_probe_enabled(JIT_PROBE_COMPILE)) {
@@ -244,6 +252,7 @@ void jit_trace_aborted(jit_vm *vm, struct jit_trace *t, const struct jit_abort_i
 	enum jit_counter counter = jit_is_abort(info->counter) ? info->counter : JIT_ABORT_OTHER;
 	const char *reason = info->reason ? info->reason : jit_counter_name(counter);
 	const char *greenkey = info->greenkey ? info->greenkey : jit_greenkey(t);
+	bool tell = jit_probe_enabled(JIT_PROBE_ABORT);
 	struct jit_abort_row *row;
 
 	if (t->timed)
@@ -254,13 +263,15 @@ void jit_trace_aborted(jit_vm *vm, struct jit_trace *t, const struct jit_abort_i
 		pypy_count(vm, counter, 1);
 	t->ops_before = info->operations;
 
+	if (tell)
+		jit_greenkey(t);
 	jit_region_lock();
 	row = jit_region_abort(info->reason_id, reason, greenkey);
 	if (row)
 		jit_region_count_abort(row, counter);
 	else
 		jit_bump(JIT_UNTRACKED_ABORTS, 1);
-	if (jit_probe_enabled(JIT_PROBE_ABORT)) {
+	if (tell) {
 		struct jit_event *e = event_of(vm, t);
 
 		if (row) {

@@ -23,7 +23,7 @@ SILENT = ("dropped while being recorded", "flushed while being recorded")
 LINE = re.compile(r"\[TRACE +(?P<number>\d+|---) (?:\((?P<parent>\d+)/(?P<exit>\w+)\) )?"
                   r"(?P<rest>.*)\]$")
 ABORT = re.compile(r"(?P<place>.*) -- (?P<reason>.*?)(?: at (?P<at>\S.*))?$")
-STOP = re.compile(r"(?P<place>.*?) (?P<link>-> \d+(?: [-\w]+)?|stitch .*|fallback to interpreter|"
+STOP = re.compile(r"(?P<place>.*?) (?P<link>-> \d+(?: [-\w]+)?|stitch .*|(?:-- )?fallback to interpreter|"
                   r"[-\w]+)$")
 LOOPS = ("loop", "tail-recursion", "up-recursion", "down-recursion")
 
