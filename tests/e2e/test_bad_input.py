@@ -368,3 +368,36 @@ def test_an_honest_process_beside_a_liar():
     wait_for(seen, "the honest process", timeout=TIMEOUT)
     lone, result = watch(embed("--loops", 30))
     check_totals(lone, json.loads(result.out))
+
+
+def lying_elf(change):
+    """The header of a real library with some fields changed, and 600 MB of hole behind it."""
+    path = os.path.join(tempdir(), "lying.so")
+    with open(LIBJITHOOKS, "rb") as f:
+        data = bytearray(f.read())
+    change(data)
+    with open(path, "wb") as f:
+        f.write(data)
+        f.truncate(600 << 20)
+    return path
+
+
+def test_a_file_that_claims_millions_of_sections_takes_no_memory():
+    def no_count(data):
+        """e_shnum 0 says that the first section's size is their number."""
+        first = struct.unpack_from("<Q", data, 40)[0]
+        struct.pack_into("<H", data, 60, 0)
+        struct.pack_into("<Q", data, first + 32, 9_000_000)
+
+    def huge_names(data):
+        table, = struct.unpack_from("<Q", data, 40)
+        names, = struct.unpack_from("<H", data, 62)
+        struct.pack_into("<QQ", data, table + names * 64 + 24, 4096, 590 << 20)
+
+    for change in (no_count, huge_names):
+        process = start([JITSCOPE, "list", "-f", lying_elf(change)])
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        err = process.stderr.read()
+        assert process.returncode == 1 and "damaged" in err and err.count("\n") == 1, err
+        assert used.ru_maxrss < 100 << 10, f"{used.ru_maxrss} KiB"
