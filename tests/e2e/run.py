@@ -19,9 +19,19 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 
 
+def raiser(error):
+    def function():
+        raise error
+    return function
+
+
 def collect(words):
     for path in sorted(glob.glob(os.path.join(os.path.dirname(__file__), "test_*.py"))):
-        module = importlib.import_module(os.path.basename(path)[:-3])
+        try:
+            module = importlib.import_module(os.path.basename(path)[:-3])
+        except Exception as error:
+            yield f"{os.path.basename(path)}: cannot be loaded", raiser(error)
+            continue
         for name, function in list(vars(module).items()):
             if name.startswith("test_") and callable(function):
                 full = f"{module.__name__[5:]}: {name[5:].replace('_', ' ')}"
