@@ -98,6 +98,20 @@ static __always_inline void give_back(struct scratch *s)
 			COUNT(map_full);                           \
 	} while (0)
 
+/*
+ * The same, but in place if the key is there: a third of the cost, since
+ * nothing is allocated. A reader may catch it between two words; that is all
+ * right where each word is a figure of its own.
+ */
+#define PUT(map, key, value)                                              \
+	do {                                                              \
+		typeof(value) there_ = bpf_map_lookup_elem(map, key);     \
+		if (there_)                                               \
+			__builtin_memcpy(there_, value, sizeof(*there_)); \
+		else                                                      \
+			UPDATE(map, key, value);                          \
+	} while (0)
+
 /* ---- Processes --------------------------------------------------------------- */
 
 static __always_inline struct jitscope_process *add_process(__u32 pid, struct jitscope_process *new)
@@ -186,8 +200,8 @@ static __always_inline void note_process(struct jitscope_process *p, struct jit_
 	p->alive = 1;
 	__sync_fetch_and_add(&p->events, 1);
 	__builtin_memcpy(p->jitdriver, e->jitdriver, sizeof(p->jitdriver));
-	UPDATE(&counters, &pid, &e->totals.counters);
-	UPDATE(&counter_times, &pid, &e->totals.times);
+	PUT(&counters, &pid, &e->totals.counters);
+	PUT(&counter_times, &pid, &e->totals.times);
 }
 
 /* What the event is about: where it started or aborted, and why. */
@@ -272,7 +286,7 @@ static __always_inline void enter_abort(struct jit_event *e, __u32 pid)
 	if (!e->abort.count)
 		return; /* the process found its own table full, and counts that */
 	e->abort.instance = e->instance;
-	UPDATE(&aborts, &key, &e->abort);
+	PUT(&aborts, &key, &e->abort);
 }
 
 static __always_inline void enter_flush(struct jit_event *e, __u32 pid)
@@ -280,7 +294,7 @@ static __always_inline void enter_flush(struct jit_event *e, __u32 pid)
 	struct jitscope_vm_key key = {.pid = pid, .vm = e->flush.vm};
 
 	e->flush.instance = e->instance;
-	UPDATE(&flushes, &key, &e->flush);
+	PUT(&flushes, &key, &e->flush);
 }
 
 /*
