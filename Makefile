@@ -116,7 +116,7 @@ $(B)/jitscope.bpf.o: $(wildcard bpf/*.c bpf/*.h) $(wildcard include/*/*.h vmlinu
 	@rm -f $@.tmp
 
 $(B)/jitscope.skel.h: $(B)/jitscope.bpf.o
-	$(call run,SKEL,$@) $(BPFTOOL) gen skeleton $< name jitscope_bpf > $@
+	$(call run,SKEL,$@) { echo '/* NOLINTBEGIN */'; $(BPFTOOL) gen skeleton $< name jitscope_bpf; echo '/* NOLINTEND */'; } > $@
 
 # ---- libjitscope and the command -----------------------------------------------
 

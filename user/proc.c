@@ -96,7 +96,7 @@ int jitscope_open_regular(const char *path, struct stat *st)
 int jitscope_open_mapping(pid_t pid, const struct mapping *m)
 {
 	char path[640];
-	struct stat st;
+	struct stat st = {0};
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
@@ -183,7 +183,7 @@ int jitscope_check_pid(pid_t pid)
 
 bool jitscope_in_first_pid_namespace(void)
 {
-	struct stat st;
+	struct stat st = {0};
 
 	/* PROC_PID_INIT_INO of the kernel; without /proc nothing works anyway. */
 	return stat("/proc/self/ns/pid", &st) || st.st_ino == 0xeffffffcu;

@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 
-from harness import (JITSCOPE, check_totals, embed, finish, held, jitscope, kill, need_bpf, nonzero,
-                     program, read_line, run, snapshot, start, tempdir, wait_for, watch)
+from harness import (JITSCOPE, LIBJITHOOKS, TOP, check_totals, embed, finish, held, jitscope, kill,
+                     need, need_bpf, nonzero, pin_dir, program, read_line, run, snapshot, start,
+                     tempdir, wait_for, watch)
 
 COMMANDS = ("run", "snapshot", "trace", "list", "check")
 WORK = ("--loops", 12, "--bridges", 5, "--aborts", 3, "--flushes", 2, "--frees", 4)
@@ -57,6 +58,54 @@ def test_list():
     assert line.split()[:2] == [str(process.pid), "embed"], line
     one = json.loads(jitscope("list", "--json", "-f", program("embed")).out)
     assert process.pid in [p["pid"] for p in one["files"][0]["processes"]], one
+
+
+def examples():
+    """The commands of the manual page and of every --help, each once."""
+    with open(os.path.join(TOP, "tools/jitscope/man/jitscope.1")) as f:
+        (manual,) = re.findall(r"\.SH EXAMPLES\n\.nf\n(.*?)\.fi", f.read(), re.S)
+    found = manual.replace("\\-", "-").splitlines()
+    for command in ((), *((c,) for c in COMMANDS)):
+        helped = jitscope(*command, "--help").out
+        found += re.findall(r"^  ((?:sudo )?jitscope .*)$", helped.split("Examples:")[1], re.M)
+    return list(dict.fromkeys(found))
+
+
+def test_the_examples_work():
+    """As they are printed, but for what stands for something else, and for shorter times."""
+    need_bpf()
+    need("luajit", "pypy3", "nvim", "jq", "bpftool")
+    process, _ = held("embed", *WORK)
+    folder = tempdir()
+    os.symlink(JITSCOPE, os.path.join(folder, "jitscope"))
+    os.symlink(LIBJITHOOKS, os.path.join(folder, "libmyvm.so"))
+    with open(os.path.join(folder, "sudo"), "w") as f:
+        f.write('#!/bin/sh\nexec "$@"\n')
+    os.chmod(os.path.join(folder, "sudo"), 0o755)
+    for name, of in (("prog.lua", "hot_loop.lua"), ("prog.py", "words.py"),
+                     ("script.lua", "hot_loop.lua")):
+        os.symlink(program(of), os.path.join(folder, name))
+    found = examples()
+    assert len(found) >= 15, found
+    for line in found:
+        if line.endswith(" &"):
+            # The next one looks at its maps while it runs: let it run until then.
+            dump = found[found.index(line) + 1]
+            assert dump.startswith("bpftool "), dump
+            waits = line.replace("prog.lua", "-e 'for i = 1, 1e6 do end io.read()' <>go")
+            line = (f"mkfifo go; {waits} until {dump} | grep -q '\"TRACING\": 1'; "
+                    "do sleep 0.05; done; echo >go; wait $!")
+        elif line.startswith("bpftool "):
+            continue
+        for text, short in (("4711", str(process.pid)), ("-i 5", "-i 0.05"), ("-d 10", "-d 0.2"),
+                            ("/usr/lib/libmyvm.so", "./libmyvm.so")):
+            line = line.replace(text, short)
+        if re.search(r"(snapshot -p \d+ -i [\d.]+|trace -p \d+)$", line):
+            line += " -d 0.2"  # it would go on until the process ends
+        result = run(["bash", "-c", "set -o pipefail; " + line], cwd=folder,
+                     env={"PATH": f"{folder}:{os.environ['PATH']}"})
+        told = [x for x in result.err.splitlines() if x.startswith("jitscope: ")]
+        assert not [x for x in told if "no trace" in x or "cannot" in x], result
 
 
 # ---- The schema --------------------------------------------------------------------------
@@ -304,6 +353,98 @@ def test_duration():
     out = jitscope("snapshot", "--json", "-p", process.pid, "-d", "0.4s", "-i", "0.1").out
     assert 2 <= len(out.splitlines()) <= 5, out
     assert process.poll() is None
+
+
+def test_a_process_that_has_ended_is_shown_once_more():
+    need_bpf()
+    (ends, _), (stays, _) = held("embed", *WORK), held("embed", *WORK)
+    watcher = start([JITSCOPE, "snapshot", "--json", "-a", "-i", "0.1"])
+
+    def next_of(pid):
+        return json.loads(read_line(watcher, rf'^\{{"schema":"[^"]+","pid":{pid},.*').group())
+
+    assert next_of(ends.pid)["alive"] is True
+    ends.kill()
+    ends.wait()
+    while next_of(ends.pid)["alive"]:
+        pass
+    rows = []
+    while rows.count(stays.pid) < 5:
+        rows.append(json.loads(read_line(watcher, r"^\{.*").group())["pid"])
+    assert ends.pid not in rows, "it was shown again after its end"
+
+
+def test_the_number_of_a_thread_is_no_process():
+    script = ("import threading, time\n"
+              "def wait():\n print(threading.get_native_id(), flush=True)\n time.sleep(600)\n"
+              "threading.Thread(target=wait, daemon=True).start()\ntime.sleep(600)")
+    process = start([sys.executable, "-S", "-c", script])
+    thread = read_line(process, r"^\d+$").group()
+    for command in (("snapshot",), ("snapshot", "--no-bpf"), ("snapshot", "-i", "0.1"), ("trace",),
+                    ("list",)):
+        result = jitscope(*command, "-p", thread, status=1)
+        assert result.out == "" and len(result.err.splitlines()) == 1, result
+        assert f"{thread} is a thread of process {process.pid}" in result.err, result
+
+
+# ---- Runs of loops -------------------------------------------------------------------------
+
+
+def test_runs_are_counted_by_probe_if_asked_for():
+    need_bpf()
+    command = [program("emit"), *"--loops 20 --places 20 --kind loop__run --events 500".split()]
+    snap, _ = watch(command)
+    assert snap["loop_run_times"] == [] and snap["stats"]["unknown_loop"] == 0, snap
+    snap, _ = watch(command, "--runs")
+    assert {r["number"]: r["runs"] for r in snap["loop_run_times"]} == \
+        {i: 25 for i in range(1, 21)}, snap["loop_run_times"]
+    assert {r["type"] for r in snap["loop_run_times"]} == {"l"}, snap["loop_run_times"]
+    assert [x["runs"] for x in snap["loops"]] == [25] * 20, snap["loops"]
+
+
+def test_runs_that_the_process_counts_itself_are_not_counted_twice():
+    need_bpf()
+    snap, result = watch(embed(*WORK), "--runs")
+    told = json.loads(result.out)
+    assert len(snap["loop_run_times"]) == told["live_loops"], snap["loop_run_times"]
+    assert {r["runs"] for r in snap["loop_run_times"]} == {told["runs_per_loop"]}, snap
+
+
+def test_runs_are_counted_in_a_process_that_runs_already():
+    need_bpf()
+    need("bpftool")
+    command = [program("emit"), *"--loops 9 --places 9 --kind loop__run --rate 900".split()]
+    for way in (("snapshot", "-i", "0.1"), ("trace",)):
+        process = start([*command, "--seconds", "600"], stdin=subprocess.DEVNULL)
+        wait_for(lambda: jitscope("snapshot", "--no-bpf", "-p", process.pid,
+                                  status=None).status == 0, "a VM")
+        pins = pin_dir()
+        watcher = start([JITSCOPE, *way, "-p", str(process.pid), "--json", "--runs",
+                         f"--pin={pins}"])
+
+        def counted():
+            rows = run(["bpftool", "--json", "map", "dump", "pinned", pins + "/loops"],
+                       status=None)
+            if rows.status:
+                return False
+            runs = [r["formatted"]["value"]["runs"] for r in json.loads(rows.out)]
+            return len(runs) == 9 and min(runs) > 3
+
+        wait_for(counted, "runs of all loops in the map")
+        kill(process, signal.SIGKILL)  # and nobody waits for it: it stays a zombie
+        result = finish(watcher)
+        if way[0] == "snapshot":
+            last = json.loads(result.out.splitlines()[-1])
+            assert min(r["runs"] for r in last["loop_run_times"]) > 3, last
+
+
+def test_runs_and_pins_need_bpf():
+    for option in ("--runs", "--pin"):
+        for command in (("run", "--no-bpf", option, "--", "true"),
+                        ("snapshot", "-a", "--no-bpf", option)):
+            result = jitscope(*command, status=2)
+            (line,) = result.err.splitlines()
+            assert option in line and "--no-bpf" in line, line
 
 
 # ---- What the child sees ----------------------------------------------------------------------

@@ -237,14 +237,16 @@ static int start_and_watch(struct run *run, struct options *options, char ***env
 {
 	jitscope_session *session = NULL;
 	struct region_dir dir;
-	int err;
+	int err = 0;
 
-	if (!options->no_bpf && session_open(&session, options, on_event, &run->lives, 0)) {
+	if (!options->no_bpf)
+		err = session_open(&session, options, on_event, &run->lives, 0);
+	if (err) {
 		if (options->pin_dir) {
 			say("%s", jitscope_error());
 			return -EPERM;
 		}
-		session_explain_region(options, jitscope_error());
+		session_explain_region(options, err, jitscope_error());
 		options->no_bpf = true;
 	}
 	err = region_dir_make(&dir);
@@ -272,10 +274,6 @@ int cmd_run(const struct options *given)
 
 	if (!*options.argv) {
 		say("run what? `jitscope run -- CMD [ARG...]`");
-		return EXIT_USAGE;
-	}
-	if (options.no_bpf && options.pin_dir) {
-		say("--pin pins kernel maps, and --no-bpf does without them");
 		return EXIT_USAGE;
 	}
 	if (!output_open(&out, options.output, STDERR_FILENO))

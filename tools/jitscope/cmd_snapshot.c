@@ -25,6 +25,8 @@ struct work {
 	size_t n_before;
 	uint64_t end_ns; /* 0: none */
 	bool repeated;
+	int no_session; /* why there is none, as it is to be said */
+	char why[512];
 };
 
 /* ---- One round --------------------------------------------------------------------- */
@@ -71,8 +73,8 @@ static void remember(struct work *w, const struct subjects *all)
 	for (size_t i = 0; i < all->n; i++) {
 		const struct jitscope_snapshot *s = all->list[i].snapshot;
 
-		list[i] = (struct earlier){s->pid, s->instance, s->taken_ns, s->info.counters,
-					   s->info.counter_times};
+		list[i] = (struct earlier){s->pid,   s->instance,      s->taken_ns,
+					   s->alive, s->info.counters, s->info.counter_times};
 	}
 	free(w->before);
 	w->before = list;
@@ -94,12 +96,15 @@ static void print(struct work *w, struct subjects *all)
 	qsort(all->list, all->n, sizeof(*all->list), by_pid);
 	for (size_t i = 0; i < all->n; i++) {
 		struct subject *s = &all->list[i];
+		const struct earlier *before = earlier_of(w, s->snapshot);
 
+		if (before && !before->alive && !s->snapshot->alive)
+			continue; /* its last round was shown */
 		if (w->options->json) {
 			json_snapshot(w->out.f, s, NULL, 0);
 			continue;
 		}
-		s->before = earlier_of(w, s->snapshot);
+		s->before = before;
 		report_subject(&report, s);
 		fputc('\n', w->out.f);
 	}
@@ -167,6 +172,8 @@ static int rounds(struct work *w)
 				return nothing_to_show(w, err);
 			return 0; /* it has ended */
 		}
+		if (!round && w->no_session)
+			session_explain_region(o, w->no_session, w->why);
 		print(w, &all);
 		remember(w, &all);
 		go_on = output_flush(&w->out) && w->repeated && any_alive(&all);
@@ -209,13 +216,15 @@ static int observe(struct work *w)
 
 	if (show_region_file(w, &status))
 		return status;
-	if (!o->no_bpf && session_open(&w->session, o, NULL, NULL, 0)) {
-		if (o->pin_dir) {
-			say("%s", jitscope_error());
-			return EXIT_FAILED;
-		}
-		session_explain_region(o, jitscope_error());
+	if (!o->no_bpf)
+		w->no_session = session_open(&w->session, o, NULL, NULL, 0);
+	if (w->no_session && o->pin_dir) {
+		say("%s", jitscope_error());
+		return EXIT_FAILED;
 	}
+	/* Said when there is something to show: otherwise one line says why not. */
+	if (w->no_session)
+		snprintf(w->why, sizeof(w->why), "%s", jitscope_error());
 	if (w->session && targets_watch(w->session, o)) {
 		say("%s", jitscope_error());
 		return EXIT_FAILED;
@@ -232,10 +241,6 @@ int cmd_snapshot(const struct options *given)
 	if (!options.pid && !options.file && !options.all) {
 		say("snapshot of what? give -p PID, -f PATH or -a; `jitscope list` shows what "
 		    "there is");
-		return EXIT_USAGE;
-	}
-	if (options.no_bpf && options.pin_dir) {
-		say("--pin pins kernel maps, and --no-bpf does without them");
 		return EXIT_USAGE;
 	}
 	if (!options.interval_ns)

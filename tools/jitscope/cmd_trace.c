@@ -31,12 +31,15 @@ struct trace {
 	struct jitscope_stats last; /* what was said about losses */
 	pid_t child;		    /* 0: none, or it has ended */
 	uint64_t child_started_ns;
+	bool ended; /* the process of -p, by its event */
 };
 
 static void on_event(void *ctx, const struct jitscope_event *e)
 {
 	struct trace *t = ctx;
 
+	if (e->kind == JITSCOPE_EXIT && (pid_t)e->pid == t->options->pid)
+		t->ended = true;
 	event_print(&t->printer, e);
 }
 
@@ -61,8 +64,11 @@ static bool goes_on(struct trace *t, uint64_t end_ns)
 		t->child = 0;
 		return false;
 	}
-	/* A process that was asked for by number and is gone has no more events. */
-	return !t->options->pid || !kill(t->options->pid, 0) || errno != ESRCH;
+	/*
+	 * A process that was asked for by number and is gone has no more events. Its
+	 * number lives on until its parent asks for it; its event may be lost.
+	 */
+	return !t->ended && (!t->options->pid || !kill(t->options->pid, 0) || errno != ESRCH);
 }
 
 static int stream(struct trace *t)

@@ -40,11 +40,20 @@ json_t *json_seconds(uint64_t ns)
 	return json_real((double)ns / 1e9);
 }
 
-/* A value that there was no memory for is null: not known. */
+/*
+ * A value that there was no memory for is null: not known. json_dumpf() writes
+ * character by character, which costs more than all the rest; few values do
+ * not fit the buffer.
+ */
 static void put(FILE *f, json_t *value)
 {
-	if (!value)
+	char text[4096];
+	size_t n = value ? json_dumpb(value, text, sizeof(text), FORMAT) : 0;
+
+	if (!n)
 		fputs("null", f);
+	else if (n <= sizeof(text))
+		fwrite(text, 1, n, f);
 	else
 		json_dumpf(value, f, FORMAT);
 	json_decref(value);
@@ -124,21 +133,52 @@ static json_t *type_name(unsigned type)
 	return name ? json_string(name) : json_null();
 }
 
-static json_t *loop(const struct jitscope_loop *l)
+/*
+ * There may be a million loops, so their row is one object whose values are
+ * overwritten. A value that there was no memory for is null here as well, and
+ * not what the row before had.
+ */
+static void set(json_t *o, const char *key, json_t *value)
+{
+	json_object_set_new_nocheck(o, key, value ? value : json_null());
+}
+
+static void set_count(json_t *o, const char *key, uint64_t n)
+{
+	json_t *old = json_object_get(o, key);
+
+	if (n > INT64_MAX || json_integer_set(old, (json_int_t)n))
+		set(o, key, json_count(n));
+}
+
+static void set_bridge_count(json_t *o, const char *key, bool bridge, uint64_t n)
+{
+	if (bridge)
+		set_count(o, key, n);
+	else
+		set(o, key, NULL);
+}
+
+static json_t *loop(json_t *o, const struct jitscope_loop *l)
 {
 	const struct jit_loop *d = &l->loop;
 	bool bridge = d->type == JIT_TYPE_BRIDGE;
 
-	return json_pack("{so so so so so so so so so so so so so so}", /* keys in order */
-			 "loop_no", json_count(bridge ? d->loop_no : l->no), "bridge_no",
-			 bridge ? json_count(l->no) : json_null(), "type", type_name(d->type),
-			 "greenkey", json_text(d->greenkey), "asmaddr", json_count(d->asmaddr),
-			 "asmlen", json_count(d->asmlen), "operations", json_count(d->operations),
-			 "parent_no", bridge ? json_count(d->parent_no) : json_null(), "exit_no",
-			 bridge ? json_count(d->exit_no) : json_null(), "vm", json_count(d->vm),
-			 "vm_no", json_count(d->vm_no), "compile_seconds",
-			 json_seconds(d->compile_ns), "when_ns", json_count(d->when_ns), "runs",
-			 json_count(d->runs));
+	set_count(o, "loop_no", bridge ? d->loop_no : l->no);
+	set_bridge_count(o, "bridge_no", bridge, l->no);
+	set(o, "type", type_name(d->type));
+	set(o, "greenkey", json_text(d->greenkey));
+	set_count(o, "asmaddr", d->asmaddr);
+	set_count(o, "asmlen", d->asmlen);
+	set_count(o, "operations", d->operations);
+	set_bridge_count(o, "parent_no", bridge, d->parent_no);
+	set_bridge_count(o, "exit_no", bridge, d->exit_no);
+	set_count(o, "vm", d->vm);
+	set_count(o, "vm_no", d->vm_no);
+	set(o, "compile_seconds", json_seconds(d->compile_ns));
+	set_count(o, "when_ns", d->when_ns);
+	set_count(o, "runs", d->runs);
+	return json_incref(o);
 }
 
 static json_t *abort_row(const struct jit_abort *a)
@@ -159,19 +199,38 @@ static json_t *flush_row(const struct jit_flush *f)
 			 "last_ns", json_count(f->last_ns));
 }
 
+static void loop_run_times(struct object *o, const struct jitscope_snapshot *s)
+{
+	json_t *one = json_object();
+
+	array_begin(o, "loop_run_times");
+	for (size_t i = 0; i < s->info.n_loop_run_times; i++) {
+		const struct jit_loop_run *r = &s->info.loop_run_times[i];
+
+		set(one, "type", json_stringn(&r->type, 1));
+		set_count(one, "number", r->number);
+		set_count(one, "runs", r->count);
+		row(o, json_incref(one));
+	}
+	json_decref(one);
+	array_end(o);
+}
+
 static void loops(struct object *o, const struct jitscope_snapshot *s)
 {
 	struct progress shown = {0};
+	json_t *one = json_object();
 
 	array_begin(o, "loops");
 	for (size_t i = 0; i < s->n_loops; i++) {
-		row(o, loop(&s->loops[i]));
+		row(o, loop(one, &s->loops[i]));
 		if (i % ROWS_PER_LOOK == 0) {
 			progress(&shown, "writing loops", i, s->n_loops);
 			if (ferror(o->f)) /* nobody reads any more */
 				break;
 		}
 	}
+	json_decref(one);
 	progress_end(&shown);
 	array_end(o);
 }
@@ -240,14 +299,7 @@ static void object(FILE *f, const struct subject *subject, const struct subject 
 		member(&o, "run", run(subject->run));
 	member(&o, "counters", counters(&s->info.counters));
 	member(&o, "counter_times", counter_times(&s->info.counter_times));
-	array_begin(&o, "loop_run_times");
-	for (size_t i = 0; i < s->info.n_loop_run_times; i++) {
-		const struct jit_loop_run *r = &s->info.loop_run_times[i];
-
-		row(&o, json_pack("{so so so}", "type", json_stringn(&r->type, 1), "number",
-				  json_count(r->number), "runs", json_count(r->count)));
-	}
-	array_end(&o);
+	loop_run_times(&o, s);
 	loops(&o, s);
 	array_begin(&o, "aborts");
 	for (size_t i = 0; i < s->n_aborts; i++)

@@ -35,6 +35,7 @@ static const struct row {
 	{OPT_JSON, 'j', "json", NULL, "one JSON object, or JSON lines, in place of text"},
 	{OPT_OUTPUT, 'o', "output", "FILE", "write to FILE; - is standard output"},
 	{OPT_TOP, LONG_ONLY + 0, "top", "N", "list N loops and aborts (10); JSON has all"},
+	{OPT_RUNS, LONG_ONLY + 5, "runs", NULL, "count loop runs by a probe: about 1 us for each"},
 	{OPT_PIN, LONG_ONLY + 1, "pin", "[DIR]", "pin the maps (" JITSCOPE_PIN_DIR ")"},
 	{OPT_MAX_LOOPS, LONG_ONLY + 2, "max-loops", "N", "room for N loops in the kernel (65536)"},
 	{OPT_NO_BPF, LONG_ONLY + 3, "no-bpf", NULL, "read the region of the process only"},
@@ -151,6 +152,9 @@ static const char *set(struct options *o, const struct row *row, const char *arg
 			return "a number from 1 to 67108864";
 		o->max_loops = (uint32_t)n;
 		break;
+	case OPT_RUNS:
+		o->runs = true;
+		break;
 	case OPT_VERBOSE:
 		o->verbose = true;
 		break;
@@ -221,7 +225,7 @@ static int bad_option(const struct command *c, int got, const char *word)
 	return usage_error(c);
 }
 
-static int check_targets(const struct options *o)
+static int check_together(const struct options *o)
 {
 	const struct command *c = o->command;
 	int targets = !!o->pid + !!o->file + o->all + !!*o->argv;
@@ -234,6 +238,17 @@ static int check_targets(const struct options *o)
 	if (targets > 1) {
 		fprintf(stderr, "jitscope %s: give one of -p PID, -f PATH, -a%s, not several",
 			c->name, c->operands ? " and -- CMD" : "");
+		return usage_error(c);
+	}
+	if (o->no_bpf && o->pin_dir) {
+		fprintf(stderr,
+			"jitscope %s: --pin pins kernel maps, and --no-bpf does without them",
+			c->name);
+		return usage_error(c);
+	}
+	if (o->no_bpf && o->runs) {
+		fprintf(stderr, "jitscope %s: --runs counts by a probe, and --no-bpf does without",
+			c->name);
 		return usage_error(c);
 	}
 	return 0;
@@ -283,5 +298,5 @@ int options_parse(struct options *o, const struct command *command, int argc, ch
 		}
 	}
 	o->argv = argv + optind;
-	return check_targets(o);
+	return check_together(o);
 }

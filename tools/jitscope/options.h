@@ -26,6 +26,7 @@ enum {
 	OPT_NO_ADAPTER = 1 << 13,
 	OPT_HELP = 1 << 14,
 	OPT_VERSION = 1 << 15,
+	OPT_RUNS = 1 << 16,
 };
 
 struct options {
@@ -36,7 +37,7 @@ struct options {
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t interval_ns;
 	uint64_t count; /* 0: no limit */
-	bool all, json, verbose, no_bpf, no_adapter;
+	bool all, json, verbose, no_bpf, no_adapter, runs;
 	const char *output;
 	const char *pin_dir;
 	uint64_t top;

@@ -10,8 +10,9 @@ struct region_dir {
 	int fd;
 };
 
-/* Makes it; 0, or a negative errno, which is said. */
+/* Makes it; 0, or a negative errno, which is said. Removes what killed ones left. */
 int region_dir_make(struct region_dir *dir);
+/* Calls f with each region in it, and with nothing else that may be there. */
 void region_dir_each(const struct region_dir *dir, void (*f)(void *ctx, const char *path),
 		     void *ctx);
 void region_dir_remove(struct region_dir *dir);

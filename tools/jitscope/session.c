@@ -24,6 +24,7 @@ int session_open(jitscope_session **session, const struct options *o,
 		.stream = stream,
 		.max_loops = o->max_loops,
 		.system_wide = o->all || o->file,
+		.count_runs = o->runs,
 		.pin_dir = o->pin_dir,
 		.command = command,
 	};
@@ -32,14 +33,16 @@ int session_open(jitscope_session **session, const struct options *o,
 	return jitscope_open(session, &options);
 }
 
-void session_explain_region(const struct options *o, const char *why)
+void session_explain_region(const struct options *o, int err, const char *why)
 {
+	static const char *const more =
+		" would add live events (jitscope trace), the kernel maps for bpftool and --pin";
+
 	if (o->json && *o->argv && !o->output)
 		return; /* stderr is to be JSON, and its field `source` says it */
-	say("%s%sthe figures are those that the process keeps itself (its region); root would add "
-	    "live events (jitscope trace), the kernel maps for bpftool and --pin, and processes "
-	    "of other users",
-	    why, *why ? "; " : "");
+	say("%s; the figures are those that the process keeps itself (its region); %s%s%s%s", why,
+	    err == -ENOTSUP ? "a jitscope outside" : "root", more, o->runs ? ", --runs" : "",
+	    err == -ENOTSUP ? "" : ", and processes of other users");
 }
 
 uint64_t session_run_ns(const struct jitscope_snapshot *s)

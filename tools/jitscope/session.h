@@ -16,8 +16,11 @@ int session_open(jitscope_session **session, const struct options *o,
 		 void (*event)(void *ctx, const struct jitscope_event *event), void *ctx,
 		 uint32_t stream);
 
-/* Says in one line why the figures come from the region, and what is missed. */
-void session_explain_region(const struct options *o, const char *why);
+/*
+ * Says in one line why the figures come from the region, and what is missed:
+ * session_open() returned err, and jitscope_error() was `why`.
+ */
+void session_explain_region(const struct options *o, int err, const char *why);
 
 /* How long a process ran, from its first VM to the snapshot; 0: not known. */
 uint64_t session_run_ns(const struct jitscope_snapshot *s);

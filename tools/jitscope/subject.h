@@ -17,6 +17,7 @@ struct earlier {
 	pid_t pid;
 	uint64_t instance;
 	uint64_t taken_ns;
+	bool alive;
 	struct jit_counters counters;
 	struct jit_times times;
 };
