@@ -250,7 +250,7 @@ http {{
 			content_by_lua_block {{
 				{HOT}
 				ngx.header["X-Worker"] = ngx.worker.pid()
-				ngx.say(work())
+				return ngx.say(work()) -- by a tail call, as is usual
 			}}
 		}}
 	}}
@@ -391,5 +391,6 @@ def test_programs_without_a_jit_are_left_alone():
             theirs = [line for line in result.err.splitlines() if not line.startswith("jitscope: ")]
             assert (result.status, result.out, theirs) == (
                 status, alone.out, alone.err.splitlines()), (result, alone)
-            assert len(ours) == 1 and f"no trace of '{command[0]}' was seen" in ours[0], result
+            clear = [line for line in ours if f"no trace of '{command[0]}' was seen" in line]
+            assert len(clear) == 1, result
             assert not any(snap["counters"].values()) and snap["jitdriver"] == "", snap

@@ -118,7 +118,7 @@ def test_without_bpf_the_region_has_what_luajit_jv_says():
 
 def test_every_program_of_the_tests_is_compared():
     folder = os.path.dirname(program("words.lua"))
-    skipped = {"handler.lua", "waits.lua", "dispatch.lua"}  # in tests of their own
+    skipped = {"handler.lua", "waits.lua", "stubborn.lua"}  # in tests of their own
     assert {n for n in os.listdir(folder) if n.endswith(".lua")} - skipped == set(WORK)
 
 
@@ -179,11 +179,12 @@ def test_a_handler_of_the_program_is_called_as_without_us():
     assert len(told) == 2 and told[0] == told[1], (told, "told after it was detached")
     told = told[0]
     counters = snap["counters"]
-    # The ten loops after it was detached are ours alone.
+    assert told["start"] == told["stop"] + told["abort"] and told["abort"] > 100, told
     assert counters["FLUSHES"] == told["flush"] == 1, (counters, told)
-    assert aborts_of(snap) == told["abort"] > 100, (counters, told)
-    assert compiled(snap) == told["stop"] + 10, (compiled(snap), told)
-    assert counters["TRACING"] == told["start"] + 10, (counters, told)
+    # What came after it was detached is ours alone: ten loops, and what they led to.
+    starts, stops, aborts = (counters["TRACING"] - told["start"], compiled(snap) - told["stop"],
+                             aborts_of(snap) - told["abort"])
+    assert starts == stops + aborts and 10 <= stops <= 12 and 0 <= aborts <= 2, (counters, told)
 
 
 def test_an_error_in_a_handler_of_the_program_ends_nothing():
@@ -307,12 +308,50 @@ def test_many_short_runs_are_all_seen():
             assert [row["greenkey"] for row in s["loops"]] in ([], ["(command line):1"]), s["loops"]
 
 
-def test_several_states_on_threads_are_told_apart():
+def with_libluajit(name):
+    """Builds a program that has LuaJIT as a library; its path."""
     cc = os.environ.get("CC", "cc")
     need(cc)
-    states = os.path.join(tempdir(), "states")
-    run([cc, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", states, program("states.c"),
+    path = os.path.join(tempdir(), name)
+    run([cc, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", path, program(name + ".c"),
          "-l:libluajit-5.1.so.2", "-lpthread"])
+    return path
+
+
+def test_functions_that_c_calls_and_that_end_in_c_do_no_harm():
+    """
+    Giving up on a trace with no Lua function on the stack crashes LuaJIT before
+    September 2023 if there is a handler for trace events, whose it may be.
+    """
+    calls = with_libluajit("calls")
+    log = os.path.join(tempdir(), "verbose")
+    ends = ["('x'):rep(total % 9)", "string.format('%d', total)", "tostring({})", "select('#', 1)",
+            "setmetatable({}, nil)", "pcall(string.rep, 'x', 3)", "unpack({1, 2})",
+            "string.dump(function() end)", "coroutine.wrap(function() end)()"]
+    for way in ("call", "pcall", "resume"):
+        for end in ends:
+            code = f"""
+local log = os.getenv("VERBOSE")
+if log then require("jit.v").on(log) end
+total = 0
+local function inner() return {end} end
+function request()
+	total = total + 1
+	for i = 1, 100 do total = total + i % 2 end
+	if total % 3 == 0 then return inner() end
+	return {end}
+end"""
+            command = [calls, way, "600", code]
+            alone = run(command)
+            snap, result = watch(command, "--no-bpf", env={"VERBOSE": log})
+            assert result.out == alone.out == f"{600 * 51}\n", (result, alone)
+            verbose = Verbose(log)
+            same_as(verbose, snap)
+            assert verbose.stops, snap["counters"]
+
+
+def test_several_states_on_threads_are_told_apart():
+    states = with_libluajit("states")
     n, loops = 6, 30
     # A state that was closed leaves its last picture.
     for options, close in (([], []), (["--no-bpf"], []), ([], ["close"]), (["--no-bpf"], ["close"])):

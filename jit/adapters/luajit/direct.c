@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * direct.c - reading LuaJIT's structs; direct.h says why this may be done.
+ * direct.c - reading LuaJIT's structs, and writing to one slot of a stack;
+ * direct.h says why this may be done.
  *
  * The structs below are written from the layout of GC64 builds, with just the
  * fields that are read. All of the VM's objects begin with `struct object`.
@@ -18,6 +19,7 @@ struct object {
 	uint8_t tag;
 } __attribute__((packed));
 
+enum slot { SLOT_THREAD = 6, SLOT_FUNCTION = 8 }; /* complement of a slot's upper bits */
 enum tag { TAG_STRING = 4, TAG_PROTO = 7, TAG_FUNCTION = 8, TAG_TRACE = 9 };
 
 struct string {
@@ -72,18 +74,22 @@ struct thread {
 	struct object object;
 	uint8_t gap[6];
 	const void *global;
+	const void *gc_list;
+	const uint64_t *base, *top, *max_stack;
+	uint64_t *stack; /* its first slot holds the thread itself */
 };
 
-_Static_assert(sizeof(void *) != 8 ||
-		       (offsetof(struct string, text) == 24 &&
-			offsetof(struct proto, chunkname) == 64 && sizeof(struct proto) == 104 &&
-			offsetof(struct function, bytecode) == 32 &&
-			offsetof(struct trace, mcode) == 88 &&
-			offsetof(struct trace, linktype) == 116 &&
-			offsetof(struct thread, global) == 16),
-	       "layout of LuaJIT GC64");
+_Static_assert(
+	sizeof(void *) != 8 ||
+		(offsetof(struct string, text) == 24 && offsetof(struct proto, chunkname) == 64 &&
+		 sizeof(struct proto) == 104 && offsetof(struct function, bytecode) == 32 &&
+		 offsetof(struct trace, mcode) == 88 && offsetof(struct trace, linktype) == 116 &&
+		 offsetof(struct thread, global) == 16 && offsetof(struct thread, stack) == 56),
+	"layout of LuaJIT GC64");
 
 #define REF_BIAS 0x8000u
+#define STACK_EXTRA 64 /* slots beyond its end, at most */
+#define STACK_LIMIT (1 << 20)
 #define GLOBAL_WORDS 16 /* of the global state, looked at for the list's head */
 
 /*
@@ -131,9 +137,8 @@ static bool readable(const void *at, size_t size)
  */
 static bool safe(const struct direct *d, const struct proto *proto)
 {
-	return !direct_in_doubt(&d->places) ||
-	       (readable(proto, sizeof(*proto)) &&
-		readable(proto->chunkname, sizeof(struct string)));
+	return !direct_in_doubt(&d->places) || (readable(proto, sizeof(*proto)) &&
+						readable(proto->chunkname, sizeof(struct string)));
 }
 
 bool direct_place(const struct direct *d, const void *function, uint32_t pc,
@@ -264,6 +269,48 @@ bool direct_place_text(const struct direct_place *place, char *text, size_t size
 	memcpy(text + used, digits, (size_t)(end - digits));
 	text[used + (size_t)(end - digits)] = '\0';
 	return true;
+}
+
+/*
+ * LuaJIT before September 2023 (its commit b138ccfa) tells of an abort by the
+ * innermost Lua function on the stack, and takes it for granted that there is
+ * one. Code that C called, and that leaves its own frame to a C function by a
+ * tail call (`return string.rep(...)`), has none: with any handler attached
+ * the VM then runs off the bottom of the stack, and crashes.
+ *
+ * The slot below the lowest frame is the last one that is looked at before
+ * that. It holds the thread, so that there is something in the place of a
+ * function while C code uses a thread in which nothing runs. While a trace is
+ * recorded something does, and the slot can hold the function that is being
+ * recorded: the search ends there.
+ */
+static uint64_t tagged(uint64_t tag, const void *object)
+{
+	return ~tag << 47 | (uintptr_t)object;
+}
+
+/* Four pointers in this order, into one stack: that is no accident. */
+static bool looks_like_a_thread(const struct thread *t)
+{
+	return !((uintptr_t)t->stack % 8) && t->stack && t->base > t->stack && t->top >= t->base &&
+	       t->max_stack > t->stack && t->max_stack + STACK_EXTRA > t->top &&
+	       t->max_stack - t->stack < STACK_LIMIT;
+}
+
+bool direct_guard(const struct direct *d, lua_State *L, const void *function)
+{
+	const struct thread *t = (const void *)L;
+
+	if (!d->newest || d->places.wrong || !looks_like_a_thread(t) ||
+	    *t->stack != tagged(SLOT_THREAD, L))
+		return false;
+	*t->stack = tagged(SLOT_FUNCTION, function);
+	return true;
+}
+
+void direct_unguard(lua_State *L)
+{
+	*((const struct thread *)(const void *)L)->stack = tagged(SLOT_THREAD, L);
 }
 
 /* A finished trace is made an object just before its event: it is the newest. */

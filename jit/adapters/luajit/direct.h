@@ -94,6 +94,14 @@ bool direct_place(const struct direct *d, const void *function, uint32_t pc,
 uint32_t direct_instruction(const struct direct_place *place);
 /* As funcinfo(function, pc).loc, cut to size; false: ask the VM. */
 bool direct_place_text(const struct direct_place *place, char *text, size_t size);
+/*
+ * Keeps LuaJIT from crashing if the trace that starts in `function` is given
+ * up with no Lua function on the stack; L is the thread that runs it. false:
+ * this is not to be done here. Both have to live until direct_unguard(L).
+ */
+bool direct_guard(const struct direct *d, lua_State *L, const void *function);
+void direct_unguard(lua_State *L);
+
 /* Trace number traceno, in the event that tells of it; false: ask the VM. */
 bool direct_trace(const struct direct *d, uint32_t traceno, struct direct_trace *trace);
 

@@ -215,6 +215,61 @@ static void set_number(struct watch *w, uint32_t traceno, uint64_t no)
 	w->numbers[traceno] = no;
 }
 
+/* ---- What LuaJIT does not survive ------------------------------------------- */
+
+/* Is there a Lua function below the one that is being recorded? */
+static bool lua_below(const struct call *c)
+{
+	struct lua_Debug ar;
+
+	memset(&ar, 0, sizeof(ar));
+	if (!c->api->getstack(c->L, 1, &ar))
+		return true; /* events are told on another thread: a LuaJIT that needs no guard */
+	for (int level = 2; c->api->getstack(c->L, level, &ar); level++)
+		if (c->api->getinfo(c->L, "S", &ar) && ar.what && *ar.what != 'C')
+			return true;
+	return false;
+}
+
+static void unguard(const struct call *c)
+{
+	if (!c->w->guarded)
+		return;
+	direct_unguard(c->w->guarded);
+	c->w->guarded = NULL;
+	c->api->pushnil(c->L);
+	c->api->replace(c->L, lua_upvalueindex(UP_GUARDED_THREAD));
+	c->api->pushnil(c->L);
+	c->api->replace(c->L, lua_upvalueindex(UP_GUARDED_FUNCTION));
+}
+
+static void guard(const struct call *c)
+{
+	const void *function = c->api->topointer(c->L, ARG_FUNCTION);
+
+	if (lua_below(c) || !direct_guard(&c->w->direct, c->L, function))
+		return;
+	c->w->guarded = c->L;
+	c->api->pushthread(c->L);
+	c->api->replace(c->L, lua_upvalueindex(UP_GUARDED_THREAD));
+	c->api->pushvalue(c->L, ARG_FUNCTION);
+	c->api->replace(c->L, lua_upvalueindex(UP_GUARDED_FUNCTION));
+}
+
+/* The search ended at the guard: the function is right, and pc means nothing. */
+static void mend_place(const struct call *c)
+{
+	const void *function = c->api->topointer(c->L, ARG_FUNCTION);
+	struct direct_place place;
+
+	if (!c->w->guarded || !c->w->start.proto ||
+	    direct_place(&c->w->direct, function, (uint32_t)c->api->tointeger(c->L, ARG_PC),
+			 &place))
+		return;
+	c->api->pushinteger(c->L, (lua_Integer)c->w->start.pc);
+	c->api->replace(c->L, ARG_PC);
+}
+
 /* ---- The events ------------------------------------------------------------ */
 
 /* LuaJIT dropped the open trace without a word. */
@@ -433,6 +488,9 @@ int watch_on_trace(const struct lua_api *api, lua_State *L)
 	/* "start", "stop", "abort", "flush": told apart by their letters. */
 	const char *what = c.args ? api->tolstring(L, ARG_WHAT, NULL) : NULL;
 
+	if (what && what[0] == 'a')
+		mend_place(&c);
+	unguard(&c);
 	if (c.w->vm && what) {
 		if (what[0] == 's' && what[1] == 't')
 			what[2] == 'a' ? on_start(&c) : on_stop(&c);
@@ -441,5 +499,7 @@ int watch_on_trace(const struct lua_api *api, lua_State *L)
 		else if (what[0] == 'f')
 			on_flush(&c);
 	}
+	if (what && !strcmp(what, "start"))
+		guard(&c);
 	return c.w->chained ? call_chained(&c) : 0;
 }

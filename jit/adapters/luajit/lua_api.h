@@ -53,6 +53,7 @@ struct lua_Debug {
 	X(void, settop, (lua_State * L, int index))                            \
 	X(void, pushvalue, (lua_State * L, int index))                         \
 	X(void, insert, (lua_State * L, int index))                            \
+	X(void, replace, (lua_State * L, int index))                           \
 	X(int, type, (lua_State * L, int index))                               \
 	X(lua_Number, tonumber, (lua_State * L, int index))                    \
 	X(lua_Integer, tointeger, (lua_State * L, int index))                  \
@@ -70,6 +71,7 @@ struct lua_Debug {
 	X(void, createtable, (lua_State * L, int array, int hash))             \
 	X(void *, newuserdata, (lua_State * L, size_t size))                   \
 	X(lua_State *, newthread, (lua_State * L))                             \
+	X(int, pushthread, (lua_State * L))                                    \
 	X(int, setmetatable, (lua_State * L, int index))                       \
 	X(const char *, setupvalue, (lua_State * L, int function, int n))      \
 	X(const char *, getupvalue, (lua_State * L, int function, int n))      \

@@ -162,6 +162,8 @@ static bool push_our_handler(const struct lua_api *api, lua_State *L, int at)
 	w->err_mcode = error_number(api, L, "failed to allocate mcode memory");
 	api->pushvalue(L, modules + 1);
 	to_field(api, L, "ffnames");
+	api->pushnil(L);
+	api->pushnil(L);
 	api->pushcclosure(L, api->on_trace, UP_COUNT);
 	api->insert(L, modules);
 	return true;

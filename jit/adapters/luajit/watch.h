@@ -18,9 +18,11 @@ enum {
 	UP_TRACEINFO,
 	UP_TRACEMC,
 	UP_FUNCINFO,
-	UP_TRACEERR, /* jit.vmdef.traceerr, or nil */
-	UP_FFNAMES,  /* jit.vmdef.ffnames, or nil */
-	UP_COUNT = UP_FFNAMES
+	UP_TRACEERR,	     /* jit.vmdef.traceerr, or nil */
+	UP_FFNAMES,	     /* jit.vmdef.ffnames, or nil */
+	UP_GUARDED_THREAD,   /* see direct_guard(); or nil */
+	UP_GUARDED_FUNCTION, /* where its trace started */
+	UP_COUNT = UP_GUARDED_FUNCTION
 };
 
 /*
@@ -38,6 +40,8 @@ struct watch {
 	struct direct_place start;
 	uint32_t start_instruction;
 	struct jit_trace trace;
+
+	lua_State *guarded; /* the thread in UP_GUARDED_THREAD, or NULL */
 
 	/* LuaJIT's trace number -> ours; 0: no such trace. */
 	uint64_t *numbers;

@@ -17,6 +17,6 @@ jit.flush()
 jit.attach(handler)
 report()
 for i = 1, 10 do
-	assert(loadstring("for i = 1, 300 do end", "=later" .. i))()
+	assert(loadstring("for i = 1, 100000 do end", "=later" .. i))()
 end
 report()

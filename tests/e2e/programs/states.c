@@ -27,7 +27,7 @@ static int loops;
 
 static const char code[] = "collectgarbage('stop') "
 			   "for n = 1, %d do "
-			   "assert(loadstring('for i = 1, 300 do end', '=state%d loop' .. n))() "
+			   "assert(loadstring('for i = 1, 2000 do end', '=state%d loop' .. n))() "
 			   "end";
 
 static void *work(void *argument)
