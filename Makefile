@@ -42,7 +42,7 @@ CFLAGS ?= $(if $(DEBUG),-O0,-O2) -g
 ifdef SANITIZE
 CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
-ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) $(CFLAGS) \
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-semantic-interposition $(WARN) $(CFLAGS) \
 	-Iinclude -I$(B) -DJITSCOPE_VERSION='"$(VERSION)"' -DJITSCOPE_LIBDIR='"$(LIBDIR)"' -MMD -MP
 LDLIBS_OBSERVER := -lbpf -lelf -lz
 
@@ -88,7 +88,7 @@ $(B)/libjithooks.a: $(call obj,$(HOOKS_SRC))
 	$(call run,AR,$@) $(AR) rcs $@ $^
 
 $(B)/libjithooks.so.$(SOVERSION): $(call obj,$(HOOKS_SRC))
-	$(call run,LINK,$@) $(CC) $(CFLAGS) -shared -Wl,-soname,libjithooks.so.$(SOVERSION) -o $@ $^ -lpthread
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -shared -Wl,-Bsymbolic-functions -Wl,-soname,libjithooks.so.$(SOVERSION) -o $@ $^ -lpthread
 
 $(B)/%.so: $(B)/%.so.$(SOVERSION)
 	$(call run,LN,$@) ln -sf $(notdir $<) $@
