@@ -215,7 +215,7 @@ def test_a_process_in_another_mount_namespace():
     check_totals(snapshot(told["pid"]), told)
     check_totals(snapshot(told["pid"], "--no-bpf"), told)
     listed = json.loads(jitscope("list", "--json", "-p", told["pid"]).out)
-    assert [f["path"] for f in listed["files"]] == ["/mnt/embed"], listed
+    assert [f["path"].endswith("/mnt/embed") for f in listed["files"]] == [True], listed
 
 
 def test_a_process_in_a_chroot():
