@@ -214,7 +214,7 @@ static unsigned enough_room(const struct facts *f)
 {
 	unsigned scale = 1;
 
-	while (scale < 8 && f->flush->dropped > 4000u * scale)
+	while (scale < 8 && f->flush->dropped / scale > 4000)
 		scale *= 2;
 	return scale;
 }
@@ -462,7 +462,7 @@ static const struct rule rules[] = {
 /* They are sorted, the most frequent first. */
 static void find_top(struct facts *f)
 {
-	for (size_t i = 0; i < f->s->n_aborts; i++) {
+	for (size_t i = 0; f->s->aborts && i < f->s->n_aborts; i++) {
 		const struct jit_abort *abort = &f->s->aborts[i];
 		const struct remedy *remedy = remedy_for(abort->reason);
 		bool harmless = remedy && remedy->harmless;
