@@ -214,7 +214,7 @@ static unsigned enough_room(const struct facts *f)
 {
 	unsigned scale = 1;
 
-	while (scale < 8 && f->flush->dropped / scale > 4000)
+	while (scale < 8 && f->flush->dropped > 4000ull * scale)
 		scale *= 2;
 	return scale;
 }
