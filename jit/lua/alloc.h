@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * alloc.h - jitlua's own allocator, a lua_Alloc: size classes in 64 KiB arenas
+ * for small blocks, malloc for others. It relies on lua_Alloc's promise that the
+ * old size is told rightly.
+ */
+#ifndef JITLUA_ALLOC_H
+#define JITLUA_ALLOC_H
+
+#include <stddef.h>
+
+/* A heap; NULL without memory. One per state: not for two threads at once. */
+void *heap_new(void);
+/* Gives back all of it; blocks that are still in use are gone too. */
+void heap_free(void *heap);
+/* The lua_Alloc; ud is the heap. */
+void *heap_allocate(void *heap, void *p, size_t old_size, size_t new_size);
+
+#endif
