@@ -7,6 +7,7 @@
 #   make fuzz         fuzz for FUZZ_SECONDS (default 600) per target
 #   make install      PREFIX (/usr/local), DESTDIR
 #   make deps         install missing Debian packages
+#   make jitlua       the Lua interpreter and its library alone
 #   make vmlinux      dump the running kernel's types, for development
 #   make format       clang-format, in place
 #
@@ -22,6 +23,9 @@ ifeq ($(origin CC),default)
 CC := $(CROSS)gcc
 endif
 AR := $(CROSS)ar
+LD := $(CROSS)ld
+NM := $(CROSS)nm
+OBJCOPY := $(CROSS)objcopy
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PKG_CONFIG ?= pkg-config
@@ -46,9 +50,18 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-semantic-i
 	-Iinclude -I$(B) -DJITSCOPE_VERSION='"$(VERSION)"' -DJITSCOPE_LIBDIR='"$(LIBDIR)"' -MMD -MP
 LDLIBS_OBSERVER := -lbpf -lelf -lz
 
+LUA_CFLAGS := $(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null)
+LUA_ARCHIVE := $(shell $(PKG_CONFIG) --variable=libdir lua5.4 2>/dev/null)/liblua5.4.a
+LUA_LIBRARIES := lauxlib lbaselib lcorolib ldblib liolib lmathlib loadlib loslib lstrlib ltablib lutf8lib linit
+LUA_FRONT := lapi lcode lctype ldebug ldo ldump lfunc lgc llex lmem lobject lopcodes lparser lstate lstring ltable \
+	ltm lundump lvm lzio
+LDLIBS_LUA := -lm -ldl
+
 # ---- What the tree is made of ------------------------------------------------
 
 HOOKS_SRC := $(wildcard jit/hooks/*.c)
+LUA_SRC := $(wildcard jit/lua/*.c)
+JITLUA_SRC := $(wildcard tools/jitlua/*.c)
 USER_SRC := $(wildcard user/*.c)
 TOOL_SRC := $(wildcard tools/jitscope/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
@@ -62,7 +75,7 @@ LIBRARIES := $(B)/libjithooks.a $(B)/libjithooks.so $(B)/libjitscope.a $(B)/libj
 ADAPTERS := $(B)/adapters/luajit/jithooks.so \
 	$(patsubst jit/adapters/%,$(B)/adapters/%,$(PYPY_FILES))
 
-.PHONY: all demo check unit e2e bench fuzz fuzz-short install uninstall deps vmlinux format tidy clean hooks
+.PHONY: all jitlua demo check unit e2e bench fuzz fuzz-short install uninstall deps vmlinux format tidy clean hooks
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -72,7 +85,7 @@ all: $(LIBRARIES) $(ADAPTERS) $(B)/jitscope
 hooks: $(B)/libjithooks.a $(B)/libjithooks.so $(ADAPTERS)
 
 # Other compilers or flags than last time: everything is made again.
-FLAGS_NOW := $(CC) $(CLANG) $(ALL_CFLAGS) $(LDLIBS_OBSERVER)
+FLAGS_NOW := $(CC) $(CLANG) $(ALL_CFLAGS) $(LDLIBS_OBSERVER) $(LUA_CFLAGS)
 FLAGS := $(B)/flags
 $(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $(FLAGS) || \
 	printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $(FLAGS))
@@ -104,6 +117,49 @@ $(B)/adapters/luajit/jithooks.so: $(call obj,$(wildcard jit/adapters/luajit/*.c)
 $(B)/adapters/pypy/%: jit/adapters/pypy/%
 	@mkdir -p $(@D)
 	$(call run,CP,$@) cp $< $@
+
+# ---- jitlua --------------------------------------------------------------------
+#
+# Ours is the core. Lua's own are, from liblua5.4.a: the standard libraries, which
+# use nothing but lua.h and so run on our core as they are, and the front end: a
+# whole Lua under a symbol prefix, which is asked for nothing but to load text and
+# to dump it (jit/lua/front.c).
+
+$(call obj,$(LUA_SRC) $(JITLUA_SRC)): EXTRA := $(LUA_CFLAGS) $(if $(DEBUG),-DJITLUA_DEBUG)
+
+$(LUA_ARCHIVE):
+	@echo "make: no liblua5.4.a: install liblua5.4-dev (\`make deps\` does)" >&2; exit 1
+
+# luaL_newstate() is ours (jit/lua/newstate.c).
+$(B)/lua/libraries.o: $(LUA_ARCHIVE) Makefile $(FLAGS)
+	@rm -rf $(@D)/libraries && mkdir -p $(@D)/libraries
+	$(call run,EXTRACT,$@) cd $(@D)/libraries && $(AR) x $(abspath $<) $(LUA_LIBRARIES:=.o)
+	@$(LD) -r -o $@ $(LUA_LIBRARIES:%=$(@D)/libraries/%.o)
+	@$(OBJCOPY) --localize-symbol=luaL_newstate $@
+
+$(B)/lua/front.o: $(LUA_ARCHIVE) Makefile $(FLAGS)
+	@rm -rf $(@D)/front && mkdir -p $(@D)/front
+	$(call run,EXTRACT,$@) cd $(@D)/front && $(AR) x $(abspath $<) $(LUA_FRONT:=.o)
+	@$(LD) -r -o $@ $(LUA_FRONT:%=$(@D)/front/%.o)
+	@$(NM) -g --defined-only $@ | sed 's/.* \(.*\)/\1 front_\1/' > $(@D)/front.names
+	@$(OBJCOPY) --redefine-syms=$(@D)/front.names $@
+
+# One object, so that a program that links it sees the API of Lua and nothing else.
+$(B)/lua/jitlua.o: $(call obj,$(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o
+	$(call run,LD,$@) $(LD) -r -o $@ $^
+	@$(OBJCOPY) --wildcard --keep-global-symbol='lua_*' --keep-global-symbol='luaL_*' \
+		--keep-global-symbol='luaopen_*' $@
+
+$(B)/libjitlua.a: $(B)/lua/jitlua.o
+	@rm -f $@
+	$(call run,AR,$@) $(AR) rcs $@ $^
+
+# Modules written in C find the API in the program.
+$(B)/jitlua: $(call obj,$(JITLUA_SRC)) $(B)/libjitlua.a tools/jitlua/exports.list
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $(filter %.o %.a,$^) -Wl,--dynamic-list=tools/jitlua/exports.list \
+		$(LDLIBS_LUA)
+
+jitlua: $(B)/jitlua $(B)/libjitlua.a
 
 # ---- BPF -----------------------------------------------------------------------
 

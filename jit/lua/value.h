@@ -28,7 +28,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The API is what others see; all else is hidden by the compiler's option. */
+#pragma GCC visibility push(default)
 #include <lua.h>
+#pragma GCC visibility pop
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
