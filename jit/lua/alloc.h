@@ -9,10 +9,12 @@
 
 #include <stddef.h>
 
-/* A heap; NULL without memory. One per state: not for two threads at once. */
+/*
+ * A heap; NULL without memory. One per state: not for two threads at once. It
+ * goes away with its last block, and with a first block that cannot be had, so
+ * lua_close(), and lua_newstate() that fails, leave nothing to give back.
+ */
 void *heap_new(void);
-/* Gives back all of it; blocks that are still in use are gone too. */
-void heap_free(void *heap);
 /* The lua_Alloc; ud is the heap. */
 void *heap_allocate(void *heap, void *p, size_t old_size, size_t new_size);
 

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * alloc.c - jitlua's allocator: the hottest path of a program that makes objects.
+ *
+ * A lua_Alloc is told the size of what it frees, so small blocks need no header.
+ * They come from arenas: 64 KiB of blocks of one size class, of which there are
+ * SMALL_CLASSES. Chunks of 2 MiB, aligned to their size, hold 32 arenas, and all
+ * their Arena structs lie at the chunk's start: that of a block is found from its
+ * address by masks. (A struct at the head of each arena would do as well, but 64
+ * KiB apart they would fight for the same few cache lines.)
+ *
+ * Invariants:
+ * - An arena that serves a class is in that class's list exactly if it may have
+ *   room; one that is found full leaves the list (`full`) and returns with the
+ *   next block that is given back to it. The class's first arena serves requests,
+ *   first from its list of free blocks, then from the part never used.
+ * - `count` is the number of blocks in use, but 1 if the arena is full: so a free
+ *   has one condition to look at, whether the count falls to 0, for both rare
+ *   events, "has room again" and "is empty".
+ * - An empty arena belongs to no class. It waits in the list of used arenas, whose
+ *   memory is still there, or, after there came to be more of these than arenas in
+ *   use, in that of clean ones, whose pages were given back to the system.
+ *
+ * Larger blocks are malloc's. A heap goes away with its last block: lua_close()
+ * frees the state as the last thing, and that ends the heap with no more ado.
+ *
+ * With AddressSanitizer every block is malloc's, so that errors are seen.
+ */
+#include "alloc.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#if defined(__SANITIZE_ADDRESS__)
+#define PLAIN_MALLOC 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PLAIN_MALLOC 1
+#endif
+#endif
+
+#ifdef PLAIN_MALLOC
+
+typedef struct heap {
+	size_t blocks;
+} Heap;
+
+void *heap_new(void)
+{
+	return calloc(1, sizeof(Heap));
+}
+
+void *heap_allocate(void *heap, void *p, size_t old_size, size_t new_size)
+{
+	Heap *h = heap;
+	void *q;
+
+	(void)old_size;
+	if (!new_size) {
+		free(p);
+		h->blocks -= p != NULL;
+		if (!h->blocks)
+			free(h);
+		return NULL;
+	}
+	q = realloc(p, new_size);
+	h->blocks += !p && q;
+	if (!h->blocks)
+		free(h);
+	return q;
+}
+
+#else
+
+#define ARENA_SIZE ((size_t)64 << 10)
+#define CHUNK_SIZE ((size_t)2 << 20)
+#define CHUNK_ARENAS (CHUNK_SIZE / ARENA_SIZE)
+/* Blocks of the first arena begin after the structs of the chunk. */
+#define CHUNK_HEADER (CHUNK_ARENAS * sizeof(Arena))
+/*
+ * While a heap is small, huge pages would only blow it up; one that has grown
+ * beyond this many chunks gains from them.
+ */
+#define SMALL_HEAP_CHUNKS 8
+/* Empty arenas that are kept in any case. */
+#define KEEP_ARENAS 32
+
+/* Classes: every 8 bytes up to 256, every 32 up to 512, every 64 up to 1024. */
+#define FINE_LIMIT 256
+#define MIDDLE_LIMIT 512
+#define SMALL_LIMIT 1024
+#define FINE_CLASSES (FINE_LIMIT / 8)
+#define MIDDLE_CLASSES ((MIDDLE_LIMIT - FINE_LIMIT) / 32)
+#define SMALL_CLASSES (FINE_CLASSES + MIDDLE_CLASSES + (SMALL_LIMIT - MIDDLE_LIMIT) / 64)
+
+/* A block that is free: the next of its arena. */
+typedef struct free_block {
+	struct free_block *next;
+} FreeBlock;
+
+typedef struct arena {
+	FreeBlock *free;
+	uint32_t count;	   /* blocks in use; 1 if full */
+	uint32_t capacity; /* blocks that fit */
+	char *fresh;	   /* the part never used: from here ... */
+	char *end;	   /* ... to here, where no whole block is left */
+	struct arena *next, *previous;
+	uint16_t class;
+	bool full;
+} __attribute__((aligned(64))) Arena;
+
+_Static_assert(sizeof(Arena) == 64, "an arena's struct is one cache line");
+
+typedef struct chunk {
+	Arena arenas[CHUNK_ARENAS];
+} Chunk;
+
+typedef struct class
+{
+	Arena *first, *last;
+} Class;
+
+typedef struct heap {
+	Class classes[SMALL_CLASSES];
+	Arena *used, *clean; /* empty arenas, singly linked */
+	size_t used_count;
+	size_t arenas; /* that serve a class */
+	size_t large;  /* large blocks */
+	size_t chunk_count;
+	void **chunks;
+	size_t chunks_size; /* of the vector */
+	unsigned untouched; /* arenas of the last chunk that never served */
+} Heap;
+
+/* ---- Classes ------------------------------------------------------------------------- */
+
+static inline unsigned class_of(size_t size)
+{
+	if (likely(size <= FINE_LIMIT))
+		return (size - 1) / 8;
+	if (size <= MIDDLE_LIMIT)
+		return FINE_CLASSES + (size - FINE_LIMIT - 1) / 32;
+	return FINE_CLASSES + MIDDLE_CLASSES + (size - MIDDLE_LIMIT - 1) / 64;
+}
+
+static size_t class_size(unsigned class)
+{
+	if (class < FINE_CLASSES)
+		return (class + 1) * 8;
+	class -= FINE_CLASSES;
+	if (class < MIDDLE_CLASSES)
+		return FINE_LIMIT + (class + 1) * 32;
+	return MIDDLE_LIMIT + (class - MIDDLE_CLASSES + 1) * 64;
+}
+
+static inline Arena *arena_of(const void *p)
+{
+	uintptr_t a = (uintptr_t)p;
+	Chunk *chunk = (Chunk *)(a & ~(CHUNK_SIZE - 1));
+
+	return &chunk->arenas[a / ARENA_SIZE % CHUNK_ARENAS];
+}
+
+static char *arena_start(Arena *a)
+{
+	char *chunk = (char *)((uintptr_t)a & ~(CHUNK_SIZE - 1));
+	size_t index = (size_t)(a - ((Chunk *)chunk)->arenas);
+
+	return chunk + (index ? index * ARENA_SIZE : CHUNK_HEADER);
+}
+
+static char *arena_end(Arena *a)
+{
+	uintptr_t chunk = (uintptr_t)a & ~(CHUNK_SIZE - 1);
+	size_t index = (size_t)(a - ((Chunk *)chunk)->arenas);
+
+	return (char *)chunk + (index + 1) * ARENA_SIZE;
+}
+
+static void class_append(Class *c, Arena *a)
+{
+	a->next = NULL;
+	a->previous = c->last;
+	if (c->last)
+		c->last->next = a;
+	else
+		c->first = a;
+	c->last = a;
+}
+
+static void class_remove(Class *c, Arena *a)
+{
+	if (a->previous)
+		a->previous->next = a->next;
+	else
+		c->first = a->next;
+	if (a->next)
+		a->next->previous = a->previous;
+	else
+		c->last = a->previous;
+}
+
+/* ---- Chunks and arenas --------------------------------------------------------------- */
+
+/* A mapping aligned to its size: more is mapped, and what is too much given back. */
+static void *map_chunk(bool huge)
+{
+	char *p = mmap(NULL, 2 * CHUNK_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t before;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	before = -(uintptr_t)p % CHUNK_SIZE;
+	if (before)
+		munmap(p, before);
+	p += before;
+	munmap(p + CHUNK_SIZE, CHUNK_SIZE - before);
+	madvise(p, CHUNK_SIZE, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return p;
+}
+
+static bool add_chunk(Heap *h)
+{
+	void *chunk;
+
+	if (h->chunk_count == h->chunks_size) {
+		size_t size = h->chunks_size ? h->chunks_size * 2 : 4;
+		void **chunks = realloc(h->chunks, size * sizeof(void *));
+
+		if (!chunks)
+			return false;
+		h->chunks = chunks;
+		h->chunks_size = size;
+	}
+	chunk = map_chunk(h->chunk_count >= SMALL_HEAP_CHUNKS);
+	if (!chunk)
+		return false;
+	h->chunks[h->chunk_count++] = chunk;
+	h->untouched = CHUNK_ARENAS;
+	return true;
+}
+
+/* An empty arena from wherever there is one; its pages as they are. */
+static Arena *take_arena(Heap *h)
+{
+	Arena *a = h->used;
+
+	if (a) {
+		h->used = a->next;
+		h->used_count--;
+		return a;
+	}
+	a = h->clean;
+	if (a) {
+		h->clean = a->next;
+		return a;
+	}
+	if (!h->untouched && !add_chunk(h))
+		return NULL;
+	a = ((Chunk *)h->chunks[h->chunk_count - 1])->arenas + CHUNK_ARENAS - h->untouched;
+	h->untouched--;
+	return a;
+}
+
+static Arena *open_arena(Heap *h, unsigned class)
+{
+	Arena *a = take_arena(h);
+	size_t size = class_size(class);
+
+	if (!a)
+		return NULL;
+	a->free = NULL;
+	a->count = 0;
+	a->fresh = arena_start(a);
+	a->capacity = (uint32_t)((size_t)(arena_end(a) - a->fresh) / size);
+	a->end = a->fresh + a->capacity * size;
+	a->class = (uint16_t) class;
+	a->full = false;
+	class_append(&h->classes[class], a);
+	h->arenas++;
+	return a;
+}
+
+static void free_heap_struct(Heap *h)
+{
+	for (size_t i = 0; i < h->chunk_count; i++)
+		munmap(h->chunks[i], CHUNK_SIZE);
+	free(h->chunks);
+	free(h);
+}
+
+/* Has the last block gone? */
+static inline void check_end(Heap *h)
+{
+	if (unlikely(!h->arenas && !h->large))
+		free_heap_struct(h);
+}
+
+static void close_arena(Heap *h, Arena *a)
+{
+	class_remove(&h->classes[a->class], a);
+	h->arenas--;
+	if (h->used_count < KEEP_ARENAS + h->arenas) {
+		a->next = h->used;
+		h->used = a;
+		h->used_count++;
+	} else {
+		char *start = arena_start(a);
+
+		/* Not the page with the chunk's structs. */
+		if ((uintptr_t)start % ARENA_SIZE)
+			start = (char *)(((uintptr_t)start | 4095) + 1);
+		madvise(start, (size_t)(arena_end(a) - start), MADV_DONTNEED);
+		a->next = h->clean;
+		h->clean = a;
+	}
+	check_end(h);
+}
+
+/* ---- Blocks ---------------------------------------------------------------------------- */
+
+/* A block of a, which may be its last one: NULL, then, if there was none. */
+static inline void *take_block(Arena *a, size_t size)
+{
+	FreeBlock *b = a->free;
+
+	if (likely(b)) {
+		a->free = b->next;
+		a->count++;
+		return b;
+	}
+	if (likely(a->fresh != a->end)) {
+		b = (FreeBlock *)a->fresh;
+		a->fresh += size;
+		a->count++;
+		return b;
+	}
+	return NULL;
+}
+
+static __attribute__((noinline, cold)) void *no_memory(Heap *h)
+{
+	check_end(h);
+	return NULL;
+}
+
+/* The first arena is full or there is none. */
+static __attribute__((noinline)) void *alloc_small_slow(Heap *h, unsigned class)
+{
+	Class *c = &h->classes[class];
+	size_t size = class_size(class);
+	Arena *a;
+	void *p;
+
+	while ((a = c->first)) {
+		p = take_block(a, size);
+		if (p)
+			return p;
+		class_remove(c, a);
+		a->full = true;
+		a->count = 1;
+	}
+	a = open_arena(h, class);
+	return a ? take_block(a, size) : no_memory(h);
+}
+
+static inline void *alloc_small(Heap *h, size_t size)
+{
+	unsigned class = class_of(size);
+	Arena *a = h->classes[class].first;
+
+	if (likely(a)) {
+		FreeBlock *b = a->free;
+
+		if (likely(b)) {
+			a->free = b->next;
+			a->count++;
+			return b;
+		}
+		if (likely(size <= FINE_LIMIT && a->fresh != a->end)) {
+			b = (FreeBlock *)a->fresh;
+			a->fresh += (class + 1) * 8;
+			a->count++;
+			return b;
+		}
+	}
+	return alloc_small_slow(h, class);
+}
+
+/* The count of a has fallen to 0: it was full, or it is empty. */
+static __attribute__((noinline)) void free_small_slow(Heap *h, Arena *a)
+{
+	if (a->full) {
+		a->full = false;
+		a->count = a->capacity - 1;
+		class_append(&h->classes[a->class], a);
+		if (a->count)
+			return;
+	}
+	close_arena(h, a);
+}
+
+static inline void free_small(Heap *h, void *p)
+{
+	Arena *a = arena_of(p);
+	FreeBlock *b = p;
+
+	b->next = a->free;
+	a->free = b;
+	if (unlikely(!--a->count))
+		free_small_slow(h, a);
+}
+
+static __attribute__((noinline)) void *alloc_large(Heap *h, size_t size)
+{
+	void *p = malloc(size);
+
+	if (unlikely(!p))
+		return no_memory(h);
+	h->large++;
+	return p;
+}
+
+static __attribute__((noinline)) void free_large(Heap *h, void *p)
+{
+	free(p);
+	h->large--;
+	check_end(h);
+}
+
+static __attribute__((noinline)) void *reallocate(Heap *h, void *p, size_t old_size,
+						  size_t new_size)
+{
+	void *q;
+
+	if (old_size > SMALL_LIMIT && new_size > SMALL_LIMIT)
+		return realloc(p, new_size);
+	if (old_size <= SMALL_LIMIT && new_size <= SMALL_LIMIT &&
+	    class_of(old_size) == class_of(new_size))
+		return p;
+	q = new_size <= SMALL_LIMIT ? alloc_small(h, new_size) : alloc_large(h, new_size);
+	if (!q)
+		return NULL;
+	memcpy(q, p, old_size < new_size ? old_size : new_size);
+	if (old_size <= SMALL_LIMIT)
+		free_small(h, p);
+	else
+		free_large(h, p);
+	return q;
+}
+
+void *heap_allocate(void *heap, void *p, size_t old_size, size_t new_size)
+{
+	Heap *h = heap;
+
+	if (!p) {
+		if (likely(new_size - 1 < SMALL_LIMIT))
+			return alloc_small(h, new_size);
+		return new_size ? alloc_large(h, new_size) : NULL;
+	}
+	if (!new_size) {
+		if (likely(old_size <= SMALL_LIMIT))
+			free_small(h, p);
+		else
+			free_large(h, p);
+		return NULL;
+	}
+	return reallocate(h, p, old_size, new_size);
+}
+
+void *heap_new(void)
+{
+	return calloc(1, sizeof(Heap));
+}
+
+#endif
