@@ -57,7 +57,10 @@ Frame *call_prepare(lua_State *L, Value *func, int nresults);
  * a C function, which stand below top.
  */
 int call_prepare_tail(lua_State *L, Frame *f, Value *func, int narguments, int delta);
-/* Ends frame f with nresults values below top: hook, results in place, L->frame = previous. */
+/*
+ * Ends frame f with nresults values below top: hook, results in place, L->frame =
+ * previous. A vararg function's func was moved back below its extra arguments.
+ */
 void call_finish(lua_State *L, Frame *f, int nresults);
 
 /* ---- Errors ---------------------------------------------------------------------------- */
@@ -88,6 +91,13 @@ _Noreturn void throw_status(lua_State *L, int status);
 _Noreturn void throw_error(lua_State *L);
 _Noreturn void throw_memory(lua_State *L);
 
+/*
+ * Brings a thread back to its base: closes what is pending, with `status` (LUA_OK,
+ * LUA_YIELD, or an error with its object at top - 1). Returns the last status; the
+ * error object, if any, is then the only value. lua_resetthread().
+ */
+int thread_reset(lua_State *L, int status);
+
 /* ---- C calls --------------------------------------------------------------------------- */
 
 /* One more C level: raises "C stack overflow" at LUAI_MAXCCALLS. */
@@ -103,7 +113,10 @@ static inline void c_call_enter(lua_State *L)
 
 /* Calls the debug hook. first, count: values passed or returned (Frame.u2.transfer). */
 void call_hook(lua_State *L, int event, int line, int first, int count);
-/* The call hook of a Lua function that was just prepared. */
+/*
+ * The call hook of a Lua function: called by the interpreter in hook mode before
+ * the first instruction, or after VARARGPREP (pc: the next instruction).
+ */
 void call_hook_of_call(lua_State *L, Frame *f);
 
 #endif

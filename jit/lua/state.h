@@ -58,7 +58,7 @@ typedef struct frame {
 		} c;
 	} u;
 	union {
-		int function_index; /* called by lua_pcallk: where the function was */
+		int function_index; /* called by lua_pcallk: the function's slot, saved */
 		int yielded;	    /* values that were yielded */
 		int results;	    /* values that were returned, while closing variables */
 		struct {
@@ -66,7 +66,7 @@ typedef struct frame {
 			uint16_t count;
 		} transfer;
 	} u2;
-	int16_t nresults; /* wanted; LUA_MULTRET: all. Below -1: with variables to close */
+	int16_t nresults; /* wanted; LUA_MULTRET: all. Below -1: nresults_with_tbc() */
 	uint16_t status;
 } Frame;
 
@@ -84,7 +84,11 @@ enum {
 	FRAME_LEQ = 1 << 9,	   /* uses __lt for __le (LUA_COMPAT_LT_LE) */
 	FRAME_RECOVER_SHIFT = 10,  /* three bits: status to recover with, while closing */
 	FRAME_RECOVER_MASK = 7 << FRAME_RECOVER_SHIFT,
+	FRAME_RETURNING = 1 << 13, /* C function that closes variables; u2.results is valid */
 };
+
+/* Frame.nresults of a C function with variables to close, and back. */
+#define nresults_with_tbc(n) (-(n)-3)
 
 #define frame_is_lua(f) (!((f)->status & FRAME_C))
 #define frame_function(f) as_lua_function((f)->func)
