@@ -31,6 +31,11 @@ void vm_set_index_at(lua_State *L, const Value *object, const Value *key, Slot s
 void vm_arith(lua_State *L, int op, const Value *a, const Value *b, Value *result);
 /* The top n values are replaced by their concatenation. */
 void vm_concat(lua_State *L, int n);
+/*
+ * The n > 1 values from first on, which end at top, if all are strings and numbers:
+ * their concatenation into *first; else false.
+ */
+bool vm_concat_plain(lua_State *L, Value *first, int n);
 /* result = #v */
 void vm_length(lua_State *L, const Value *v, Value *result);
 

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * interp.h - private to the interpreter: quick searches that are inlined into
+ * its handlers (interp.c) and the slow work that is kept out of them
+ * (interp_slow.c).
+ */
+#ifndef JITLUA_INTERP_H
+#define JITLUA_INTERP_H
+
+#include "call.h"
+#include "debug.h"
+#include "function.h"
+#include "gc.h"
+#include "opcodes.h"
+#include "vm.h"
+
+/* ---- Tables ------------------------------------------------------------------------- */
+
+/* The node of a short string; NULL if there is none. */
+static inline Node *node_of_short(const Table *t, const String *key)
+{
+	Node *n = &t->nodes[key->hash & t->node_mask];
+
+	while (n->key.object != (const Object *)key || n->key_tag != TAG_SHORT_STRING) {
+		if (!n->next)
+			return NULL;
+		n += n->next;
+	}
+	return n;
+}
+
+/* No metamethod `event` (below 8), as far as can be told without a search. */
+static inline bool has_no_meta(const Table *mt, enum meta event)
+{
+	return !mt || (mt->absent & (1u << event));
+}
+
+/*
+ * object has no value at `key`, a short string, itself. The node that the chain of
+ * its __index tables has, or a node with nil. NULL: the chain has a function in
+ * it, or is too long to be followed here. Changes nothing.
+ */
+const Node *interp_inherited(lua_State *L, const Value *object, const String *key);
+
+/* object[key] = v, key being a short string, after the quick way found no value. */
+void interp_set_short(lua_State *L, const Value *object, const Value *key, const Value *v);
+
+/* t[i] = v for any table without metamethod and i not in the array part or nil there. */
+void interp_set_integer(lua_State *L, const Value *object, lua_Integer i, const Value *v);
+void interp_get_integer(lua_State *L, const Value *object, lua_Integer i, Value *result);
+
+/* ---- Frames ---------------------------------------------------------------------------- */
+
+/* OP_VARARGPREP: moves the function and its parameters above the extra arguments. */
+void interp_adjust_varargs(lua_State *L, Frame *f);
+/* OP_VARARG: n values, or all and top after them. `to` is in the stack, which may move. */
+void interp_get_varargs(lua_State *L, Frame *f, Value *to, int n);
+/* OP_SETLIST: t[last - n + 1..last] = values. */
+void interp_set_list(lua_State *L, Table *t, const Value *values, int n, unsigned last);
+
+#endif
