@@ -84,7 +84,7 @@ typedef struct table {
 	uint8_t absent;
 	uint32_t node_mask;
 	uint32_t array_size;
-	uint32_t border_hint; /* some index <= array_size where the border was last found */
+	uint32_t border_hint; /* <= array_size: the border found last; 0: none yet */
 	uint8_t *array;
 	Node *nodes;
 	struct table *metatable;

@@ -148,8 +148,10 @@ static Node *find_long_string(const Table *t, const Value *key)
 	Node *n = main_position(t, key->u, TAG_LONG_STRING);
 
 	for (;;) {
+		const String *k = (const String *)n->key.object;
+
 		if (n->key_tag == TAG_LONG_STRING &&
-		    string_equal_long((const String *)n->key.object, s))
+		    (k == s || (k->hash == s->hash && string_equal_long(k, s))))
 			return n;
 		if (!n->next)
 			return NULL;
@@ -385,7 +387,7 @@ static void move_to_nodes(Table *t, uint8_t *array, uint32_t from, uint32_t to)
 
 static void reinsert_all(Table *t, const Node *nodes, uint32_t mask)
 {
-	for (const Node *n = nodes + mask; n >= nodes; n--) {
+	for (const Node *n = nodes, *end = n + mask + 1; n < end; n++) {
 		lua_Unsigned i = (lua_Unsigned)n->key.i - 1;
 
 		if (n->value_tag == TAG_NIL)
@@ -404,18 +406,21 @@ static void resize(lua_State *L, Table *t, uint32_t array_size, uint32_t hash_co
 {
 	uint32_t old_mask = t->node_mask, old_size = t->array_size, mask;
 	uint8_t *old_array = t->array, *array = NULL;
+	bool shrinks = array_size < old_size, done = true;
 	Node *nodes = new_nodes(L, hash_count, &mask), *old_nodes;
 
-	if (array_size < old_size   ? !copy_array(L, t, array_size, &array)
-	    : array_size > old_size ? !try_grow_array(L, t, array_size)
-				    : false) {
+	if (shrinks)
+		done = copy_array(L, t, array_size, &array);
+	else if (array_size > old_size)
+		done = try_grow_array(L, t, array_size);
+	if (unlikely(!done)) {
 		free_nodes(L, nodes, mask);
 		throw_memory(L);
 	}
 	old_nodes = t->nodes;
 	t->nodes = nodes;
 	t->node_mask = mask;
-	if (array_size < old_size) {
+	if (shrinks) {
 		move_to_nodes(t, old_array, array_size, old_size);
 		t->array = array;
 		t->array_size = array_size;
@@ -431,7 +436,7 @@ static void resize(lua_State *L, Table *t, uint32_t array_size, uint32_t hash_co
 static void move_to_array(Table *t, uint32_t old_size)
 {
 	if (table_node_count(t) <= t->array_size - old_size) {
-		for (Node *n = t->nodes + t->node_mask; n >= t->nodes; n--) {
+		for (Node *n = t->nodes, *end = n + t->node_mask + 1; n < end; n++) {
 			lua_Unsigned i = (lua_Unsigned)n->key.i - 1;
 
 			if (n->value_tag == TAG_NIL || n->key_tag != TAG_INTEGER ||
@@ -521,7 +526,7 @@ static void count_array(Census *c, const Table *t)
 
 static void count_nodes(Census *c, const Table *t)
 {
-	for (const Node *n = t->nodes + t->node_mask; n >= t->nodes; n--) {
+	for (const Node *n = t->nodes, *end = n + t->node_mask + 1; n < end; n++) {
 		if (n->value_tag == TAG_NIL) {
 			c->had_dead = true;
 			continue;
@@ -601,7 +606,7 @@ static uint32_t least_nodes(const Table *t, uint32_t n)
 
 	if (n < t->array_size)
 		count = count_values(t->array, n, t->array_size);
-	for (const Node *node = t->nodes + t->node_mask; node >= t->nodes; node--)
+	for (const Node *node = t->nodes, *end = node + t->node_mask + 1; node < end; node++)
 		count += node->value_tag != TAG_NIL;
 	return count;
 }
@@ -803,29 +808,9 @@ bool table_next(lua_State *L, Table *t, Value *key)
 
 #define has_element(t, i) (*array_tag(t, (i)-1) != TAG_NIL)
 
-/* A border of the array part, which is not empty; array_size if its last is not nil. */
-static uint32_t array_border(const Table *t)
+/* Element low is there, or low is 0; element high is nil. */
+static uint32_t search_border(const Table *t, uint32_t low, uint32_t high)
 {
-	uint32_t low = 0, high = t->array_size, i = t->border_hint;
-
-	if (i > 0 && !has_element(t, i)) {
-		/* It was taken away: the new border is a little below, as a rule. */
-		high = i;
-		for (int n = 0; n < NEAR && --i > 0; n++)
-			if (has_element(t, i))
-				return i;
-		if (i == 0)
-			return 0;
-		high = i;
-	} else {
-		low = i;
-		for (int n = 0; n < NEAR; n++, low++)
-			if (low == high || !has_element(t, low + 1))
-				return low;
-		if (has_element(t, high))
-			return high;
-	}
-	/* Element `low` is there, or it is 0; element `high` is nil. */
 	while (high - low > 1) {
 		uint32_t middle = low + (high - low) / 2;
 
@@ -835,6 +820,42 @@ static uint32_t array_border(const Table *t)
 			high = middle;
 	}
 	return low;
+}
+
+/* Element i, the border of last time, was taken away. */
+static uint32_t border_below(const Table *t, uint32_t i)
+{
+	for (int n = 0; n < NEAR; n++)
+		if (--i == 0 || has_element(t, i))
+			return i;
+	return search_border(t, 0, i);
+}
+
+/* Element i is there. */
+static uint32_t border_above(const Table *t, uint32_t i)
+{
+	for (int n = 0; n < NEAR; n++, i++)
+		if (i == t->array_size || !has_element(t, i + 1))
+			return i;
+	return has_element(t, t->array_size) ? t->array_size : search_border(t, i, t->array_size);
+}
+
+/*
+ * A border of the array part, which is not empty; array_size if the last element is
+ * not nil. Programs that let nil into a list and take its length expect what Lua
+ * gives them: the end, if that is a border, or else what a binary search finds.
+ */
+static uint32_t array_border(const Table *t)
+{
+	uint32_t size = t->array_size, hint = t->border_hint;
+
+	if (hint)
+		return has_element(t, hint) ? border_above(t, hint) : border_below(t, hint);
+	if (has_element(t, size))
+		return size;
+	if (size > 1 && has_element(t, size - 1))
+		return size - 1;
+	return search_border(t, 0, size);
 }
 
 static bool has_node(const Table *t, lua_Unsigned i)
