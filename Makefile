@@ -55,6 +55,8 @@ LUA_ARCHIVE := $(shell $(PKG_CONFIG) --variable=libdir lua5.4 2>/dev/null)/liblu
 LUA_LIBRARIES := lauxlib lbaselib lcorolib ldblib liolib lmathlib loadlib loslib lstrlib ltablib lutf8lib linit
 LUA_FRONT := lapi lcode lctype ldebug ldo ldump lfunc lgc llex lmem lobject lopcodes lparser lstate lstring ltable \
 	ltm lundump lvm lzio
+# Functions of the libraries that the interpreter knows by their address.
+LUA_KNOWN := luaB_next ipairsaux
 LDLIBS_LUA := -lm -ldl
 
 # ---- What the tree is made of ------------------------------------------------
@@ -135,7 +137,7 @@ $(B)/lua/libraries.o: $(LUA_ARCHIVE) Makefile $(FLAGS)
 	@rm -rf $(@D)/libraries && mkdir -p $(@D)/libraries
 	$(call run,EXTRACT,$@) cd $(@D)/libraries && $(AR) x $(abspath $<) $(LUA_LIBRARIES:=.o)
 	@$(LD) -r -o $@ $(LUA_LIBRARIES:%=$(@D)/libraries/%.o)
-	@$(OBJCOPY) --localize-symbol=luaL_newstate $@
+	@$(OBJCOPY) --localize-symbol=luaL_newstate $(LUA_KNOWN:%=--globalize-symbol=%) $@
 
 $(B)/lua/front.o: $(LUA_ARCHIVE) Makefile $(FLAGS)
 	@rm -rf $(@D)/front && mkdir -p $(@D)/front

@@ -49,6 +49,23 @@ void interp_set_short(lua_State *L, const Value *object, const Value *key, const
 void interp_set_integer(lua_State *L, const Value *object, lua_Integer i, const Value *v);
 void interp_get_integer(lua_State *L, const Value *object, lua_Integer i, Value *result);
 
+/* ---- Iterators of the base library ------------------------------------------------------ */
+
+/*
+ * What pairs() and ipairs() return, known by their address in the object files of
+ * Lua's own library (the Makefile makes these two names global). A loop over them
+ * makes no call. Weak: with another library there is just the call.
+ */
+extern int luaB_next(lua_State *L) __attribute__((weak));
+extern int ipairsaux(lua_State *L) __attribute__((weak));
+
+/*
+ * OP_TFORCALL of next(t, ra[2]): ra[4] and ra[5] get the next key and value, or
+ * ra[4] nil at the end. false: the key is not to be found, and next() itself is to
+ * say so.
+ */
+bool interp_next(const Table *t, Value *ra);
+
 /* ---- Frames ---------------------------------------------------------------------------- */
 
 /* OP_VARARGPREP: moves the function and its parameters above the extra arguments. */

@@ -88,6 +88,76 @@ void interp_get_integer(lua_State *L, const Value *object, lua_Integer i, Value 
 	vm_index(L, object, &key, result);
 }
 
+/* ---- Iterators of the base library ------------------------------------------------------ */
+
+/*
+ * The node after that of the key ra[2], as an index; UINT64_MAX if there is no such
+ * key. While the loop has no variable to close, which is ra[3], nobody uses the
+ * payload of the nil that is there: it keeps the index, and the search is but a
+ * check. It may be anything, so it is believed only if the key is there.
+ */
+static inline uint64_t node_after(const Table *t, const Value *ra)
+{
+	const Value *key = ra + 2;
+	uint64_t hint = (uint64_t)ra[3].u.i;
+	Slot s;
+
+	if (likely(hint <= t->node_mask)) {
+		const Node *n = &t->nodes[hint];
+
+		if (likely(n->key.i == key->u.i && n->key_tag == key->tag))
+			return hint + 1;
+	}
+	s = table_find(t, key);
+	if (unlikely(!s.payload))
+		return UINT64_MAX;
+	return (uint64_t)((Node *)((char *)s.payload - offsetof(Node, value)) - t->nodes) + 1;
+}
+
+bool interp_next(const Table *t, Value *ra)
+{
+	const Value *key = ra + 2;
+	uint64_t i = 0;
+
+	if (key->tag == TAG_INTEGER && (lua_Unsigned)key->u.i - 1 < t->array_size) {
+		i = (uint64_t)key->u.i;
+	} else if (key->tag != TAG_NIL) {
+		if (unlikely(key->tag == TAG_FLOAT))
+			return false;
+		i = node_after(t, ra);
+		if (unlikely(i == UINT64_MAX))
+			return false;
+		goto nodes;
+	}
+	for (; i < t->array_size; i++) {
+		uint8_t tag = *array_tag(t, i);
+
+		if (tag != TAG_NIL) {
+			set_integer(ra + 4, (lua_Integer)i + 1);
+			ra[5].u = *array_payload(t, i);
+			ra[5].tag = tag;
+			return true;
+		}
+	}
+	i = 0;
+nodes:
+	for (; i <= t->node_mask; i++) {
+		const Node *n = &t->nodes[i];
+
+		if (n->value_tag != TAG_NIL) {
+			ra[4].u = n->key;
+			ra[4].tag = n->key_tag;
+			ra[5].u = n->value;
+			ra[5].tag = n->value_tag;
+			if (is_nil(ra + 3))
+				ra[3].u.i = (lua_Integer)i;
+			return true;
+		}
+	}
+	set_nil(ra + 4);
+	return true;
+}
+
 /* ---- Frames ---------------------------------------------------------------------------- */
 
 void interp_adjust_varargs(lua_State *L, Frame *f)
