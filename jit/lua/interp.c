@@ -28,9 +28,7 @@
  */
 #include "interp_quick.h"
 
-* /
-
-	void interp_run(lua_State *L, Frame *frame)
+void interp_run(lua_State *L, Frame *frame)
 {
 	static const void *const labels[MODE_COUNT][128] = {
 		[MODE_NORMAL] =
