@@ -248,7 +248,7 @@ Frame *call_prepare(lua_State *L, Value *func, int nresults)
 	}
 }
 
-static int enter_lua_tail(lua_State *L, Frame *f, Value *func, int narguments, int delta)
+static int enter_lua_tail(lua_State *L, Frame *f, Value *func, int n, int delta)
 {
 	Proto *p = as_lua_function(func)->proto;
 	Value *to;
@@ -258,7 +258,7 @@ static int enter_lua_tail(lua_State *L, Frame *f, Value *func, int narguments, i
 		func = ensure_over(L, p->stack_size - delta, func);
 	f->func -= delta;
 	to = f->func;
-	for (i = 0; i <= narguments; i++)
+	for (i = 0; i < n; i++)
 		set_value(to + i, func + i);
 	for (; i <= p->parameters; i++)
 		set_nil(to + i);
@@ -269,19 +269,19 @@ static int enter_lua_tail(lua_State *L, Frame *f, Value *func, int narguments, i
 	return -1;
 }
 
-int call_prepare_tail(lua_State *L, Frame *f, Value *func, int narguments, int delta)
+int call_prepare_tail(lua_State *L, Frame *f, Value *func, int n, int delta)
 {
 	for (;;) {
 		switch (func->tag) {
 		case TAG_LUA_FUNCTION:
-			return enter_lua_tail(L, f, func, narguments, delta);
+			return enter_lua_tail(L, f, func, n, delta);
 		case TAG_C_FUNCTION:
 			return run_c(L, func, LUA_MULTRET, func->u.f);
 		case TAG_C_CLOSURE:
 			return run_c(L, func, LUA_MULTRET, as_c_closure(func)->f);
 		default:
 			func = use_call_metamethod(L, func);
-			narguments++;
+			n++;
 		}
 	}
 }

@@ -51,12 +51,12 @@ void call_no_yield(lua_State *L, Value *func, int nresults);
  */
 Frame *call_prepare(lua_State *L, Value *func, int nresults);
 /*
- * Tail call of func with narguments + 1 values (function included) in place of
- * frame f, whose func is moved down by `delta` slots if it was vararg. Returns
- * -1 if f is now the called Lua function's frame, else the number of results of
- * a C function, which stand below top.
+ * Tail call of the n values from func on (function and arguments) in place of
+ * frame f, whose func is moved down by `delta` slots if it was vararg. Returns -1
+ * if f is now the called Lua function's frame, else the number of results of a C
+ * function, which stand below top; then f->func was not moved.
  */
-int call_prepare_tail(lua_State *L, Frame *f, Value *func, int narguments, int delta);
+int call_prepare_tail(lua_State *L, Frame *f, Value *func, int n, int delta);
 /*
  * Ends frame f with nresults values below top: hook, results in place, L->frame =
  * previous. A vararg function's func was moved back below its extra arguments.
