@@ -83,7 +83,7 @@ lua_Integer int_idiv(lua_State *L, lua_Integer a, lua_Integer b)
 	/* The least integer divided by -1 would trap. */
 	if (unlikely((lua_Unsigned)b + 1 <= 1)) {
 		if (b == 0)
-			error_run(L, "attempt to perform 'n//0'");
+			error_run(L, "attempt to divide by zero");
 		return int_sub(0, a);
 	}
 	q = a / b;
@@ -96,7 +96,7 @@ lua_Integer int_mod(lua_State *L, lua_Integer a, lua_Integer b)
 
 	if (unlikely((lua_Unsigned)b + 1 <= 1)) {
 		if (b == 0)
-			error_run(L, "attempt to perform 'n%%%%0'");
+			error_run(L, "attempt to perform 'n%%0'");
 		return 0;
 	}
 	r = a % b;
