@@ -247,9 +247,10 @@ LUA_API const char *lua_setlocal(lua_State *L, const lua_Debug *ar, int n)
 	Value *slot;
 	const char *name = find_local(L, frame_of(ar), n, &slot);
 
-	if (name)
-		set_value(slot, L->top - 1);
-	L->top--;
+	if (name) {
+		L->top--;
+		set_value(slot, L->top);
+	}
 	return name;
 }
 
