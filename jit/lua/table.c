@@ -62,8 +62,9 @@ bool table_no_nodes(const Table *t)
 static inline uint32_t mix(uint64_t x)
 {
 	unsigned __int128 product = (unsigned __int128)x * MULTIPLIER;
+	uint64_t h = (uint64_t)product ^ (uint64_t)(product >> 64);
 
-	return (uint32_t)((uint64_t)product ^ (uint64_t)(product >> 64));
+	return (uint32_t)(h ^ h >> 32);
 }
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * main.c - runs the unit tests: all suites, or those named on the command line.
+ * Another program of tests includes this file with its own list of suites.
  *
  * The last line is "N passed, N failed, N skipped", of tests; the exit status
  * is 0 if none failed.
@@ -15,6 +16,7 @@
 
 #include "unit.h"
 
+#ifndef SUITES
 #define SUITES(X)   \
 	X(abi)      \
 	X(index)    \
@@ -29,6 +31,7 @@
 	X(told)     \
 	X(snapshot) \
 	X(findings)
+#endif
 
 #define X(name) void suite_##name(void);
 SUITES(X)

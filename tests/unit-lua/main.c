@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* main.c - runs the unit tests of jitlua's core, in the manner of tests/unit/main.c. */
+#define SUITES(X) \
+	X(alloc)  \
+	X(number) \
+	X(format) \
+	X(string) \
+	X(table)
+
+#include "../unit/main.c"
