@@ -71,7 +71,7 @@ LuaFunction *chunk_load(lua_State *L, Input *in, const char *name, const char *m
 
 	if (first == LUA_SIGNATURE[0]) {
 		check_mode(L, mode, "binary");
-		f = undump(L, in, name);
+		f = undump(L, in, name, false);
 	} else {
 		check_mode(L, mode, "text");
 		f = front_compile(L, in, first, name);

@@ -31,8 +31,9 @@ size_t input_read(Input *in, void *to, size_t n);
 /*
  * The rest (the byte `first`, LUA_SIGNATURE[0], was taken). Pushes a Lua
  * function with NULL upvalues. Raises LUA_ERRSYNTAX "NAME: bad binary format (WHY)".
+ * share: equal long strings become one object.
  */
-LuaFunction *undump(lua_State *L, Input *in, const char *name);
+LuaFunction *undump(lua_State *L, Input *in, const char *name, bool share);
 /* As lua_dump(): the writer's first non-zero answer, or 0. */
 int dump(lua_State *L, const Proto *p, lua_Writer writer, void *data, bool strip);
 

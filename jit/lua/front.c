@@ -303,7 +303,7 @@ static void run_undump(lua_State *L, void *data)
 
 	input_open(L, &in, pipe_read, u->pipe);
 	input_byte(&in);
-	undump(L, &in, u->name);
+	undump(L, &in, u->name, true);
 }
 
 LuaFunction *front_compile(lua_State *L, Input *in, int first, const char *name)

@@ -24,11 +24,14 @@
 #include "gc.h"
 #include "luastring.h"
 #include "number.h"
+#include "table.h"
 
 typedef struct undump {
 	lua_State *L;
 	Input *in;
 	const char *name;
+	bool share;	   /* equal long strings become one */
+	ptrdiff_t strings; /* then: slot of the table of those that were read, or of nil */
 } Undump;
 
 static _Noreturn __attribute__((cold, noinline)) void bad_format(Undump *u, const char *why)
@@ -92,8 +95,32 @@ static lua_Number read_number(Undump *u)
 
 /* ---- Strings --------------------------------------------------------------------------- */
 
+/*
+ * The long string on the top, or the one like it that was read before: the
+ * compiler makes one object of equal strings in a chunk, the format knows only
+ * their bytes.
+ */
+static String *shared(Undump *u, String *s)
+{
+	lua_State *L = u->L;
+	Table *t;
+	Slot slot;
+
+	if (is_nil(restore_slot(L, u->strings))) {
+		t = table_new(L);
+		set_object(restore_slot(L, u->strings), t);
+	}
+	t = as_table(restore_slot(L, u->strings));
+	slot = table_find_string(t, s);
+	if (!slot_is_nil(slot))
+		return (String *)slot.payload->object;
+	table_put_string(L, t, s, L->top - 1);
+	gc_barrier_back(L, t, L->top - 1);
+	return s;
+}
+
 /* NULL if there is none. The caller anchors it at once. */
-static String *read_string(Undump *u)
+static String *read_string(Undump *u, bool share)
 {
 	lua_State *L = u->L;
 	size_t size = read_unsigned(u, ~(size_t)0);
@@ -120,13 +147,15 @@ static String *read_string(Undump *u)
 	s = string_new_long(L, size);
 	push_object(L, s);
 	read_block(u, s->text, size);
+	if (share)
+		s = shared(u, s);
 	L->top--;
 	return s;
 }
 
-static String *read_name(Undump *u, Proto *p)
+static String *read_string_of(Undump *u, Proto *p, bool share)
 {
-	String *s = read_string(u);
+	String *s = read_string(u, share);
 
 	if (s)
 		gc_barrier_object(u->L, p, s);
@@ -177,7 +206,7 @@ static void read_constant(Undump *u, Proto *p, Value *v)
 		break;
 	case CHUNK_SHORT_STRING:
 	case CHUNK_LONG_STRING:
-		s = read_name(u, p);
+		s = read_string_of(u, p, u->share);
 		if (!s)
 			bad_format(u, "bad format for constant string");
 		set_object(v, s);
@@ -239,7 +268,7 @@ static void read_locals(Undump *u, Proto *p)
 	for (int i = 0; i < p->local_count; i++)
 		p->locals[i].name = NULL;
 	for (int i = 0; i < p->local_count; i++) {
-		p->locals[i].name = read_name(u, p);
+		p->locals[i].name = read_string_of(u, p, false);
 		p->locals[i].start_pc = read_int(u);
 		p->locals[i].end_pc = read_int(u);
 	}
@@ -252,13 +281,13 @@ static void read_upvalue_names(Undump *u, Proto *p)
 	if (n > p->upvalue_count)
 		bad_format(u, "too many names of upvalues");
 	for (int i = 0; i < n; i++)
-		p->upvalues[i].name = read_name(u, p);
+		p->upvalues[i].name = read_string_of(u, p, false);
 }
 
 static void read_function(Undump *u, Proto *p, String *parent_source)
 {
 	c_call_enter(u->L);
-	p->source = read_name(u, p);
+	p->source = read_string_of(u, p, false);
 	if (!p->source && parent_source) {
 		p->source = parent_source;
 		gc_barrier_object(u->L, p, parent_source);
@@ -318,19 +347,23 @@ static const char *shown_name(const char *name)
 	return *name == LUA_SIGNATURE[0] ? "binary string" : name;
 }
 
-LuaFunction *undump(lua_State *L, Input *in, const char *name)
+LuaFunction *undump(lua_State *L, Input *in, const char *name, bool share)
 {
-	Undump u = {L, in, shown_name(name)};
+	Undump u = {L, in, shown_name(name), share, 0};
 	LuaFunction *f;
 
 	check_header(&u);
 	f = lua_function_new(L, read_byte(&u));
-	stack_ensure(L, 1);
+	stack_ensure(L, 3);
 	push_object(L, f);
+	u.strings = save_slot(L, L->top);
+	set_nil(L->top);
+	L->top++;
 	f->proto = proto_new(L);
 	gc_barrier_object(L, f, f->proto);
 	read_function(&u, f->proto, NULL);
 	if (f->upvalue_count != f->proto->upvalue_count)
 		bad_format(&u, "number of upvalues mismatch");
+	L->top--;
 	return f;
 }
