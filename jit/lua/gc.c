@@ -283,29 +283,35 @@ static int change_mode(lua_State *L, int mode)
 	return old;
 }
 
-/* A step of `kilobytes`, 0 a basic one; returns whether a cycle ended. */
+/*
+ * A step of `kilobytes`, 0 a basic one; returns whether a cycle ended. It is a
+ * real step under stress, too.
+ */
 static int step_by_hand(lua_State *L, int kilobytes)
 {
 	Global *g = L->global;
 	uint8_t stopped = g->gc_stopped;
 	ptrdiff_t debt = 1;
+	int ended;
 
 	g->gc_stopped = 0;
 	if (g->gc_mode == LUA_GCGEN) {
 		gc_full(L, false);
 		debt = 0;
 	} else if (kilobytes == 0) {
-		set_debt(g, 0);
-		gc_step(L);
+		g->debt = 0;
+		incremental_step(L);
 	} else {
-		debt = g->debt;
-		if (!g->gc_stress)
-			debt += (ptrdiff_t)kilobytes * 1024;
+		debt = (g->gc_stress ? 0 : g->debt) + (ptrdiff_t)kilobytes * 1024;
 		set_debt(g, debt);
-		gc_check(L);
+		if (debt > 0) {
+			g->debt = debt;
+			incremental_step(L);
+		}
 	}
+	ended = debt > 0 && g->gc_phase == PHASE_PAUSE;
 	g->gc_stopped = stopped;
-	return debt > 0 && g->gc_phase == PHASE_PAUSE;
+	return ended;
 }
 
 static int control_generational(lua_State *L, int minor, int major)

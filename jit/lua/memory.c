@@ -41,7 +41,8 @@ static inline void stress(lua_State *L)
 {
 	Global *g = L->global;
 
-	if (unlikely(g->gc_stress == GC_STRESS_ALLOCATIONS) && !g->stop_emergency)
+	if (unlikely(g->gc_stress == GC_STRESS_ALLOCATIONS) && !g->stop_emergency &&
+	    !(g->gc_stopped & GC_STOPPED_BY_USER))
 		gc_full(L, true);
 }
 
