@@ -1,6 +1,6 @@
 # jitscope: one Makefile for the whole tree. Everything is built under build/.
 #
-#   make              libraries, adapters and the jitscope command
+#   make              libraries, adapters, the commands jitscope and jitlua
 #   make demo         install what is missing, build, watch a real LuaJIT
 #   make check        install what is missing, build, run every test
 #   make bench        measure; prints the table of the README
@@ -82,7 +82,7 @@ ADAPTERS := $(B)/adapters/luajit/jithooks.so \
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(LIBRARIES) $(ADAPTERS) $(B)/jitscope
+all: $(LIBRARIES) $(ADAPTERS) $(B)/jitscope jitlua
 
 # What a JIT links, and the adapters: no libbpf, no BPF compiler needed.
 hooks: $(B)/libjithooks.a $(B)/libjithooks.so $(ADAPTERS)
@@ -236,14 +236,14 @@ demo:
 deps:
 	@tools/deps
 
-MAN1 := $(wildcard tools/jitscope/man/*.1)
+MAN1 := $(wildcard tools/*/man/*.1)
 MAN3 := $(wildcard include/man/*.3)
 
 install: all
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(LIBDIR)/jitscope \
 		$(INCLUDEDIR)/jithooks $(INCLUDEDIR)/jitscope $(MANDIR)/man1 $(MANDIR)/man3)
-	install -m 755 $(B)/jitscope $(DESTDIR)$(BINDIR)/
-	install -m 644 $(B)/libjithooks.a $(B)/libjitscope.a $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(B)/jitscope $(B)/jitlua $(DESTDIR)$(BINDIR)/
+	install -m 644 $(B)/libjithooks.a $(B)/libjitscope.a $(B)/libjitlua.a $(DESTDIR)$(LIBDIR)/
 	for l in jithooks jitscope; do \
 		install -m 755 $(B)/lib$$l.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/ && \
 		ln -sf lib$$l.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$l.so || exit 1; done
@@ -251,9 +251,10 @@ install: all
 	install -m 644 include/jitscope/*.h $(DESTDIR)$(INCLUDEDIR)/jitscope/
 	for f in $(patsubst $(B)/%,%,$(ADAPTERS)); do \
 		install -D -m 644 $(B)/$$f $(DESTDIR)$(LIBDIR)/jitscope/$$f || exit 1; done
-	for l in jithooks jitscope; do \
+	for f in include/jithooks/jithooks include/jitscope/jitscope jit/lua/jitlua; do \
 		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-			-e 's|@VERSION@|$(VERSION)|' include/$$l/$$l.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$$l.pc || exit 1; done
+			-e 's|@VERSION@|$(VERSION)|' -e 's|@LUA_CFLAGS@|$(LUA_CFLAGS)|' -e 's|@LUA_LIBS@|$(LDLIBS_LUA)|' \
+			$$f.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$$(basename $$f).pc || exit 1; done
 	# PyPy starts faster with its files compiled; without it they are compiled when used.
 	[ -n "$(DESTDIR)" ] || ! command -v pypy3 >/dev/null || \
 		pypy3 -m compileall -q $(LIBDIR)/jitscope/adapters/pypy || true
@@ -262,8 +263,8 @@ install: all
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/jitscope $(addprefix $(DESTDIR)$(LIBDIR)/,$(foreach l,jithooks jitscope,\
-		lib$l.a lib$l.so lib$l.so.$(SOVERSION) pkgconfig/$l.pc))
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,jitscope jitlua) $(addprefix $(DESTDIR)$(LIBDIR)/,libjitlua.a pkgconfig/jitlua.pc \
+		$(foreach l,jithooks jitscope,lib$l.a lib$l.so lib$l.so.$(SOVERSION) pkgconfig/$l.pc))
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1))) $(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MAN3)))
 	rm -rf $(DESTDIR)$(LIBDIR)/jitscope $(DESTDIR)$(INCLUDEDIR)/jithooks $(DESTDIR)$(INCLUDEDIR)/jitscope
 
@@ -276,7 +277,7 @@ format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 tidy:
-	git ls-files 'jit/hooks/*.c' 'jit/adapters/*.c' 'user/*.c' 'tools/*.c' | xargs -I{} clang-tidy --quiet {} -- $(filter-out -MMD -MP -Werror,$(ALL_CFLAGS))
+	git ls-files 'jit/*.c' 'user/*.c' 'tools/*.c' | xargs -I{} clang-tidy --quiet {} -- $(filter-out -MMD -MP -Werror,$(ALL_CFLAGS)) $(LUA_CFLAGS)
 
 clean:
 	rm -rf build build-*

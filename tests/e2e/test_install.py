@@ -10,15 +10,15 @@ import subprocess
 from harness import (BUILD, HERE, TOP, check_totals, has_bpf, is_root, need, program, run, tempdir)
 
 FILES = """
-    bin/jitscope
+    bin/jitscope bin/jitlua
     include/jithooks/abi.h include/jithooks/hooks.h include/jithooks/probes.h
     include/jitscope/jitscope.h include/jitscope/maps.h
     lib/libjithooks.a lib/libjithooks.so lib/libjithooks.so.1
-    lib/libjitscope.a lib/libjitscope.so lib/libjitscope.so.1
-    lib/pkgconfig/jithooks.pc lib/pkgconfig/jitscope.pc
+    lib/libjitscope.a lib/libjitscope.so lib/libjitscope.so.1 lib/libjitlua.a
+    lib/pkgconfig/jithooks.pc lib/pkgconfig/jitscope.pc lib/pkgconfig/jitlua.pc
     lib/jitscope/adapters/luajit/jithooks.so
     lib/jitscope/adapters/pypy/jithooks/__init__.py
-    share/man/man1/jitscope.1""".split()
+    share/man/man1/jitscope.1 share/man/man1/jitlua.1""".split()
 SANITIZE = ["-fsanitize=address,undefined"] if "sanitize" in BUILD else []
 
 
@@ -126,6 +126,29 @@ def test_observing_with_the_installed_library():
         assert seen["aborts"] == told["counters"]["ABORT_TOO_LONG"] == seen["events"]["abort"], seen
 
 
+def test_a_program_that_embeds_lua_links_jitlua_instead():
+    need("make", "pkg-config")
+    root, prefix = install()
+    source = os.path.join(HERE, "programs/embed_lua.c")
+    pkg = {"PKG_CONFIG_PATH": os.path.join(prefix, "lib/pkgconfig")}
+    headers = run(["pkg-config", "--cflags", "jitlua"], env=pkg).out.split()
+    ours = compile_c(source, os.path.join(root, "ours"),
+                     headers + flags(root, "--libs", "jitlua"))
+    theirs = compile_c(source, os.path.join(root, "theirs"),
+                       run(["pkg-config", "--cflags", "--libs", "lua5.4"]).out.split())
+    assert "liblua" not in run(["readelf", "-d", ours]).out
+    wanted, got = run([theirs]), run([ours])
+    assert got.out == wanted.out and got.err == wanted.err, (wanted, got)
+    assert " 0 bytes left" in got.out, got
+
+    # Nothing but Lua's API can be seen, or clash with a name of the program.
+    names = run(["nm", "-g", "--defined-only", os.path.join(prefix, "lib/libjitlua.a")]).out
+    seen = {line.split()[2] for line in names.splitlines() if len(line.split()) == 3}
+    assert {"lua_pushnil", "luaL_newstate", "luaopen_string"} <= seen, seen
+    other = {n for n in seen if not n.startswith(("lua_", "luaL_", "luaopen_"))}
+    assert not other, other
+
+
 def test_the_installed_command_finds_its_adapters():
     need("make")
     root, prefix = install()
@@ -150,7 +173,7 @@ def test_manual_pages():
     need("make", "man")
     _, prefix = install()
     pages = glob.glob(os.path.join(prefix, "share/man/man*/*"))
-    assert {"jitscope.1"} <= {os.path.basename(p) for p in pages}, pages
+    assert {"jitscope.1", "jitlua.1"} <= {os.path.basename(p) for p in pages}, pages
     for page in pages:
         result = run(["man", "-l", "--warnings", page], env={
             "MANROFFSEQ": "", "MANWIDTH": "80", "LC_ALL": "C.UTF-8", "MANPAGER": "cat"})
