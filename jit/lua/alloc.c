@@ -47,6 +47,9 @@
 
 #ifdef PLAIN_MALLOC
 
+/* The sanitizer ends the process for a block that is too large for it. */
+#define LARGEST ((size_t)1 << 34)
+
 typedef struct heap {
 	size_t blocks;
 } Heap;
@@ -69,7 +72,7 @@ void *heap_allocate(void *heap, void *p, size_t old_size, size_t new_size)
 			free(h);
 		return NULL;
 	}
-	q = realloc(p, new_size);
+	q = new_size <= LARGEST ? realloc(p, new_size) : NULL;
 	h->blocks += !p && q;
 	if (!h->blocks)
 		free(h);
