@@ -155,7 +155,8 @@ check: deps
 unit: $(B)/unit
 	$(B)/unit
 
-fuzz: $(FUZZERS)
+# The seeds are made of what is built.
+fuzz: $(FUZZERS) $(LIBRARIES) $(B)/tests/embed
 	@BUILD=$(B) tests/fuzz/run $(FUZZ_SECONDS)
 
 bench: deps
