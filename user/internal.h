@@ -147,8 +147,9 @@ struct jitscope_session {
 	size_t n_watched;
 	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns;
 	bool sweep_wanted;
-	uint64_t seed_lost; /* loops that found the map full while seeding */
-	char pin_dir[256];  /* "" if nothing is pinned */
+	uint64_t seed_lost;   /* rows that found no room while seeding */
+	uint32_t loops_share; /* what one process may have of them; 0: the whole map */
+	char pin_dir[256];    /* "" if nothing is pinned */
 	/* What the snapshots until the next poll are made of. */
 	struct map_rows loops, aborts, flushes;
 	bool have_rows;

@@ -256,8 +256,9 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 		jitscope_snapshot_free(s);
 		return jitscope_fail(err, "cannot read the maps: %s", strerror(-err));
 	}
-	s->complete =
-		!(s->stats.map_full || s->stats.bad_event || s->stats.read_fault || s->stats.busy);
+	s->lost = p.refused;
+	s->complete = !(s->stats.map_full || s->stats.bad_event || s->stats.read_fault ||
+			s->stats.busy || s->lost);
 	*out = s;
 	return 0;
 }

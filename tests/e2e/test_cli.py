@@ -125,7 +125,7 @@ COUNTERS = """TRACING BACKEND OPS HEAPCACHED_OPS RECORDED_OPS GUARDS OPT_OPS OPT
     TOTAL_FREED_BRIDGES""".split()
 OWN_COUNTERS = """ABORT_OTHER FLUSHES BLACKLISTED GUARD_FAILURES HOOKS_SUPPRESSED HOOK_ERRORS
     OPTIMIZE_REPLACED OPTIMIZE_REJECTED UNTRACKED_LOOPS UNTRACKED_ABORTS""".split()
-STATS = """hits foreign sent dropped map_full bad_event read_fault busy unknown_loop
+STATS = """hits foreign sent dropped map_full over_share bad_event read_fault busy unknown_loop
     lost_rows""".split()
 SNAPSHOT = {
     "schema": "jitscope.snapshot/1", "pid": int, "comm": str, "jitdriver": str,
