@@ -148,6 +148,7 @@ struct jitscope_session {
 	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns;
 	bool sweep_wanted;
 	uint64_t seed_lost;   /* rows that found no room while seeding */
+	uint64_t seed_failed; /* processes whose region could not be read */
 	uint32_t loops_share; /* what one process may have of them; 0: the whole map */
 	char pin_dir[256];    /* "" if nothing is pinned */
 	/* What the snapshots until the next poll are made of. */

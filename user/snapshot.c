@@ -282,6 +282,7 @@ int jitscope_stats(jitscope_session *session, struct jitscope_stats *out)
 		for (size_t j = 0; j < sizeof(*out) / sizeof(*sum); j++)
 			sum[j] += ((const uint64_t *)&each[i])[j];
 	out->map_full += session->seed_lost;
+	out->read_fault += session->seed_failed;
 	free(each);
 	return err;
 }

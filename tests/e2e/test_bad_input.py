@@ -453,6 +453,31 @@ def test_an_honest_process_beside_a_liar():
     check_totals(lone, json.loads(result.out))
 
 
+def test_a_liar_keeps_nobody_from_watching_the_others():
+    """Its region makes no sense: one line says so, and the honest one is shown."""
+    folder = for_others(program("hostile"))
+    path = os.path.join(folder, "hostile")
+    honest, liar = (start([path, "--mode", mode, "--hold"]) for mode in ("honest", "area_offset"))
+    for process in (honest, liar):
+        read_line(process, r"^\{")
+    for how in (("-f", path), ("-a",)):
+        for way in ((), ("--no-bpf",)):
+            if not way and not (is_root() and has_bpf()):
+                continue
+            result = jitscope("snapshot", "--json", *how, *way)
+            (snap,) = [s for s in clean(result.out, json_lines=True) if s["pid"] == honest.pid]
+            assert len(snap["loops"]) == len(snap["aborts"]) == 32, snap
+            (line,) = result.err.splitlines()
+            if way:
+                assert "could not be read" in line, line
+            else:
+                assert f"the region of process {liar.pid} makes no sense" in line, line
+                assert snap["stats"]["read_fault"] == 1 and snap["complete"] is False, snap
+    need_bpf()
+    traced = jitscope("trace", "-f", path, "-d", "0.2")
+    assert f"process {liar.pid} makes no sense" in traced.err, traced
+
+
 def lying_elf(change):
     """The header of a real library with some fields changed, and 600 MB of hole behind it."""
     path = os.path.join(tempdir(), "lying.so")
