@@ -392,6 +392,9 @@ def test_an_end_while_probes_fire():
     for _ in range(5):
         snap, result = watch([program("hostile"), "--mode", "exit_while_firing"])
         assert snap["run"]["exit_status"] == 0 and snap["alive"] is False, snap
+        events = jitscope("trace", "--json", "--", program("hostile"), "--mode",
+                          "exit_while_firing").out
+        assert events.count('"event":"exit"') == 1, "its five threads end at once, it ends once"
 
 
 def test_lying_regions():

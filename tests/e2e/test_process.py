@@ -98,6 +98,23 @@ def test_exec_of_one_provider_by_another():
     assert child["comm"] == "emit" and len(child["loops"]) == 9, child
 
 
+def test_exec_of_a_provider_by_one_that_has_compiled():
+    """The region of the older program is there, too, and told from that of the last one."""
+    need("luajit")
+    code = ("for i = 1, 300 do end local ffi = require 'ffi' "
+            "ffi.cdef 'int execl(const char *path, const char *arg, ...);' "
+            f"local path = '{program('emit')}' "
+            "ffi.C.execl(path, path, '--loops', '9', '--json', ffi.cast('char *', 0))")
+    for options in ((), ("--no-bpf",)):
+        if not options and not (is_root() and has_bpf()):
+            continue
+        snap, result = watch(["luajit", "-e", code], *options)
+        assert json.loads(result.out)["pid"] == snap["pid"], result
+        assert snap["comm"] == snap["jitdriver"] == "emit" and numbers(snap) == set(range(1, 10)), \
+            (options, snap["comm"], snap["jitdriver"], snap["loops"])
+        assert snap["counters"]["TRACING"] != 1 and snap["complete"] is True, snap["counters"]
+
+
 def test_exec_is_traced():
     need_bpf()
     path = os.path.join(tempdir(), "events")
@@ -249,10 +266,23 @@ def test_a_file_that_was_replaced_since():
     check_totals(snapshot(process.pid), told)
 
 
+def with_pid(pid, command):
+    """Starts embed under a pid that was another's: what it says, and the process."""
+    for _ in range(200):  # another process of this machine may take the pid first
+        with open("/proc/sys/kernel/ns_last_pid", "w") as f:
+            f.write(str(pid - 1))
+        process = start(command)
+        told = json.loads(read_line(process, r"^\{.*").group())
+        if told["pid"] == pid:
+            return told, process
+        process.kill()
+        process.wait()
+    raise AssertionError(f"200 tries to get the pid {pid}")
+
+
 def test_a_pid_is_used_again():
     """A new process with the pid of one that was watched starts from nothing."""
     need_bpf()
-    last_pid = "/proc/sys/kernel/ns_last_pid"
     path = os.path.join(for_others(program("embed")), "embed")
     held_back = start([path, "--quiet", "--json", "--hold", "600"])
     read_line(held_back, r"^\{")
@@ -268,14 +298,39 @@ def test_a_pid_is_used_again():
 
     first = json.loads(run([path, "--quiet", "--json", "--loops", "30"]).out)
     wait_for(lambda: seen(first), "the first process")
-    for _ in range(200):  # another process of this machine may take the pid first
-        with open(last_pid, "w") as f:
-            f.write(str(first["pid"] - 1))
-        second = json.loads(run([path, *map(str, WORK), "--quiet", "--json"]).out)
-        if second["pid"] == first["pid"]:
-            break
-    assert second["pid"] == first["pid"], "200 tries to get that pid"
+    second, _ = with_pid(first["pid"], [path, *map(str, WORK), "--quiet", "--json", "--hold", "600"])
     wait_for(lambda: seen(second), "the second process")
+    os.kill(second["pid"], signal.SIGKILL)
+
+    def ended():
+        snap = json.loads(read_line(watcher, r"^\{.*").group())
+        return snap["pid"] == second["pid"] and snap["alive"] is False
+
+    wait_for(ended, "the end of the second process")
+
+
+def test_a_stranger_with_the_pid_of_a_watched_process_is_not_watched():
+    """It is not of those that `run` started: its hits are foreign."""
+    need_bpf()
+    report = os.path.join(tempdir(), "report.json")
+    runner = start([JITSCOPE, "run", "--json", "-o", report, "--", "sh", "-c",
+                    " ".join(embed(*WORK, "--hold", 1)) + "; read line"], stdin=subprocess.PIPE)
+    first = json.loads(read_line(runner, r"^\{.*").group())
+    with open(f"/proc/{runner.pid}/task/{runner.pid}/children") as f:
+        shell = f.read().strip()
+    wait_for(lambda: not os.path.exists(f"/proc/{first['pid']}"), "the end of the child")
+    assert os.path.exists(f"/proc/{shell}")
+    second, stranger = with_pid(first["pid"], [program("embed"), "--loops", "77", "--quiet",
+                                               "--json", "--hold", "600"])
+    runner.stdin.write("\n")
+    runner.stdin.flush()
+    assert finish(runner).status == 0
+    with open(report) as f:
+        snap = json.load(f)
+    (child,) = snap["children"]
+    check_totals(child, first)
+    assert child["pid"] == second["pid"] == stranger.pid
+    assert snap["stats"]["foreign"] > 77, snap["stats"]
 
 
 def test_in_a_pid_namespace_the_region_is_read():
