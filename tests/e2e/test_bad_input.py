@@ -9,8 +9,8 @@ import subprocess
 import unicodedata
 
 from harness import (JITSCOPE, LIBJITHOOKS, TIMEOUT, check_totals, embed, finish, for_others,
-                     has_bpf, is_root, jitscope, need_bpf, nonzero, program, read_line, start,
-                     tempdir, wait_for, watch)
+                     has_bpf, is_root, jitscope, map_dump, need, need_bpf, nonzero, program,
+                     read_line, start, tempdir, wait_for, watch)
 
 ATTACHED = ("compile", "abort", "free", "flush", "update")  # by run and snapshot
 
@@ -385,6 +385,9 @@ def test_a_share_is_room_for_new_code_again_and_again():
     snap = rounds.settled(process, **told["counters"])
     assert snap["stats"]["over_share"] == 0, snap["stats"]
     check_totals(snap, told)
+    need("bpftool")
+    wait_for(lambda: len(map_dump("loops", process.pid)) == len(snap["loops"]),
+             "a map without what was flushed")
 
 
 def test_an_end_while_probes_fire():

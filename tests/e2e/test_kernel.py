@@ -7,9 +7,9 @@ import re
 import signal
 import subprocess
 
-from harness import (JITSCOPE, TIMEOUT, build_observer, check_totals, embed, finish, held, jitscope,
-                     kill, map_dump, need, need_bpf, nonzero, pin_dir, program, read_line, run,
-                     semaphores, snapshot, start, tempdir, wait_for, watch)
+from harness import (JITSCOPE, TIMEOUT, build_observer, check_totals, embed, finish, for_others,
+                     held, jitscope, kill, map_dump, need, need_bpf, nonzero, pin_dir, program,
+                     read_line, run, semaphores, snapshot, start, tempdir, wait_for, watch)
 
 PROBES = ("trace__start", "optimize", "compile", "abort", "free", "flush", "update", "loop__run")
 TRACED = PROBES[:-2]  # what `jitscope trace` shows of them
@@ -209,6 +209,26 @@ def test_what_handlers_wrote_is_what_the_process_says():
     assert process["first_ns"] <= process["last_ns"] and process["events"] > 20, process
     os.kill(pid, signal.SIGKILL)
     finish(runner)
+
+
+def test_runs_that_no_event_tells_are_read_while_the_process_lives():
+    need_bpf()
+    path = os.path.join(for_others(program("embed")), "embed")
+    read_line(start([path, "--quiet", "--json", "--hold", "600"]), r"^\{")
+    watcher = start([JITSCOPE, "snapshot", "--json", "-f", path, "-i", "0.1"])
+    read_line(watcher, r"^\{")  # attached: the next one is seen from its start
+    process = start([path, "--loops", "7", "--runs", "33", "--quiet", "--json", "--hold", "600"])
+    told = json.loads(read_line(process, r"^\{.*").group())
+
+    def complete():
+        snap = json.loads(read_line(watcher, r"^\{.*").group())
+        return snap["pid"] == process.pid and \
+            nonzero(snap["counters"]) == nonzero(told["counters"]) and snap
+
+    snap = wait_for(complete, "its figures")
+    check_totals(snap, told)
+    assert [r["runs"] for r in snap["loop_run_times"]] == \
+        [told["runs_per_loop"]] * told["live_loops"], snap["loop_run_times"]
 
 
 # ---- Attaching late ------------------------------------------------------------------

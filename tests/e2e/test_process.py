@@ -101,7 +101,8 @@ def test_exec_of_one_provider_by_another():
 def test_exec_of_a_provider_by_one_that_has_compiled():
     """The region of the older program is there, too, and told from that of the last one."""
     need("luajit")
-    code = ("for i = 1, 300 do end local ffi = require 'ffi' "
+    code = ("for i = 1, 300 do end for i = 1, 300 do local f = function() end end "
+            "local ffi = require 'ffi' "
             "ffi.cdef 'int execl(const char *path, const char *arg, ...);' "
             f"local path = '{program('emit')}' "
             "ffi.C.execl(path, path, '--loops', '9', '--json', ffi.cast('char *', 0))")
@@ -112,7 +113,8 @@ def test_exec_of_a_provider_by_one_that_has_compiled():
         assert json.loads(result.out)["pid"] == snap["pid"], result
         assert snap["comm"] == snap["jitdriver"] == "emit" and numbers(snap) == set(range(1, 10)), \
             (options, snap["comm"], snap["jitdriver"], snap["loops"])
-        assert snap["counters"]["TRACING"] != 1 and snap["complete"] is True, snap["counters"]
+        assert snap["aborts"] == [] and snap["counters"]["ABORT_OTHER"] == 0, snap["aborts"]
+        assert snap["counters"]["TRACING"] == 9 and snap["complete"] is True, snap["counters"]
 
 
 def test_exec_is_traced():
