@@ -125,11 +125,34 @@ struct watched {
 	uint64_t start_ticks;	/* tells a pid used again */
 };
 
-/* A map that was read whole. */
+/*
+ * A map that was read whole. In loops, aborts and flushes each key begins with
+ * the pid, and each value with the instance.
+ */
 struct map_rows {
 	char *keys, *values;
 	size_t n, key_size, value_size;
 };
+
+static inline const void *jitscope_row_key(const struct map_rows *rows, size_t i)
+{
+	return rows->keys + i * rows->key_size;
+}
+
+static inline const void *jitscope_row_value(const struct map_rows *rows, size_t i)
+{
+	return rows->values + i * rows->value_size;
+}
+
+static inline uint32_t jitscope_row_pid(const struct map_rows *rows, size_t i)
+{
+	return *(const uint32_t *)jitscope_row_key(rows, i);
+}
+
+static inline uint64_t jitscope_row_instance(const struct map_rows *rows, size_t i)
+{
+	return *(const uint64_t *)jitscope_row_value(rows, i);
+}
 
 struct jitscope_session {
 	struct jitscope_bpf *bpf;

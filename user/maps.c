@@ -190,13 +190,14 @@ static int know_flushes(struct sweep *w)
 	return 0;
 }
 
-static bool was_flushed(const struct sweep *w, const struct jitscope_loop_key *key,
-			const struct jit_loop *loop)
+static bool was_flushed(const struct sweep *w, const void *key, const void *value)
 {
-	struct flushed want = {.pid = key->pid, .vm = loop->vm};
+	const struct jitscope_loop_key *k = key;
+	const struct jit_loop *loop = value;
+	struct flushed want = {.pid = k->pid, .vm = loop->vm};
 	const struct flushed *f = bsearch(&want, w->flushed, w->n_flushed, sizeof(want), by_vm);
 
-	return f && f->instance == loop->instance && key->no <= f->flushed_no;
+	return f && f->instance == loop->instance && k->no <= f->flushed_no;
 }
 
 /* Deletes keys in batches; one that has gone meanwhile ends a batch early. */
@@ -211,57 +212,34 @@ static void delete_all(const struct bpf_map *map, const char *keys, size_t key_s
 	}
 }
 
-static int sweep_loops(struct sweep *w)
+/*
+ * Takes out the rows of processes that are no more, and of others what is
+ * gone (NULL: nothing); counts what each process keeps.
+ */
+static int sweep_map(struct sweep *w, const struct bpf_map *map,
+		     bool (*gone)(const struct sweep *w, const void *key, const void *value),
+		     size_t count)
 {
-	const struct bpf_map *map = w->s->bpf->maps.loops;
-	struct jitscope_loop_key *keys;
-	const struct jit_loop *loops;
 	struct map_rows rows;
-	size_t gone = 0;
 	int err = jitscope_read_map(map, &rows);
+	size_t n = 0;
 
 	if (err)
 		return err;
 	ring_buffer__consume(w->s->ring);
-	keys = (void *)rows.keys;
-	loops = (void *)rows.values;
 	for (size_t i = 0; i < rows.n; i++) {
-		struct known *of = current(w, keys[i].pid, loops[i].instance);
+		struct known *of =
+			current(w, jitscope_row_pid(&rows, i), jitscope_row_instance(&rows, i));
+		const void *key = jitscope_row_key(&rows, i);
 
-		if (of && !was_flushed(w, &keys[i], &loops[i]))
-			of->rows.loops++;
+		if (of && !(gone && gone(w, key, jitscope_row_value(&rows, i))))
+			++*(__s32 *)((char *)&of->rows + count);
 		else
-			keys[gone++] = keys[i];
+			memmove(rows.keys + n++ * rows.key_size, key, rows.key_size);
 	}
-	delete_all(map, rows.keys, rows.key_size, gone);
+	delete_all(map, rows.keys, rows.key_size, n);
 	jitscope_free_rows(&rows);
 	ring_buffer__consume(w->s->ring);
-	return 0;
-}
-
-static int sweep_aborts(struct sweep *w)
-{
-	const struct bpf_map *map = w->s->bpf->maps.aborts;
-	struct jitscope_abort_key *keys;
-	const struct jit_abort *aborts;
-	struct map_rows rows;
-	size_t gone = 0;
-	int err = jitscope_read_map(map, &rows);
-
-	if (err)
-		return err;
-	keys = (void *)rows.keys;
-	aborts = (void *)rows.values;
-	for (size_t i = 0; i < rows.n; i++) {
-		struct known *of = current(w, keys[i].pid, aborts[i].instance);
-
-		if (of)
-			of->rows.aborts++;
-		else
-			keys[gone++] = keys[i];
-	}
-	delete_all(map, rows.keys, rows.key_size, gone);
-	jitscope_free_rows(&rows);
 	return 0;
 }
 
@@ -281,10 +259,12 @@ static void tell_rows(const struct sweep *w)
  */
 void jitscope_sweep(struct jitscope_session *s, bool forget)
 {
+	struct jitscope_bpf *bpf = s->bpf;
 	struct sweep w = {.s = s};
 
-	if (!know_processes(&w, forget) && !know_flushes(&w) && !sweep_loops(&w) &&
-	    !sweep_aborts(&w))
+	if (!know_processes(&w, forget) && !know_flushes(&w) &&
+	    !sweep_map(&w, bpf->maps.loops, was_flushed, offsetof(struct rows, loops)) &&
+	    !sweep_map(&w, bpf->maps.aborts, NULL, offsetof(struct rows, aborts)))
 		tell_rows(&w);
 	free(w.known);
 	free(w.flushed);

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 from harness import (JITSCOPE, check_totals, embed, finish, for_others, has_bpf, held, is_root,
                      jitscope, kill, need, need_bpf, nonzero, pin_dir, program, read_line, run,
@@ -216,6 +217,38 @@ def test_snapshots_end_with_their_process():
     assert result.status == 0, result
     last = json.loads(result.out.splitlines()[-1])
     check_totals(last, told)
+
+
+def test_what_a_system_wide_session_knows_of_the_dead_is_collected():
+    """After ten seconds or more; until then anybody can read it."""
+    need_bpf()
+    need("bpftool")
+    path = os.path.join(for_others(program("embed")), "embed")
+    stays = start([path, "--quiet", "--json", "--hold", "600"])
+    read_line(stays, r"^\{")
+    pins = pin_dir()
+    watcher = start([JITSCOPE, "snapshot", "--json", "-f", path, "-i", "0.5", f"--pin={pins}"],
+                    stdout=subprocess.DEVNULL)
+    wait_for(lambda: os.path.exists(pins + "/processes"), "the pins")
+    wait_for(lambda: any(semaphores(stays.pid, path).values()), "the session")
+    told = json.loads(run([path, *map(str, WORK), "--quiet", "--json"]).out)
+    died = time.monotonic()
+
+    def about(name):
+        rows = json.loads(run(["bpftool", "--json", "map", "dump", "pinned",
+                               f"{pins}/{name}"]).out)
+        keys = [r["formatted"]["key"] for r in rows]
+        return {k["pid"] if isinstance(k, dict) else k for k in keys}
+
+    tables = ("processes", "counters", "counter_times", "loops", "aborts", "flushes")
+    for name in tables:
+        assert {told["pid"], stays.pid} <= about(name), name
+    wait_for(lambda: not any(told["pid"] in about(name) for name in tables), "the collection",
+             timeout=60)
+    assert time.monotonic() - died > 9
+    assert all(stays.pid in about(name) for name in tables)
+    kill(watcher, signal.SIGINT)
+    finish(watcher)
 
 
 # ---- Elsewhere ---------------------------------------------------------------------------
