@@ -279,6 +279,24 @@ def test_lies_in_text():
         clean(result.err)
 
 
+def test_strings_without_an_end_stop_where_their_room_does():
+    need_bpf()
+    command = [program("hostile"), "--mode", "event_strings"]
+    path = os.path.join(tempdir(), "events")
+    jitscope("trace", "--json", "-o", path, "--", *command)
+    with open(path, encoding="utf-8") as f:
+        events = clean(f.read(), json_lines=True)
+    snap, _ = watch(command)
+    (abort,) = [e for e in events if e["event"] == "abort"]
+    (flush,) = [e for e in events if e["event"] == "flush"]
+    for what in (abort, snap["aborts"][0]):
+        assert (what["greenkey"], what["reason"]) == ('"' * 127, "\x1b" * 79), what
+    for what in (flush, snap["flushes"][0]):
+        assert what["cause"] == "\n" * 79, what
+    for what in (abort, flush, snap):
+        assert what["jitdriver"] == "\\" * 15, what
+
+
 def test_all_lies_under_trace():
     need_bpf()
     path = os.path.join(tempdir(), "events")
