@@ -365,22 +365,6 @@ def test_flushed_loops_make_room():
     check_totals(snap, told)
 
 
-def test_what_was_flushed_is_swept_out_to_the_last_loop():
-    need_bpf()
-    need("bpftool")
-    path = os.path.join(for_others(program("emit")), "emit")
-    command = [path, "--loops", "300", "--kind", "flush", "--json", "--hold"]
-    process = start([*command, "--events", "1", "--wait"], stdin=subprocess.DEVNULL)
-    wait_for(lambda: jitscope("snapshot", "--no-bpf", "-p", process.pid, status=None).status == 0,
-             "a VM")
-    watcher = start([JITSCOPE, "snapshot", "--json", "-f", path, "-i", "0.2"],
-                    stdout=subprocess.DEVNULL)
-    assert json.loads(read_line(process, r"^\{.*").group())["flush"] == 1
-    wait_for(lambda: map_dump("flushes", process.pid), "the flush in the map")
-    wait_for(lambda: not map_dump("loops", process.pid), "the sweep")
-    assert watcher.poll() is None
-
-
 def test_a_map_too_small_to_seed_is_a_counted_loss():
     need_bpf()
     process, _ = held("embed", "--loops", 100, "--bridges", 0, "--flushes", 0, "--frees", 0)
