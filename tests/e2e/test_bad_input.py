@@ -477,6 +477,21 @@ def test_an_honest_process_beside_a_liar():
     check_totals(lone, json.loads(result.out))
 
 
+def test_what_is_freed_gives_its_room_back_at_once():
+    """Without a flush there is no sweep for ten seconds."""
+    need_bpf()
+    path = os.path.join(for_others(program("emit")), "emit")
+    read_line(start([path, "--json", "--hold"], stdin=subprocess.DEVNULL), r"^\{")
+    rounds = Rounds("-f", path, "--max-loops", 50)
+    process = start([path, "--kind", "free", "--events", "2000", "--json", "--hold"],
+                    stdin=subprocess.DEVNULL)
+    told = json.loads(read_line(process, r"^\{.*").group())
+    assert told["free"] == told["compile"] == 2000, told
+    snap = rounds.settled(process, hits=4000)
+    assert snap["stats"]["over_share"] == snap["stats"]["map_full"] == 0, snap["stats"]
+    assert snap["loops"] == [] and snap["complete"] is True, snap
+
+
 def test_a_liar_keeps_nobody_from_watching_the_others():
     """Its region makes no sense: one line says so, and the honest one is shown."""
     folder = for_others(program("hostile"))

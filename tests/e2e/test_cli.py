@@ -496,3 +496,11 @@ def test_signals_reach_the_child():
         assert finish(runner).status == 0
         with open(report) as f:
             assert len(json.load(f)["loops"]) == 9
+        # emit ends with its input, too; this one only by the signal (the terminal sends SIGINT
+        # to both).
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            script = f"trap 'exit 7' {number.value}; echo; while :; do sleep 0.02; done"
+            runner = start([JITSCOPE, "run", *options, "--", "sh", "-c", script])
+            read_line(runner, "^$")
+            kill(runner, number)
+            assert finish(runner, timeout=20).status == 7, number

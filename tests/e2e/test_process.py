@@ -229,6 +229,7 @@ def test_what_a_system_wide_session_knows_of_the_dead_is_collected():
     pins = pin_dir()
     watcher = start([JITSCOPE, "snapshot", "--json", "-f", path, "-i", "0.5", f"--pin={pins}"],
                     stdout=subprocess.DEVNULL)
+
     def about(name):
         rows = json.loads(run(["bpftool", "--json", "map", "dump", "pinned",
                                f"{pins}/{name}"]).out)
@@ -568,6 +569,25 @@ def test_snapshot_of_ones_own_process_without_privileges():
     assert "Source: the region" in result.out, result
     everything = run([tool, "snapshot", "--json", "-a"], user=user)
     assert process.pid in [json.loads(x)["pid"] for x in everything.out.splitlines()], everything
+
+
+def test_another_file_under_the_old_name_is_not_taken_for_it_without_privileges():
+    """Who may not open what is mapped goes by the name, which is another file's now."""
+    folder, user = as_nobody("embed")
+    path = os.path.join(folder, "embed")
+    process = start([path, "--quiet", "--json", "--hold", "600"], user=user)
+    read_line(process, r"^\{")
+    os.unlink(path)
+    shutil.copy(program("emit"), path)
+    os.chmod(path, 0o755)
+    if user is None and has_bpf():
+        return
+    result = run([os.path.join(folder, "jitscope"), "list", "-p", str(process.pid)], user=user,
+                 status=None)
+    assert "embed" not in result.out and str(process.pid) in result.err, result
+    result = run([os.path.join(folder, "jitscope"), "snapshot", "-p", str(process.pid)], user=user,
+                 status=1)
+    assert result.out == "" and len(result.err.splitlines()) == 1, result
 
 
 def test_a_killed_process_leaves_its_last_figures_without_privileges():
