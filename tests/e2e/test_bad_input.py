@@ -10,7 +10,7 @@ import unicodedata
 
 from harness import (JITSCOPE, LIBJITHOOKS, TIMEOUT, check_totals, embed, finish, for_others,
                      has_bpf, is_root, jitscope, map_dump, need, need_bpf, nonzero, program,
-                     read_line, start, tempdir, wait_for, watch)
+                     read_line, run, start, tempdir, wait_for, watch)
 
 ATTACHED = ("compile", "abort", "free", "flush", "update")  # by run and snapshot
 
@@ -97,6 +97,26 @@ def test_bad_options():
         assert "\033" not in line, repr(line)
     nothing = jitscope(status=2)
     assert nothing.out == "" and "Usage" in nothing.err, nothing
+
+
+def test_a_kernel_without_btf():
+    """The region is read instead; what only BPF can do says what is missing."""
+    need_bpf()
+    need("unshare", "mount")
+    hidden = ["unshare", "--mount", "sh", "-c",
+              f'mount --bind {tempdir()} /sys/kernel/btf && exec "$@"', "sh", JITSCOPE]
+    report = os.path.join(tempdir(), "report.json")
+    result = run([*hidden, "run", "--json", "-o", report, "--", *embed()])
+    (line,) = result.err.splitlines()
+    assert "no BTF" in line and "region" in line and "root" not in line, line
+    with open(report) as f:
+        snap = json.load(f)
+    assert snap["source"] == "region", snap["source"]
+    check_totals(snap, json.loads(result.out))
+    result = run([*hidden, "trace", "--", "true"], status=1)
+    assert result.out == "" and len(result.err.splitlines()) == 1 and "no BTF" in result.err, result
+    result = run([*hidden, "check"], status=1)
+    assert "/sys/kernel/btf" in result.out and "run and snapshot work" in result.out, result
 
 
 # ---- Files ---------------------------------------------------------------------------------
