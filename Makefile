@@ -41,6 +41,12 @@ B := build$(if $(SANITIZE),-sanitize)$(if $(DEBUG),-debug)$(if $(CROSS),-$(patsu
 # `$(call run,WORD,FILE) COMMAND`: says "  WORD FILE" unless V=1 shows the command.
 run = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)';)
 
+# Cross compilers do not look where the build machine has <sys/sdt.h>, which is
+# the same for all.
+ifdef CROSS
+$(shell mkdir -p $(B)/sys; cp $(wildcard /usr/include/sys/sdt*.h /usr/include/*/sys/sdt*.h) $(B)/sys 2>/dev/null)
+endif
+
 WARN := -Wall -Wextra -Werror
 CFLAGS ?= $(if $(DEBUG),-O0,-O2) -g
 ifdef SANITIZE
@@ -219,7 +225,8 @@ unit: $(B)/unit $(B)/unit-lua
 	$(B)/unit
 	$(B)/unit-lua
 
-fuzz: $(FUZZERS)
+# The seeds are made of what is built.
+fuzz: $(FUZZERS) $(LIBRARIES) $(B)/tests/embed
 	@BUILD=$(B) tests/fuzz/run $(FUZZ_SECONDS)
 
 bench: deps

@@ -26,6 +26,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile bool system_wide = false; /* else: watched processes only */
 const volatile __u32 stream = 0;	 /* probes that send events, by bit */
 const volatile bool lifecycle = false;	 /* fork, exec and exit send events */
+const volatile __u32 loops_share = 0;	 /* rows a process may have; 0: no limit at all */
 
 /* ---- Small things ------------------------------------------------------------ */
 
@@ -112,6 +113,39 @@ static __always_inline void give_back(struct scratch *s)
 			UPDATE(map, key, value);                          \
 	} while (0)
 
+/* ---- Shares of a map ---------------------------------------------------------- */
+
+static __always_inline struct rows *rows_of(__u32 pid)
+{
+	struct rows none = {}, *r = bpf_map_lookup_elem(&rows, &pid);
+
+	if (r)
+		return r;
+	bpf_map_update_elem(&rows, &pid, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&rows, &pid);
+}
+
+/* May the process have one row more of the map that is counted at that offset? */
+static __always_inline bool take_row(struct jitscope_process *p, __u32 pid, __u32 offset,
+				     __u32 share)
+{
+	struct rows *r = rows_of(pid);
+	__s32 *count = (void *)r + offset;
+
+	if (r && *count < (__s32)share) {
+		__sync_fetch_and_add(count, 1);
+		return true;
+	}
+	__sync_fetch_and_add(&p->refused, 1);
+	COUNT(over_share);
+	return false;
+}
+
+/* A row that is there already is no question. */
+#define HAS_ROOM(p, pid, map, key, share)                    \
+	(!loops_share || bpf_map_lookup_elem(&(map), key) || \
+	 take_row(p, pid, offsetof(struct rows, map), share))
+
 /* ---- Processes --------------------------------------------------------------- */
 
 static __always_inline struct jitscope_process *add_process(__u32 pid, struct jitscope_process *new)
@@ -193,6 +227,7 @@ static __always_inline void note_process(struct jitscope_process *p, struct jit_
 	if (p->instance != e->instance) {
 		p->instance = e->instance;
 		p->first_ns = now;
+		p->refused = 0;
 		bpf_get_current_comm(p->comm, sizeof(p->comm));
 	}
 	p->region = e->region;
@@ -260,22 +295,28 @@ static __always_inline void send(struct jit_event *e, __u32 probe)
 	COUNT(sent);
 }
 
-static __always_inline void enter_loop(struct jit_event *e, __u32 pid)
+static __always_inline void enter_loop(struct jitscope_process *p, struct jit_event *e, __u32 pid)
 {
 	struct jitscope_loop_key key = {.pid = pid, .type = e->loop.type, .no = e->trace_no};
 
 	e->loop.instance = e->instance;
-	UPDATE(&loops, &key, &e->loop);
+	if (HAS_ROOM(p, pid, loops, &key, loops_share))
+		UPDATE(&loops, &key, &e->loop);
 }
 
 static __always_inline void leave_loop(struct jit_event *e, __u32 pid)
 {
 	struct jitscope_loop_key key = {.pid = pid, .type = e->loop.type, .no = e->trace_no};
 
-	bpf_map_delete_elem(&loops, &key);
+	if (!bpf_map_delete_elem(&loops, &key) && loops_share) {
+		struct rows *r = bpf_map_lookup_elem(&rows, &pid);
+
+		if (r)
+			__sync_fetch_and_add(&r->loops, -1);
+	}
 }
 
-static __always_inline void enter_abort(struct jit_event *e, __u32 pid)
+static __always_inline void enter_abort(struct jitscope_process *p, struct jit_event *e, __u32 pid)
 {
 	struct jitscope_abort_key key = {
 		.pid = pid,
@@ -286,15 +327,17 @@ static __always_inline void enter_abort(struct jit_event *e, __u32 pid)
 	if (!e->abort.count)
 		return; /* the process found its own table full, and counts that */
 	e->abort.instance = e->instance;
-	PUT(&aborts, &key, &e->abort);
+	if (HAS_ROOM(p, pid, aborts, &key, ABORTS_SHARE))
+		PUT(&aborts, &key, &e->abort);
 }
 
-static __always_inline void enter_flush(struct jit_event *e, __u32 pid)
+static __always_inline void enter_flush(struct jitscope_process *p, struct jit_event *e, __u32 pid)
 {
 	struct jitscope_vm_key key = {.pid = pid, .vm = e->flush.vm};
 
 	e->flush.instance = e->instance;
-	PUT(&flushes, &key, &e->flush);
+	if (HAS_ROOM(p, pid, flushes, &key, FLUSHES_SHARE))
+		PUT(&flushes, &key, &e->flush);
 }
 
 /*
@@ -316,16 +359,16 @@ int jit_event(void *ctx)
 	note_process(p, &s->e, pid);
 	switch (probe) {
 	case JIT_PROBE_COMPILE:
-		enter_loop(&s->e, pid);
+		enter_loop(p, &s->e, pid);
 		break;
 	case JIT_PROBE_FREE:
 		leave_loop(&s->e, pid);
 		break;
 	case JIT_PROBE_ABORT:
-		enter_abort(&s->e, pid);
+		enter_abort(p, &s->e, pid);
 		break;
 	case JIT_PROBE_FLUSH:
-		enter_flush(&s->e, pid);
+		enter_flush(p, &s->e, pid);
 		break;
 	}
 	if (stream & (1u << (probe & 31)))

@@ -125,11 +125,34 @@ struct watched {
 	uint64_t start_ticks;	/* tells a pid used again */
 };
 
-/* A map that was read whole. */
+/*
+ * A map that was read whole. In loops, aborts and flushes each key begins with
+ * the pid, and each value with the instance.
+ */
 struct map_rows {
 	char *keys, *values;
 	size_t n, key_size, value_size;
 };
+
+static inline const void *jitscope_row_key(const struct map_rows *rows, size_t i)
+{
+	return rows->keys + i * rows->key_size;
+}
+
+static inline const void *jitscope_row_value(const struct map_rows *rows, size_t i)
+{
+	return rows->values + i * rows->value_size;
+}
+
+static inline uint32_t jitscope_row_pid(const struct map_rows *rows, size_t i)
+{
+	return *(const uint32_t *)jitscope_row_key(rows, i);
+}
+
+static inline uint64_t jitscope_row_instance(const struct map_rows *rows, size_t i)
+{
+	return *(const uint64_t *)jitscope_row_value(rows, i);
+}
 
 struct jitscope_session {
 	struct jitscope_bpf *bpf;
@@ -147,8 +170,10 @@ struct jitscope_session {
 	size_t n_watched;
 	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns;
 	bool sweep_wanted;
-	uint64_t seed_lost; /* loops that found the map full while seeding */
-	char pin_dir[256];  /* "" if nothing is pinned */
+	uint64_t seed_lost;   /* rows that found no room while seeding */
+	uint64_t seed_failed; /* processes whose region could not be read */
+	uint32_t loops_share; /* what one process may have of them; 0: the whole map */
+	char pin_dir[256];    /* "" if nothing is pinned */
 	/* What the snapshots until the next poll are made of. */
 	struct map_rows loops, aborts, flushes;
 	bool have_rows;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../bpf/share.h"
 #include "internal.h"
 #include "jitscope.skel.h"
 
@@ -88,6 +89,7 @@ void jitscope_free_rows(struct map_rows *rows)
 struct known {
 	uint32_t pid;
 	uint64_t instance;
+	struct rows rows; /* that it keeps */
 };
 
 struct flushed {
@@ -124,6 +126,7 @@ static void forget_process(struct jitscope_session *s, uint32_t pid)
 	bpf_map__delete_elem(s->bpf->maps.processes, &pid, sizeof(pid), 0);
 	bpf_map__delete_elem(s->bpf->maps.counters, &pid, sizeof(pid), 0);
 	bpf_map__delete_elem(s->bpf->maps.counter_times, &pid, sizeof(pid), 0);
+	bpf_map__delete_elem(s->bpf->maps.rows, &pid, sizeof(pid), 0);
 }
 
 static int know_processes(struct sweep *w, bool forget)
@@ -141,7 +144,8 @@ static int know_processes(struct sweep *w, bool forget)
 		if (forget && !p[i].alive && now - p[i].last_ns > KEEP_NS)
 			forget_process(w->s, pids[i]);
 		else
-			w->known[w->n_known++] = (struct known){pids[i], p[i].instance};
+			w->known[w->n_known++] =
+				(struct known){.pid = pids[i], .instance = p[i].instance};
 	jitscope_free_rows(&rows);
 	if (!w->known)
 		return -ENOMEM;
@@ -149,13 +153,13 @@ static int know_processes(struct sweep *w, bool forget)
 	return 0;
 }
 
-/* Is this what the process of that pid is now? */
-static bool is_current(const struct sweep *w, uint32_t pid, uint64_t instance)
+/* The process whose entry it is; NULL if the pid is another one's now. */
+static struct known *current(const struct sweep *w, uint32_t pid, uint64_t instance)
 {
 	struct known key = {.pid = pid};
-	const struct known *k = bsearch(&key, w->known, w->n_known, sizeof(key), by_pid);
+	struct known *k = bsearch(&key, w->known, w->n_known, sizeof(key), by_pid);
 
-	return k && k->instance == instance;
+	return k && k->instance == instance ? k : NULL;
 }
 
 static int know_flushes(struct sweep *w)
@@ -168,13 +172,17 @@ static int know_flushes(struct sweep *w)
 	if (err)
 		return err;
 	w->flushed = calloc(rows.n + 1, sizeof(*w->flushed));
-	for (size_t i = 0; w->flushed && i < rows.n; i++)
-		if (is_current(w, keys[i].pid, f[i].instance))
-			w->flushed[w->n_flushed++] =
-				(struct flushed){keys[i].pid, keys[i].vm, f[i].instance,
-						 f[i].flushed_no};
-		else
+	for (size_t i = 0; w->flushed && i < rows.n; i++) {
+		struct known *of = current(w, keys[i].pid, f[i].instance);
+
+		if (!of) {
 			bpf_map__delete_elem(w->s->bpf->maps.flushes, &keys[i], sizeof(keys[i]), 0);
+			continue;
+		}
+		of->rows.flushes++;
+		w->flushed[w->n_flushed++] =
+			(struct flushed){keys[i].pid, keys[i].vm, f[i].instance, f[i].flushed_no};
+	}
 	jitscope_free_rows(&rows);
 	if (!w->flushed)
 		return -ENOMEM;
@@ -182,13 +190,14 @@ static int know_flushes(struct sweep *w)
 	return 0;
 }
 
-static bool was_flushed(const struct sweep *w, const struct jitscope_loop_key *key,
-			const struct jit_loop *loop)
+static bool was_flushed(const struct sweep *w, const void *key, const void *value)
 {
-	struct flushed want = {.pid = key->pid, .vm = loop->vm};
+	const struct jitscope_loop_key *k = key;
+	const struct jit_loop *loop = value;
+	struct flushed want = {.pid = k->pid, .vm = loop->vm};
 	const struct flushed *f = bsearch(&want, w->flushed, w->n_flushed, sizeof(want), by_vm);
 
-	return f && f->instance == loop->instance && key->no <= f->flushed_no;
+	return f && f->instance == loop->instance && k->no <= f->flushed_no;
 }
 
 /* Deletes keys in batches; one that has gone meanwhile ends a batch early. */
@@ -203,45 +212,44 @@ static void delete_all(const struct bpf_map *map, const char *keys, size_t key_s
 	}
 }
 
-static void sweep_loops(struct sweep *w)
+/*
+ * Takes out the rows of processes that are no more, and of others what is
+ * gone (NULL: nothing); counts what each process keeps.
+ */
+static int sweep_map(struct sweep *w, const struct bpf_map *map,
+		     bool (*gone)(const struct sweep *w, const void *key, const void *value),
+		     size_t count)
 {
-	const struct bpf_map *map = w->s->bpf->maps.loops;
-	struct jitscope_loop_key *keys;
-	const struct jit_loop *loops;
 	struct map_rows rows;
-	size_t gone = 0;
+	int err = jitscope_read_map(map, &rows);
+	size_t n = 0;
 
-	if (jitscope_read_map(map, &rows))
-		return;
+	if (err)
+		return err;
 	ring_buffer__consume(w->s->ring);
-	keys = (void *)rows.keys;
-	loops = (void *)rows.values;
-	for (size_t i = 0; i < rows.n; i++)
-		if (!is_current(w, keys[i].pid, loops[i].instance) ||
-		    was_flushed(w, &keys[i], &loops[i]))
-			keys[gone++] = keys[i];
-	delete_all(map, rows.keys, rows.key_size, gone);
+	for (size_t i = 0; i < rows.n; i++) {
+		struct known *of =
+			current(w, jitscope_row_pid(&rows, i), jitscope_row_instance(&rows, i));
+		const void *key = jitscope_row_key(&rows, i);
+
+		if (of && !(gone && gone(w, key, jitscope_row_value(&rows, i))))
+			++*(__s32 *)((char *)&of->rows + count);
+		else
+			memmove(rows.keys + n++ * rows.key_size, key, rows.key_size);
+	}
+	delete_all(map, rows.keys, rows.key_size, n);
 	jitscope_free_rows(&rows);
 	ring_buffer__consume(w->s->ring);
+	return 0;
 }
 
-static void sweep_aborts(struct sweep *w)
+/* What the handlers go by; see bpf/share.h. */
+static void tell_rows(const struct sweep *w)
 {
-	const struct bpf_map *map = w->s->bpf->maps.aborts;
-	struct jitscope_abort_key *keys;
-	const struct jit_abort *aborts;
-	struct map_rows rows;
-	size_t gone = 0;
-
-	if (jitscope_read_map(map, &rows))
-		return;
-	keys = (void *)rows.keys;
-	aborts = (void *)rows.values;
-	for (size_t i = 0; i < rows.n; i++)
-		if (!is_current(w, keys[i].pid, aborts[i].instance))
-			keys[gone++] = keys[i];
-	delete_all(map, rows.keys, rows.key_size, gone);
-	jitscope_free_rows(&rows);
+	for (size_t i = 0; w->s->loops_share && i < w->n_known; i++)
+		bpf_map__update_elem(w->s->bpf->maps.rows, &w->known[i].pid,
+				     sizeof(w->known[i].pid), &w->known[i].rows,
+				     sizeof(w->known[i].rows), BPF_ANY);
 }
 
 /*
@@ -251,12 +259,13 @@ static void sweep_aborts(struct sweep *w)
  */
 void jitscope_sweep(struct jitscope_session *s, bool forget)
 {
+	struct jitscope_bpf *bpf = s->bpf;
 	struct sweep w = {.s = s};
 
-	if (!know_processes(&w, forget) && !know_flushes(&w)) {
-		sweep_loops(&w);
-		sweep_aborts(&w);
-	}
+	if (!know_processes(&w, forget) && !know_flushes(&w) &&
+	    !sweep_map(&w, bpf->maps.loops, was_flushed, offsetof(struct rows, loops)) &&
+	    !sweep_map(&w, bpf->maps.aborts, NULL, offsetof(struct rows, aborts)))
+		tell_rows(&w);
 	free(w.known);
 	free(w.flushed);
 }

@@ -28,7 +28,7 @@ static bool is_public(const struct bpf_map *map)
 {
 	const char *name = bpf_map__name(map);
 
-	return strcmp(name, "scratch") && !strchr(name, '.');
+	return strcmp(name, "scratch") && strcmp(name, "rows") && !strchr(name, '.');
 }
 
 int jitscope_fill_owner(struct jitscope_session *s)

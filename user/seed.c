@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../bpf/share.h"
 #include "internal.h"
 #include "jitscope.skel.h"
 
@@ -28,24 +29,27 @@ static struct jitscope_loop_key loop_key(pid_t pid, const struct jitscope_loop *
 }
 
 /* The table may keep rows of before an exec: only other instances go. */
-static void put_newer(const struct bpf_map *map, const void *key, size_t key_size,
-		      const void *value, size_t value_size, uint64_t instance)
+static int put_newer(const struct bpf_map *map, const void *key, size_t key_size, const void *value,
+		     size_t value_size, uint64_t instance)
 {
 	uint64_t there[64]; /* larger than any value; its first word is the instance */
 
 	if (!bpf_map__lookup_elem(map, key, key_size, there, value_size, 0) && *there == instance)
-		return;
-	bpf_map__update_elem(map, key, key_size, value, value_size, BPF_ANY);
+		return 0;
+	return bpf_map__update_elem(map, key, key_size, value, value_size, BPF_ANY);
 }
 
-static void count_missing(struct jitscope_session *s, uint64_t n)
+/* The map is full, or this process has its share of it. */
+static void count_missing(struct jitscope_session *s, uint64_t n, const char *what,
+			  const char *remedy)
 {
 	char line[128];
 
+	if (!n)
+		return;
 	s->seed_lost += n;
-	snprintf(line, sizeof(line),
-		 "the map `loops` is full: %llu loops are missing; use a larger --max-loops",
-		 (unsigned long long)n);
+	snprintf(line, sizeof(line), "no room in the map `%s`: %llu %s are missing%s", what,
+		 (unsigned long long)n, what, remedy);
 	if (s->options.note)
 		s->options.note(s->options.ctx, line);
 }
@@ -62,6 +66,12 @@ static void keep_runs(struct jitscope_session *s, const struct jitscope_loop_key
 		loop->runs = there.runs;
 }
 
+/* So many of n rows may be seeded; see bpf/share.h. */
+static size_t share_of(const struct jitscope_session *s, size_t n, uint32_t share)
+{
+	return s->loops_share && n > share ? share : n;
+}
+
 /*
  * Adds the loops, thousands to a call (a batch knows no BPF_NOEXIST). What a
  * handler has put there meanwhile is the same loop: writing it once more does
@@ -72,11 +82,12 @@ static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscop
 	struct jitscope_loop_key *keys = malloc(BATCH * sizeof(*keys));
 	struct jit_loop *values = malloc(BATCH * sizeof(*values));
 	int fd = bpf_map__fd(s->bpf->maps.loops), err = keys && values ? 0 : -ENOMEM;
+	size_t at = 0, end = share_of(s, snap->n_loops, s->loops_share);
 
-	for (size_t at = 0; !err && at < snap->n_loops;) {
+	while (!err && at < end) {
 		uint32_t n = 0;
 
-		for (; n < BATCH && at + n < snap->n_loops; n++) {
+		for (; n < BATCH && at + n < end; n++) {
 			keys[n] = loop_key(pid, &snap->loops[at + n]);
 			values[n] = snap->loops[at + n].loop;
 			if (s->options.count_runs)
@@ -84,11 +95,12 @@ static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscop
 		}
 		err = bpf_map_update_batch(fd, keys, values, &n, NULL);
 		at += n;
-		if (err == -E2BIG) {
-			count_missing(s, snap->n_loops - at);
-			err = 0;
+		if (err == -E2BIG)
 			break;
-		}
+	}
+	if (!err || err == -E2BIG) {
+		count_missing(s, snap->n_loops - at, "loops", "; use a larger --max-loops");
+		err = 0;
 	}
 	free(keys);
 	free(values);
@@ -97,7 +109,9 @@ static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscop
 
 static void put_aborts(struct jitscope_session *s, pid_t pid, const struct jitscope_snapshot *snap)
 {
-	for (size_t i = 0; i < snap->n_aborts; i++) {
+	size_t n = share_of(s, snap->n_aborts, ABORTS_SHARE), missing = snap->n_aborts - n;
+
+	for (size_t i = 0; i < n; i++) {
 		const struct jit_abort *a = &snap->aborts[i];
 		struct jitscope_abort_key key = {
 			.pid = (uint32_t)pid,
@@ -105,14 +119,19 @@ static void put_aborts(struct jitscope_session *s, pid_t pid, const struct jitsc
 			.hash = a->hash,
 		};
 
-		put_newer(s->bpf->maps.aborts, &key, sizeof(key), a, sizeof(*a), snap->instance);
+		missing += put_newer(s->bpf->maps.aborts, &key, sizeof(key), a, sizeof(*a),
+				     snap->instance) != 0;
 	}
+	count_missing(s, missing, "aborts", "");
+	missing = 0;
 	for (size_t i = 0; i < snap->n_flushes; i++) {
 		const struct jit_flush *f = &snap->flushes[i];
 		struct jitscope_vm_key key = {.pid = (uint32_t)pid, .vm = f->vm};
 
-		put_newer(s->bpf->maps.flushes, &key, sizeof(key), f, sizeof(*f), snap->instance);
+		missing += put_newer(s->bpf->maps.flushes, &key, sizeof(key), f, sizeof(*f),
+				     snap->instance) != 0;
 	}
+	count_missing(s, missing, "flushes", "");
 }
 
 /*
@@ -230,6 +249,7 @@ int jitscope_seed(struct jitscope_session *s, pid_t pid)
 		err = put_process(s, pid, region, snap);
 	if (!err && moved_on(pid, region, &seq))
 		take_back_freed(s, pid, snap);
+	s->sweep_wanted |= s->loops_share != 0; /* what was put there is to be counted */
 	jitscope_snapshot_free(snap);
 	return err ? jitscope_fail(err, "cannot seed the maps for process %d: %s", pid,
 				   strerror(-err))

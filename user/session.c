@@ -9,10 +9,12 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "../bpf/share.h"
 #include "internal.h"
 #include "jitscope.skel.h"
 
 #define NAP_NS (10 * 1000000ull)
+#define MAX_LOOPS (1u << 26) /* of a map, in a session that watches strangers */
 
 static int no_output(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -31,6 +33,17 @@ static bool kernel_is_before(unsigned major, unsigned minor)
 	return have_major < major || (have_major == major && have_minor < minor);
 }
 
+/* --max-loops is the share of one process then, and the map is larger. */
+static void set_shares(struct jitscope_session *s)
+{
+	struct bpf_map *loops = s->bpf->maps.loops;
+
+	s->loops_share = bpf_map__max_entries(loops);
+	s->bpf->rodata->loops_share = s->loops_share;
+	if (s->loops_share <= MAX_LOOPS / LOOPS_SHARES)
+		bpf_map__set_max_entries(loops, s->loops_share * LOOPS_SHARES);
+}
+
 /* Sizes, switches and program types: all that must be set before loading. */
 static int configure(struct jitscope_session *s)
 {
@@ -47,10 +60,13 @@ static int configure(struct jitscope_session *s)
 	bpf_program__set_autoload(b->progs.jit_loop__run, o->count_runs);
 	if (o->max_loops)
 		bpf_map__set_max_entries(b->maps.loops, o->max_loops);
+	if (o->system_wide)
+		set_shares(s);
 	if (o->max_processes) {
 		bpf_map__set_max_entries(b->maps.processes, o->max_processes);
 		bpf_map__set_max_entries(b->maps.counters, o->max_processes);
 		bpf_map__set_max_entries(b->maps.counter_times, o->max_processes);
+		bpf_map__set_max_entries(b->maps.rows, o->max_processes);
 	}
 	if (o->ring_bytes)
 		bpf_map__set_max_entries(b->maps.events, o->ring_bytes);

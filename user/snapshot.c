@@ -106,20 +106,30 @@ static int have_rows(struct jitscope_session *s)
 	return err;
 }
 
-static int take_flushes(jitscope_session *session, struct jitscope_snapshot *s)
+/* Room for all that a process has among the rows. */
+static void *room_for(const struct map_rows *rows, pid_t pid, size_t size)
 {
-	const struct map_rows *rows = &session->flushes;
-	const struct jitscope_vm_key *keys = (void *)rows->keys;
-	const struct jit_flush *flushes = (void *)rows->values;
 	size_t n = 0;
 
 	for (size_t i = 0; i < rows->n; i++)
-		n += keys[i].pid == (uint32_t)s->pid;
-	s->flushes = calloc(n + 1, sizeof(*s->flushes));
-	for (size_t i = 0; s->flushes && i < rows->n; i++)
-		if (keys[i].pid == (uint32_t)s->pid && flushes[i].instance == s->instance)
-			s->flushes[s->n_flushes++] = flushes[i];
-	return s->flushes ? 0 : -ENOMEM;
+		n += jitscope_row_pid(rows, i) == (uint32_t)pid;
+	return calloc(n + 1, size);
+}
+
+/* Gives each row of the process to f, which takes it if it counts. */
+static void each_row(const struct map_rows *rows, struct jitscope_snapshot *s,
+		     void (*f)(struct jitscope_snapshot *s, const void *key, const void *value))
+{
+	for (size_t i = 0; i < rows->n; i++)
+		if (jitscope_row_pid(rows, i) == (uint32_t)s->pid &&
+		    jitscope_row_instance(rows, i) == s->instance)
+			f(s, jitscope_row_key(rows, i), jitscope_row_value(rows, i));
+}
+
+static void take_flush(struct jitscope_snapshot *s, const void *key, const void *value)
+{
+	(void)key;
+	memcpy(&s->flushes[s->n_flushes++], value, sizeof(*s->flushes));
 }
 
 static bool is_flushed(const struct jitscope_snapshot *s, const struct jitscope_loop_key *key,
@@ -131,41 +141,33 @@ static bool is_flushed(const struct jitscope_snapshot *s, const struct jitscope_
 	return false;
 }
 
-static int take_loops(jitscope_session *session, struct jitscope_snapshot *s)
+static void take_loop(struct jitscope_snapshot *s, const void *key, const void *value)
 {
-	const struct map_rows *rows = &session->loops;
-	const struct jitscope_loop_key *keys = (void *)rows->keys;
-	const struct jit_loop *loops = (void *)rows->values;
-	size_t n = 0;
+	const struct jitscope_loop_key *k = key;
+	const struct jit_loop *loop = value;
 
-	for (size_t i = 0; i < rows->n; i++)
-		n += keys[i].pid == (uint32_t)s->pid;
-	s->loops = calloc(n + 1, sizeof(*s->loops));
-	for (size_t i = 0; s->loops && i < rows->n; i++)
-		if (keys[i].pid == (uint32_t)s->pid && loops[i].instance == s->instance &&
-		    loops[i].type < JIT_NTYPES && !is_flushed(s, &keys[i], &loops[i])) {
-			struct jitscope_loop *to = &s->loops[s->n_loops++];
-
-			to->no = keys[i].no;
-			to->loop = loops[i];
-		}
-	return s->loops ? 0 : -ENOMEM;
+	if (loop->type < JIT_NTYPES && !is_flushed(s, k, loop))
+		s->loops[s->n_loops++] = (struct jitscope_loop){.no = k->no, .loop = *loop};
 }
 
-static int take_aborts(jitscope_session *session, struct jitscope_snapshot *s)
+static void take_abort(struct jitscope_snapshot *s, const void *key, const void *value)
 {
-	const struct map_rows *rows = &session->aborts;
-	const struct jitscope_abort_key *keys = (void *)rows->keys;
-	const struct jit_abort *aborts = (void *)rows->values;
-	size_t n = 0;
+	(void)key;
+	memcpy(&s->aborts[s->n_aborts++], value, sizeof(*s->aborts));
+}
 
-	for (size_t i = 0; i < rows->n; i++)
-		n += keys[i].pid == (uint32_t)s->pid;
-	s->aborts = calloc(n + 1, sizeof(*s->aborts));
-	for (size_t i = 0; s->aborts && i < rows->n; i++)
-		if (keys[i].pid == (uint32_t)s->pid && aborts[i].instance == s->instance)
-			s->aborts[s->n_aborts++] = aborts[i];
-	return s->aborts ? 0 : -ENOMEM;
+static int take_tables(const jitscope_session *session, struct jitscope_snapshot *s)
+{
+	s->flushes = room_for(&session->flushes, s->pid, sizeof(*s->flushes));
+	s->loops = room_for(&session->loops, s->pid, sizeof(*s->loops));
+	s->aborts = room_for(&session->aborts, s->pid, sizeof(*s->aborts));
+	if (!s->flushes || !s->loops || !s->aborts)
+		return -ENOMEM;
+	/* The flushes first: they say which loops are gone. */
+	each_row(&session->flushes, s, take_flush);
+	each_row(&session->loops, s, take_loop);
+	each_row(&session->aborts, s, take_abort);
+	return 0;
 }
 
 static void take_process(struct jitscope_snapshot *s, const struct jitscope_process *p)
@@ -241,11 +243,7 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 			     sizeof(s->info.counter_times), 0);
 	err = have_rows(session);
 	if (!err)
-		err = take_flushes(session, s);
-	if (!err)
-		err = take_loops(session, s);
-	if (!err)
-		err = take_aborts(session, s);
+		err = take_tables(session, s);
 	if (!err)
 		err = jitscope_stats(session, &s->stats);
 	if (!err && p.alive && p.region && p.start_ticks == jitscope_start_ticks(pid))
@@ -256,8 +254,9 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 		jitscope_snapshot_free(s);
 		return jitscope_fail(err, "cannot read the maps: %s", strerror(-err));
 	}
-	s->complete =
-		!(s->stats.map_full || s->stats.bad_event || s->stats.read_fault || s->stats.busy);
+	s->lost = p.refused;
+	s->complete = !(s->stats.map_full || s->stats.bad_event || s->stats.read_fault ||
+			s->stats.busy || s->lost);
 	*out = s;
 	return 0;
 }
@@ -281,6 +280,7 @@ int jitscope_stats(jitscope_session *session, struct jitscope_stats *out)
 		for (size_t j = 0; j < sizeof(*out) / sizeof(*sum); j++)
 			sum[j] += ((const uint64_t *)&each[i])[j];
 	out->map_full += session->seed_lost;
+	out->read_fault += session->seed_failed;
 	free(each);
 	return err;
 }

@@ -87,9 +87,22 @@ int jitscope_mark_watched(struct jitscope_session *s, pid_t pid)
 		err = bpf_map__update_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
 					   BPF_ANY);
 	}
-	if (err)
-		return jitscope_fail(err, "cannot watch process %d: %s", pid, strerror(-err));
-	return 0;
+	if (!err)
+		return 0;
+	s->seed_lost++;
+	return jitscope_fail(err, "cannot watch process %d: %s", pid,
+			     err == -E2BIG ? "the map `processes` is full" : strerror(-err));
+}
+
+/* What could not be seeded is missing in the figures of this session. */
+static int seed(struct jitscope_session *s, pid_t pid)
+{
+	int err = jitscope_seed(s, pid);
+
+	if (!err || err == -ENODATA || err == -ENOENT) /* it has no VM yet */
+		return 0;
+	s->seed_failed += err != -ESRCH;
+	return err;
 }
 
 int jitscope_watch_pid(jitscope_session *s, pid_t pid)
@@ -107,19 +120,22 @@ int jitscope_watch_pid(jitscope_session *s, pid_t pid)
 				     "`jitscope run --`, or see `jitscope list`",
 				     pid);
 	look_soon(jitscope_watched(s, pid, true));
-	err = jitscope_seed(s, pid);
-	return err == -ENODATA || err == -ENOENT ? 0 : err;
+	return seed(s, pid);
 }
 
 static int attach_and_seed(void *ctx, pid_t pid)
 {
 	struct jitscope_session *s = ctx;
+	int err;
 
-	if (!jitscope_watched(s, pid, false) && jitscope_attach_process(s, pid) > 0) {
-		jitscope_watched(s, pid, true);
-		jitscope_mark_watched(s, pid);
-		jitscope_seed(s, pid);
-	}
+	if (jitscope_watched(s, pid, false) || jitscope_attach_process(s, pid) <= 0)
+		return 0;
+	jitscope_watched(s, pid, true);
+	err = jitscope_mark_watched(s, pid);
+	if (!err)
+		err = seed(s, pid);
+	if (err && err != -ESRCH && s->options.note)
+		s->options.note(s->options.ctx, jitscope_error());
 	return 0;
 }
 

@@ -63,7 +63,8 @@ struct jitscope_snapshot {
 	bool alive;
 	bool complete;	/* false: part of it could not be read; see lost */
 	bool inherited; /* region: by a forked child that has done nothing yet */
-	uint64_t lost;	/* region: rows that changed while they were read */
+	uint64_t lost;	/* its rows that are missing: of a region, they changed while they
+			   were read; of the maps, it had its share of one */
 	uint64_t instance;
 	uint64_t start_ns; /* when its first VM was made; 0: not known */
 	uint64_t taken_ns; /* CLOCK_MONOTONIC, as all times here */
@@ -142,7 +143,7 @@ struct jitscope_options {
 	void (*note)(void *ctx, const char *line);
 	void *ctx;
 	uint32_t stream;
-	uint32_t max_loops;	/* entries of the map; 0: 65536 */
+	uint32_t max_loops;	/* room for them, of each process if system_wide; 0: 65536 */
 	uint32_t max_processes; /* 0: 8192 */
 	uint32_t ring_bytes;	/* power of two; 0: 16 MiB */
 	bool system_wide;	/* take every process that fires the probes */

@@ -34,6 +34,7 @@ struct jitscope_process {
 	__u64 first_ns;	   /* CLOCK_MONOTONIC of its first event */
 	__u64 last_ns;	   /* and of the last thing seen of it */
 	__u64 events;	   /* probe hits taken from it, runs not counted */
+	__u64 refused;	   /* its rows that are missing: it had its share of a map */
 	__u32 ppid;
 	__u32 alive;
 	__u32 watched; /* 1: asked for, or forked from one that was */
@@ -66,6 +67,7 @@ struct jitscope_vm_key {
 	X(sent, "events written to the ring buffer")                       \
 	X(dropped, "events lost: ring buffer full")                        \
 	X(map_full, "entries lost: map full")                              \
+	X(over_share, "entries lost: a process had its share of a map")    \
 	X(bad_event, "events refused: wrong magic, version, size or kind") \
 	X(read_fault, "events lost: unreadable memory in the process")     \
 	X(busy, "events lost: no scratch space on that CPU")               \

@@ -27,6 +27,10 @@ TIMEOUT = 120
 _running = []
 _made = []
 
+# A shell starts what goes to the background with SIGINT ignored, and children
+# would inherit that; a handler of our own gives them the default.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 class Skip(Exception):
     """This machine cannot run the test; says what is missing."""

@@ -9,8 +9,8 @@ import subprocess
 import unicodedata
 
 from harness import (JITSCOPE, LIBJITHOOKS, TIMEOUT, check_totals, embed, finish, for_others,
-                     has_bpf, is_root, jitscope, need_bpf, nonzero, program, read_line, start,
-                     tempdir, wait_for, watch)
+                     has_bpf, is_root, jitscope, map_dump, need, need_bpf, nonzero, program,
+                     read_line, run, start, tempdir, wait_for, watch)
 
 ATTACHED = ("compile", "abort", "free", "flush", "update")  # by run and snapshot
 
@@ -97,6 +97,26 @@ def test_bad_options():
         assert "\033" not in line, repr(line)
     nothing = jitscope(status=2)
     assert nothing.out == "" and "Usage" in nothing.err, nothing
+
+
+def test_a_kernel_without_btf():
+    """The region is read instead; what only BPF can do says what is missing."""
+    need_bpf()
+    need("unshare", "mount")
+    hidden = ["unshare", "--mount", "sh", "-c",
+              f'mount --bind {tempdir()} /sys/kernel/btf && exec "$@"', "sh", JITSCOPE]
+    report = os.path.join(tempdir(), "report.json")
+    result = run([*hidden, "run", "--json", "-o", report, "--", *embed()])
+    (line,) = result.err.splitlines()
+    assert "no BTF" in line and "region" in line and "root" not in line, line
+    with open(report) as f:
+        snap = json.load(f)
+    assert snap["source"] == "region", snap["source"]
+    check_totals(snap, json.loads(result.out))
+    result = run([*hidden, "trace", "--", "true"], status=1)
+    assert result.out == "" and len(result.err.splitlines()) == 1 and "no BTF" in result.err, result
+    result = run([*hidden, "check"], status=1)
+    assert "/sys/kernel/btf" in result.out and "run and snapshot work" in result.out, result
 
 
 # ---- Files ---------------------------------------------------------------------------------
@@ -254,7 +274,7 @@ def test_every_lie_under_run():
     need_bpf()
     assert len(MODES) > 30 and set(LOST_AS) < set(MODES), MODES
     for mode in MODES:
-        if mode in ("event_many_loops", "exit_while_firing"):
+        if mode.startswith("event_many_") or mode == "exit_while_firing":
             continue  # they have tests of their own
         snap, result = watch([program("hostile"), "--mode", mode, "--count", "3"])
         told, stats = json.loads(result.out), snap["stats"]
@@ -279,11 +299,29 @@ def test_lies_in_text():
         clean(result.err)
 
 
+def test_strings_without_an_end_stop_where_their_room_does():
+    need_bpf()
+    command = [program("hostile"), "--mode", "event_strings"]
+    path = os.path.join(tempdir(), "events")
+    jitscope("trace", "--json", "-o", path, "--", *command)
+    with open(path, encoding="utf-8") as f:
+        events = clean(f.read(), json_lines=True)
+    snap, _ = watch(command)
+    (abort,) = [e for e in events if e["event"] == "abort"]
+    (flush,) = [e for e in events if e["event"] == "flush"]
+    for what in (abort, snap["aborts"][0]):
+        assert (what["greenkey"], what["reason"]) == ('"' * 127, "\x1b" * 79), what
+    for what in (flush, snap["flushes"][0]):
+        assert what["cause"] == "\n" * 79, what
+    for what in (abort, flush, snap):
+        assert what["jitdriver"] == "\\" * 15, what
+
+
 def test_all_lies_under_trace():
     need_bpf()
     path = os.path.join(tempdir(), "events")
     for mode in MODES:
-        if mode == "event_many_loops":
+        if mode.startswith("event_many_"):
             continue
         jitscope("trace", "--json", "-o", path, "--", program("hostile"), "--mode", mode)
         with open(path, encoding="utf-8") as f:
@@ -302,20 +340,109 @@ def test_more_than_a_map_holds():
     assert snap["complete"] is False and stats["hits"] - stats["foreign"] == 5 * 200000, stats
 
 
+class Rounds:
+    """A session that takes a snapshot of all processes of a file again and again, for later."""
+
+    def __init__(self, *options):
+        self.path = os.path.join(tempdir(), "rounds")
+        start([JITSCOPE, "snapshot", "--json", "-i", "0.2", "-o", self.path, *map(str, options)])
+        wait_for(lambda: self.lines(), "the first round")
+
+    def lines(self):
+        if not os.path.exists(self.path):
+            return []
+        with open(self.path) as f:
+            return f.read().split("\n")[:-1]
+
+    def settled(self, process, **figures):
+        """The last snapshot of a process, when its figures and stats are (at least) these."""
+        def last():
+            snaps = [x for x in self.lines() if f'"pid":{process.pid},' in x[:60]]
+            snap = json.loads(snaps[-1]) if snaps else None
+            known = snap and {**snap["counters"], **snap["stats"]}
+            return snap if snap and all(known[k] >= n for k, n in figures.items()) else None
+
+        return wait_for(last, f"{figures} of {process.pid}", timeout=TIMEOUT)
+
+
+def test_one_process_cannot_fill_the_maps_for_all():
+    """In a session that watches strangers each has its share of a map, and no more."""
+    need_bpf()
+    folder = for_others(program("embed"), program("hostile"))
+    honest, liar = (os.path.join(folder, name) for name in ("embed", "hostile"))
+    for witness in ([honest, "--quiet", "--json", "--hold", "600"],
+                    [liar, "--mode", "honest", "--hold"]):
+        read_line(start(witness), r"^\{")
+    rounds = Rounds("-a", "--max-loops", 3000)  # both files are attached
+
+    greedy = start([liar, "--mode", "event_many_rows", "--hold"])
+    told = json.loads(read_line(greedy, r"^\{.*", timeout=TIMEOUT).group())
+    assert told["compile"] == told["abort"] == told["flush"] == 100000, told
+    snap = rounds.settled(greedy, hits=300000)
+    # While a sweep counts what there is, some more may come in.
+    shares = {"loops": 3000, "aborts": 16384, "flushes": 2048}
+    for table, share in shares.items():
+        assert share <= len(snap[table]) <= 2 * share, (table, len(snap[table]))
+    rows = sum(len(snap[table]) for table in shares)
+    assert rows + snap["stats"]["lost_rows"] == 300000, (rows, snap["stats"])
+    assert snap["stats"]["over_share"] == snap["stats"]["lost_rows"], snap["stats"]
+    assert snap["stats"]["map_full"] == 0 and snap["complete"] is False, snap["stats"]
+
+    working = start([honest, "--loops", "500", "--bridges", "20", "--aborts", "9", "--flushes", "3",
+                     "--sleep-us", "200", "--quiet", "--json", "--hold", "600"])
+    told = json.loads(read_line(working, r"^\{.*", timeout=TIMEOUT).group())
+    snap = rounds.settled(working, **told["counters"])
+    assert snap["stats"]["lost_rows"] == 0, snap["stats"]
+    check_totals(snap, told)  # and it is complete
+
+
+def test_shares_hold_for_what_is_seeded_as_well():
+    need_bpf()
+    path = os.path.join(for_others(program("embed")), "embed")
+    many, few = (start([path, "--loops", n, "--bridges", "0", "--flushes", "0", "--frees", "0",
+                        "--quiet", "--json", "--hold", "600"]) for n in ("500", "90"))
+    for process in (many, few):
+        read_line(process, r"^\{")
+    result = jitscope("snapshot", "--json", "-f", path, "--max-loops", 100)
+    snaps = {s["pid"]: s for s in clean(result.out, json_lines=True)}
+    assert len(snaps[many.pid]["loops"]) == 100 and len(snaps[few.pid]["loops"]) == 90, result.err
+    assert snaps[many.pid]["stats"]["map_full"] == 400, snaps[many.pid]["stats"]
+    assert "400 loops are missing" in result.err and "--max-loops" in result.err, result.err
+
+
+def test_a_share_is_room_for_new_code_again_and_again():
+    """What is freed and flushed makes room within the share, too."""
+    need_bpf()
+    path = os.path.join(for_others(program("embed")), "embed")
+    read_line(start([path, "--quiet", "--json", "--hold", "600"]), r"^\{")
+    rounds = Rounds("-f", path, "--max-loops", 2400)
+    process = start([path, "--loops", "600", "--bridges", "60", "--frees", "100", "--flushes", "12",
+                     "--sleep-us", "300", "--quiet", "--json", "--hold", "600"])
+    told = json.loads(read_line(process, r"^\{.*", timeout=TIMEOUT).group())
+    assert told["counters"]["TOTAL_COMPILED_LOOPS"] > 4800, told
+    snap = rounds.settled(process, **told["counters"])
+    assert snap["stats"]["over_share"] == 0, snap["stats"]
+    check_totals(snap, told)
+    need("bpftool")
+    wait_for(lambda: len(map_dump("loops", process.pid)) == len(snap["loops"]),
+             "a map without what was flushed")
+
+
 def test_an_end_while_probes_fire():
     need_bpf()
     for _ in range(5):
         snap, result = watch([program("hostile"), "--mode", "exit_while_firing"])
         assert snap["run"]["exit_status"] == 0 and snap["alive"] is False, snap
+        events = jitscope("trace", "--json", "--", program("hostile"), "--mode",
+                          "exit_while_firing").out
+        assert events.count('"event":"exit"') == 1, "its five threads end at once, it ends once"
 
 
 def test_lying_regions():
     """Read without BPF, and seeded with it; the snapshot is right or refused."""
     need_bpf()
     for mode in MODES:
-        if mode == "exit_while_firing":
-            continue
-        if mode == "event_many_loops":
+        if mode.startswith("event_many_") or mode == "exit_while_firing":
             continue
         process = start([program("hostile"), "--mode", mode, "--hold"])
         read_line(process, r"^\{")
@@ -368,6 +495,46 @@ def test_an_honest_process_beside_a_liar():
     wait_for(seen, "the honest process", timeout=TIMEOUT)
     lone, result = watch(embed("--loops", 30))
     check_totals(lone, json.loads(result.out))
+
+
+def test_what_is_freed_gives_its_room_back_at_once():
+    """Without a flush there is no sweep for ten seconds."""
+    need_bpf()
+    path = os.path.join(for_others(program("emit")), "emit")
+    read_line(start([path, "--json", "--hold"], stdin=subprocess.DEVNULL), r"^\{")
+    rounds = Rounds("-f", path, "--max-loops", 50)
+    process = start([path, "--kind", "free", "--events", "2000", "--json", "--hold"],
+                    stdin=subprocess.DEVNULL)
+    told = json.loads(read_line(process, r"^\{.*").group())
+    assert told["free"] == told["compile"] == 2000, told
+    snap = rounds.settled(process, hits=4000)
+    assert snap["stats"]["over_share"] == snap["stats"]["map_full"] == 0, snap["stats"]
+    assert snap["loops"] == [] and snap["complete"] is True, snap
+
+
+def test_a_liar_keeps_nobody_from_watching_the_others():
+    """Its region makes no sense: one line says so, and the honest one is shown."""
+    folder = for_others(program("hostile"))
+    path = os.path.join(folder, "hostile")
+    honest, liar = (start([path, "--mode", mode, "--hold"]) for mode in ("honest", "area_offset"))
+    for process in (honest, liar):
+        read_line(process, r"^\{")
+    for how in (("-f", path), ("-a",)):
+        for way in ((), ("--no-bpf",)):
+            if not way and not (is_root() and has_bpf()):
+                continue
+            result = jitscope("snapshot", "--json", *how, *way)
+            (snap,) = [s for s in clean(result.out, json_lines=True) if s["pid"] == honest.pid]
+            assert len(snap["loops"]) == len(snap["aborts"]) == 32, snap
+            (line,) = result.err.splitlines()
+            if way:
+                assert "could not be read" in line, line
+            else:
+                assert f"the region of process {liar.pid} makes no sense" in line, line
+                assert snap["stats"]["read_fault"] == 1 and snap["complete"] is False, snap
+    need_bpf()
+    traced = jitscope("trace", "-f", path, "-d", "0.2")
+    assert f"process {liar.pid} makes no sense" in traced.err, traced
 
 
 def lying_elf(change):

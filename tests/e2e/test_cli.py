@@ -125,7 +125,7 @@ COUNTERS = """TRACING BACKEND OPS HEAPCACHED_OPS RECORDED_OPS GUARDS OPT_OPS OPT
     TOTAL_FREED_BRIDGES""".split()
 OWN_COUNTERS = """ABORT_OTHER FLUSHES BLACKLISTED GUARD_FAILURES HOOKS_SUPPRESSED HOOK_ERRORS
     OPTIMIZE_REPLACED OPTIMIZE_REJECTED UNTRACKED_LOOPS UNTRACKED_ABORTS""".split()
-STATS = """hits foreign sent dropped map_full bad_event read_fault busy unknown_loop
+STATS = """hits foreign sent dropped map_full over_share bad_event read_fault busy unknown_loop
     lost_rows""".split()
 SNAPSHOT = {
     "schema": "jitscope.snapshot/1", "pid": int, "comm": str, "jitdriver": str,
@@ -496,3 +496,11 @@ def test_signals_reach_the_child():
         assert finish(runner).status == 0
         with open(report) as f:
             assert len(json.load(f)["loops"]) == 9
+        # emit ends with its input, too; this one only by the signal (the terminal sends SIGINT
+        # to both).
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            script = f"trap 'exit 7' {number.value}; echo; while :; do sleep 0.02; done"
+            runner = start([JITSCOPE, "run", *options, "--", "sh", "-c", script])
+            read_line(runner, "^$")
+            kill(runner, number)
+            assert finish(runner, timeout=20).status == 7, number

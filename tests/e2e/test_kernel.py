@@ -7,9 +7,9 @@ import re
 import signal
 import subprocess
 
-from harness import (JITSCOPE, TIMEOUT, build_observer, check_totals, embed, finish, held, jitscope,
-                     kill, map_dump, need, need_bpf, nonzero, pin_dir, program, read_line, run,
-                     semaphores, snapshot, start, tempdir, wait_for, watch)
+from harness import (JITSCOPE, TIMEOUT, build_observer, check_totals, embed, finish, for_others,
+                     held, jitscope, kill, map_dump, need, need_bpf, nonzero, pin_dir, program,
+                     read_line, run, semaphores, snapshot, start, tempdir, wait_for, watch)
 
 PROBES = ("trace__start", "optimize", "compile", "abort", "free", "flush", "update", "loop__run")
 TRACED = PROBES[:-2]  # what `jitscope trace` shows of them
@@ -183,6 +183,54 @@ def test_bpftool_prints_each_map_with_names_and_values():
     assert {r["type"] for r in rings} == {"ringbuf"}, rings
 
 
+def test_what_handlers_wrote_is_what_the_process_says():
+    """Watched from its start: nothing of this was seeded."""
+    need_bpf()
+    need("bpftool")
+    pins = pin_dir()
+    runner = start([JITSCOPE, "run", "-o", "/dev/null", f"--pin={pins}", "--", program("embed"),
+                    "--loops", "9", "--bridges", "4", "--aborts", "3", "--flushes", "2", "--quiet",
+                    "--json", "--hold", "600"])
+    pid = json.loads(read_line(runner, r"^\{.*").group())["pid"]
+    region = snapshot(pid, "--no-bpf")
+
+    def pinned(name):
+        (row,) = json.loads(run(["bpftool", "--json", "map", "dump", "pinned",
+                                 f"{pins}/{name}"]).out)
+        assert row["formatted"]["key"] == pid, row
+        return row["formatted"]["value"]
+
+    assert pinned("counters") == region["counters"] and region["counters"]["FLUSHES"] == 2
+    seconds = {name: region["counter_times"][name] for name in ("TRACING", "BACKEND", "HOOKS")}
+    assert pinned("counter_times") == {name.lower() + "_ns": round(value * 1e9)
+                                       for name, value in seconds.items()}, seconds
+    assert seconds["TRACING"] > 0, seconds
+    process = pinned("processes")
+    assert process["first_ns"] <= process["last_ns"] and process["events"] > 20, process
+    os.kill(pid, signal.SIGKILL)
+    finish(runner)
+
+
+def test_runs_that_no_event_tells_are_read_while_the_process_lives():
+    need_bpf()
+    path = os.path.join(for_others(program("embed")), "embed")
+    read_line(start([path, "--quiet", "--json", "--hold", "600"]), r"^\{")
+    watcher = start([JITSCOPE, "snapshot", "--json", "-f", path, "-i", "0.1"])
+    read_line(watcher, r"^\{")  # attached: the next one is seen from its start
+    process = start([path, "--loops", "7", "--runs", "33", "--quiet", "--json", "--hold", "600"])
+    told = json.loads(read_line(process, r"^\{.*").group())
+
+    def complete():
+        snap = json.loads(read_line(watcher, r"^\{.*").group())
+        return snap["pid"] == process.pid and \
+            nonzero(snap["counters"]) == nonzero(told["counters"]) and snap
+
+    snap = wait_for(complete, "its figures")
+    check_totals(snap, told)
+    assert [r["runs"] for r in snap["loop_run_times"]] == \
+        [told["runs_per_loop"]] * told["live_loops"], snap["loop_run_times"]
+
+
 # ---- Attaching late ------------------------------------------------------------------
 
 
@@ -216,6 +264,11 @@ def test_attached_late_has_everything_since_the_start():
     assert late["counters"]["FLUSHES"] == 2 and late["aborts"] and late["loops"]
 
 
+def test_attached_late_to_one_loop_and_to_one_more_than_a_batch():
+    for loops in (1, 4096, 4097):
+        assert len(same_late("--loops", loops, "--kind", "abort", "--events", 1)["loops"]) == loops
+
+
 def test_attached_late_to_100000_loops():
     room = ("--max-loops", 200000)
     late = same_late("--loops", 100000, late_options=room, early_options=room)
@@ -225,13 +278,19 @@ def test_attached_late_to_100000_loops():
 def test_attached_in_the_middle_of_work():
     """Seeding beside events: what is there at the end is what there is at the end."""
     need_bpf()
-    process = start(emit("--loops", 3000, "--kind", "compile", "--events", 4000, "--rate", 4000,
+    process = start(emit("--loops", 20000, "--kind", "compile", "--events", 12000, "--rate", 6000,
                          "--hold"), stdin=subprocess.DEVNULL)
+
+    def frees():
+        result = jitscope("snapshot", "--no-bpf", "--json", "-p", process.pid, status=None)
+        return result.status == 0 and json.loads(result.out)["loops"][-1]["loop_no"] > 21000 + 500
+
+    wait_for(frees, "code that is freed, as it will be while it is seeded")
     observer = start([JITSCOPE, "snapshot", "--json", "-p", str(process.pid), "-i", "0.1"])
     read_line(process, r"^\{")  # it has done its work
     end = snapshot(process.pid, "--no-bpf")
     live = {(x["loop_no"], x["when_ns"]) for x in end["loops"]}
-    assert len(live) == 4000, len(live)
+    assert len(live) == 21000, len(live)
 
     def settled():
         seen = json.loads(read_line(observer, r"^\{.*").group())

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 from harness import (JITSCOPE, check_totals, embed, finish, for_others, has_bpf, held, is_root,
                      jitscope, kill, need, need_bpf, nonzero, pin_dir, program, read_line, run,
@@ -96,6 +97,25 @@ def test_exec_of_one_provider_by_another():
     assert snap["comm"] == "embed" and snap["jitdriver"] == "toy", snap
     (child,) = snap["children"]
     assert child["comm"] == "emit" and len(child["loops"]) == 9, child
+
+
+def test_exec_of_a_provider_by_one_that_has_compiled():
+    """The region of the older program is there, too, and told from that of the last one."""
+    need("luajit")
+    code = ("for i = 1, 300 do end for i = 1, 300 do local f = function() end end "
+            "local ffi = require 'ffi' "
+            "ffi.cdef 'int execl(const char *path, const char *arg, ...);' "
+            f"local path = '{program('emit')}' "
+            "ffi.C.execl(path, path, '--loops', '9', '--json', ffi.cast('char *', 0))")
+    for options in ((), ("--no-bpf",)):
+        if not options and not (is_root() and has_bpf()):
+            continue
+        snap, result = watch(["luajit", "-e", code], *options)
+        assert json.loads(result.out)["pid"] == snap["pid"], result
+        assert snap["comm"] == snap["jitdriver"] == "emit" and numbers(snap) == set(range(1, 10)), \
+            (options, snap["comm"], snap["jitdriver"], snap["loops"])
+        assert snap["aborts"] == [] and snap["counters"]["ABORT_OTHER"] == 0, snap["aborts"]
+        assert snap["counters"]["TRACING"] == 9 and snap["complete"] is True, snap["counters"]
 
 
 def test_exec_is_traced():
@@ -199,6 +219,38 @@ def test_snapshots_end_with_their_process():
     check_totals(last, told)
 
 
+def test_what_a_system_wide_session_knows_of_the_dead_is_collected():
+    """After ten seconds or more; until then anybody can read it."""
+    need_bpf()
+    need("bpftool")
+    path = os.path.join(for_others(program("embed")), "embed")
+    stays = start([path, "--quiet", "--json", "--hold", "600"])
+    read_line(stays, r"^\{")
+    pins = pin_dir()
+    watcher = start([JITSCOPE, "snapshot", "--json", "-f", path, "-i", "0.5", f"--pin={pins}"],
+                    stdout=subprocess.DEVNULL)
+
+    def about(name):
+        rows = json.loads(run(["bpftool", "--json", "map", "dump", "pinned",
+                               f"{pins}/{name}"]).out)
+        keys = [r["formatted"]["key"] for r in rows]
+        return {k["pid"] if isinstance(k, dict) else k for k in keys}
+
+    tables = ("processes", "counters", "counter_times", "loops", "aborts", "flushes")
+    wait_for(lambda: all(os.path.exists(f"{pins}/{name}") for name in tables), "the pins")
+    wait_for(lambda: all(stays.pid in about(name) for name in tables), "the first process")
+    told = json.loads(run([path, *map(str, WORK), "--quiet", "--json"]).out)
+    died = time.monotonic()
+    for name in tables:
+        assert told["pid"] in about(name), name
+    wait_for(lambda: not any(told["pid"] in about(name) for name in tables), "the collection",
+             timeout=60)
+    assert time.monotonic() - died > 9
+    assert all(stays.pid in about(name) for name in tables)
+    kill(watcher, signal.SIGINT)
+    finish(watcher)
+
+
 # ---- Elsewhere ---------------------------------------------------------------------------
 
 
@@ -249,10 +301,23 @@ def test_a_file_that_was_replaced_since():
     check_totals(snapshot(process.pid), told)
 
 
+def with_pid(pid, command):
+    """Starts embed under a pid that was another's: what it says, and the process."""
+    for _ in range(200):  # another process of this machine may take the pid first
+        with open("/proc/sys/kernel/ns_last_pid", "w") as f:
+            f.write(str(pid - 1))
+        process = start(command)
+        told = json.loads(read_line(process, r"^\{.*").group())
+        if told["pid"] == pid:
+            return told, process
+        process.kill()
+        process.wait()
+    raise AssertionError(f"200 tries to get the pid {pid}")
+
+
 def test_a_pid_is_used_again():
     """A new process with the pid of one that was watched starts from nothing."""
     need_bpf()
-    last_pid = "/proc/sys/kernel/ns_last_pid"
     path = os.path.join(for_others(program("embed")), "embed")
     held_back = start([path, "--quiet", "--json", "--hold", "600"])
     read_line(held_back, r"^\{")
@@ -268,14 +333,39 @@ def test_a_pid_is_used_again():
 
     first = json.loads(run([path, "--quiet", "--json", "--loops", "30"]).out)
     wait_for(lambda: seen(first), "the first process")
-    for _ in range(200):  # another process of this machine may take the pid first
-        with open(last_pid, "w") as f:
-            f.write(str(first["pid"] - 1))
-        second = json.loads(run([path, *map(str, WORK), "--quiet", "--json"]).out)
-        if second["pid"] == first["pid"]:
-            break
-    assert second["pid"] == first["pid"], "200 tries to get that pid"
+    second, _ = with_pid(first["pid"], [path, *map(str, WORK), "--quiet", "--json", "--hold", "600"])
     wait_for(lambda: seen(second), "the second process")
+    os.kill(second["pid"], signal.SIGKILL)
+
+    def ended():
+        snap = json.loads(read_line(watcher, r"^\{.*").group())
+        return snap["pid"] == second["pid"] and snap["alive"] is False
+
+    wait_for(ended, "the end of the second process")
+
+
+def test_a_stranger_with_the_pid_of_a_watched_process_is_not_watched():
+    """It is not of those that `run` started: its hits are foreign."""
+    need_bpf()
+    report = os.path.join(tempdir(), "report.json")
+    runner = start([JITSCOPE, "run", "--json", "-o", report, "--", "sh", "-c",
+                    " ".join(embed(*WORK, "--hold", 1)) + "; read line"], stdin=subprocess.PIPE)
+    first = json.loads(read_line(runner, r"^\{.*").group())
+    with open(f"/proc/{runner.pid}/task/{runner.pid}/children") as f:
+        shell = f.read().strip()
+    wait_for(lambda: not os.path.exists(f"/proc/{first['pid']}"), "the end of the child")
+    assert os.path.exists(f"/proc/{shell}")
+    second, stranger = with_pid(first["pid"], [program("embed"), "--loops", "77", "--quiet",
+                                               "--json", "--hold", "600"])
+    runner.stdin.write("\n")
+    runner.stdin.flush()
+    assert finish(runner).status == 0
+    with open(report) as f:
+        snap = json.load(f)
+    (child,) = snap["children"]
+    check_totals(child, first)
+    assert child["pid"] == second["pid"] == stranger.pid
+    assert snap["stats"]["foreign"] > 77, snap["stats"]
 
 
 def test_in_a_pid_namespace_the_region_is_read():
@@ -479,6 +569,25 @@ def test_snapshot_of_ones_own_process_without_privileges():
     assert "Source: the region" in result.out, result
     everything = run([tool, "snapshot", "--json", "-a"], user=user)
     assert process.pid in [json.loads(x)["pid"] for x in everything.out.splitlines()], everything
+
+
+def test_another_file_under_the_old_name_is_not_taken_for_it_without_privileges():
+    """Who may not open what is mapped goes by the name, which is another file's now."""
+    folder, user = as_nobody("embed")
+    path = os.path.join(folder, "embed")
+    process = start([path, "--quiet", "--json", "--hold", "600"], user=user)
+    read_line(process, r"^\{")
+    os.unlink(path)
+    shutil.copy(program("emit"), path)
+    os.chmod(path, 0o755)
+    if user is None and has_bpf():
+        return
+    result = run([os.path.join(folder, "jitscope"), "list", "-p", str(process.pid)], user=user,
+                 status=None)
+    assert "embed" not in result.out and str(process.pid) in result.err, result
+    result = run([os.path.join(folder, "jitscope"), "snapshot", "-p", str(process.pid)], user=user,
+                 status=1)
+    assert result.out == "" and len(result.err.splitlines()) == 1, result
 
 
 def test_a_killed_process_leaves_its_last_figures_without_privileges():

@@ -322,6 +322,23 @@ static void event_many_loops(void)
 	}
 }
 
+/* Rows that stay, in each table. */
+static void event_many_rows(void)
+{
+	for (__u32 i = 1; i <= 100000; i++) {
+		event->trace_no = event->loop.loop_no = event->abort.hash = event->flush.vm = i;
+		event->loop.vm = 0; /* no flush is of this one */
+#define FIRE(name, site)                 \
+	event->probe = JIT_PROBE_##name; \
+	site_##site(event, "", i, 0);    \
+	fired[JIT_PROBE_##name]++;
+		FIRE(COMPILE, compile)
+		FIRE(ABORT, abort)
+		FIRE(FLUSH, flush)
+#undef FIRE
+	}
+}
+
 static void show_region(__u64 address)
 {
 	event->region = jit_anchor.region = address;
@@ -491,6 +508,7 @@ static void exit_while_firing(void)
 	X(event_instance)      \
 	X(event_numbers)       \
 	X(event_many_loops)    \
+	X(event_many_rows)     \
 	X(region_null)         \
 	X(region_kernel)       \
 	X(region_unmapped)     \

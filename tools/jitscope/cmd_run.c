@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* cmd_run.c - `jitscope run`: start a command, watch it, report at its end. */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -100,8 +99,6 @@ static int run_watched(struct run *run, jitscope_session *session, char **env,
 	}
 	started = now_ns();
 	signals_forward_to(run->pid);
-	if (signals_stop())
-		kill(run->pid, SIGTERM); /* asked for before there was a child */
 	while (!child_ended(run->pid, started, false, &run->result))
 		if (jitscope_poll(session, POLL_MS)) {
 			say("%s", jitscope_error());

@@ -111,8 +111,6 @@ static int start_command(struct trace *t)
 	t->child_started_ns = now_ns();
 	t->printer.main_pid = t->child;
 	signals_forward_to(t->child);
-	if (signals_stop())
-		kill(t->child, SIGTERM);
 	return 0;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* region_run.c - `run` where there is no BPF: the regions are all there is. */
-#include <signal.h>
 
 #include "child.h"
 #include "output.h"
@@ -32,8 +31,6 @@ int region_run(char *const *argv, char **env, const struct region_dir *dir, pid_
 		return err;
 	}
 	signals_forward_to(*pid);
-	if (signals_stop())
-		kill(*pid, SIGTERM); /* asked for before there was a child */
 	child_ended(*pid, started, true, result);
 	region_dir_each(dir, add_subject, all);
 	return 0;

@@ -422,8 +422,11 @@ void report_losses(const struct report *r, const struct jitscope_snapshot *snap)
 			paint(r, PLAIN));
 	}
 	if (snap->lost)
-		fprintf(r->f, " %s%18s  rows changed while they were read%s\n", paint(r, RED),
-			text_count(snap->lost), paint(r, PLAIN));
+		fprintf(r->f, " %s%18s  %s%s\n", paint(r, RED), text_count(snap->lost),
+			snap->source == JITSCOPE_REGION
+				? "rows changed while they were read"
+				: "of these are of this process; try a larger --max-loops",
+			paint(r, PLAIN));
 }
 
 static void source(const struct report *r, const struct subject *s)

@@ -35,14 +35,16 @@ int session_open(jitscope_session **session, const struct options *o,
 
 void session_explain_region(const struct options *o, int err, const char *why)
 {
-	static const char *const more =
-		" would add live events (jitscope trace), the kernel maps for bpftool and --pin";
+	const char *who = err == -ENOTSUP ? "a jitscope outside"
+			  : err == -EPERM ? "root"
+					  : "a kernel that allows it";
 
 	if (o->json && *o->argv && !o->output)
 		return; /* stderr is to be JSON, and its field `source` says it */
-	say("%s; the figures are those that the process keeps itself (its region); %s%s%s%s", why,
-	    err == -ENOTSUP ? "a jitscope outside" : "root", more, o->runs ? ", --runs" : "",
-	    err == -ENOTSUP ? "" : ", and processes of other users");
+	say("%s; the figures are those that the process keeps itself (its region); %s would add "
+	    "live events (jitscope trace), the kernel maps for bpftool and --pin%s%s",
+	    why, who, o->runs ? ", --runs" : "",
+	    err == -EPERM ? ", and processes of other users" : "");
 }
 
 uint64_t session_run_ns(const struct jitscope_snapshot *s)

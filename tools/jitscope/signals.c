@@ -12,7 +12,7 @@
 
 #include "signals.h"
 
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop; /* the signal that asked for it */
 static volatile sig_atomic_t child;
 
 static void handle(int sig)
@@ -32,7 +32,7 @@ static void handle(int sig)
 		/* fall through */
 	default:
 		if (!child)
-			stop = 1;
+			stop = sig;
 	}
 	errno = err;
 }
@@ -59,4 +59,6 @@ bool signals_stop(void)
 void signals_forward_to(pid_t pid)
 {
 	child = pid;
+	if (pid && stop)
+		kill(pid, stop); /* it came before there was a child */
 }

@@ -17,7 +17,8 @@ bool signals_stop(void);
 
 /*
  * A command was started: it gets SIGTERM and SIGHUP from us, SIGINT and
- * SIGQUIT from the terminal, and we wait for its end. 0: it has ended.
+ * SIGQUIT from the terminal, and we wait for its end. A signal that came
+ * before is handed on now. 0: it has ended.
  */
 void signals_forward_to(pid_t child);
 

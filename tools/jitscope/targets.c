@@ -39,8 +39,13 @@ static int watch(void *ctx, pid_t pid)
 {
 	int err = jitscope_watch_pid(ctx, pid);
 
-	/* Gone, or it unmapped the file: processes come and go. */
-	return err == -ESRCH || err == -ENOENT ? 0 : err;
+	/*
+	 * Gone, or it unmapped the file: processes come and go. And one whose
+	 * region makes no sense is no reason not to watch the others.
+	 */
+	if (err && err != -ESRCH && err != -ENOENT)
+		say("%s", jitscope_error());
+	return 0;
 }
 
 int targets_watch(jitscope_session *session, const struct options *o)
