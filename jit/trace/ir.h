@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ir.h - the operations that a trace is made of.
+ *
+ * A trace is a straight list of operations in static single assignment: each
+ * names its arguments by number, and its own number is its place in the list.
+ * Names are RPython's where it has the operation. Three types: 'i' a 64-bit
+ * integer (tags and truth values too), 'f' a double, 'r' a pointer (an object of
+ * the collector, or an address within one, good until the next operation that
+ * can move it). A Lua value whose tag the trace has guarded is one of these with
+ * `tag` saying which; nil, false and true are constants.
+ *
+ * Control: a trace begins with its preamble. A loop then has `label`, whose
+ * arguments are what changes from turn to turn, the body, and `jump`, which gives
+ * them their next values. Other traces end in `finish`.
+ *
+ * State: while a trace runs the Lua stack is not written. A guard has a snapshot,
+ * which says for each slot that differs from memory what belongs there, and which
+ * frames are open; the exit writes it. An operation that can run other code or
+ * look at the stack (`call_may_force`) has one too, and writes it before the call.
+ * So a guard that fails re-executes the instruction it stands for: between the
+ * snapshot's instruction and the guard nothing with an effect may have happened.
+ *
+ * Helpers called on trace do not raise errors: they say so by their result, a
+ * guard exits, and the interpreter does the instruction again and raises.
+ */
+#ifndef JITLUA_IR_H
+#define JITLUA_IR_H
+
+#include <stdio.h>
+
+#include "../lua/object.h"
+
+/*
+ * >= 0: the operation at that place. < 0: constant ~ref. IR_NONE: no argument.
+ * A constant is interned, so equal constants have equal references.
+ */
+typedef int32_t IrRef;
+#define IR_NONE INT32_MIN
+#define ir_is_constant(ref) ((ref) < 0 && (ref) != IR_NONE)
+
+enum {
+	IR_PURE = 1 << 0,   /* depends on its arguments alone: shared, dropped */
+	IR_LOAD = 1 << 1,   /* reads memory of its descr's kind: shared until a store to it */
+	IR_STORE = 1 << 2,  /* writes memory */
+	IR_GUARD = 1 << 3,  /* leaves the trace if its condition is not met; has a snapshot */
+	IR_CALL = 1 << 4,   /* descr: a helper, whose effects its list says */
+	IR_EFFECT = 1 << 5, /* never dropped, never moved over another effect */
+	IR_FINAL = 1 << 6,  /* ends the list */
+	IR_MANY = 1 << 7,   /* any number of arguments */
+};
+
+/*
+ * name, text, result type ('v': none), argument types ('*': any number; '?': any
+ * type), flags. What `descr` is, is said at each group.
+ */
+#define IR_OPERATIONS(X)                                                                      \
+	/* Control. finish: back to the interpreter (descr -1) or into trace number descr. */ \
+	X(LABEL, "label", 'v', "*", IR_EFFECT | IR_MANY)                                      \
+	X(JUMP, "jump", 'v', "*", IR_EFFECT | IR_MANY | IR_FINAL)                             \
+	X(FINISH, "finish", 'v', "", IR_GUARD | IR_EFFECT | IR_FINAL)                         \
+	/* A label argument's value in the body: descr is its index. */                       \
+	X(ARG_I, "arg_i", 'i', "", IR_EFFECT)                                                 \
+	X(ARG_F, "arg_f", 'f', "", IR_EFFECT)                                                 \
+	X(ARG_R, "arg_r", 'r', "", IR_EFFECT)                                                 \
+	/* Guards. */                                                                         \
+	X(GUARD_TRUE, "guard_true", 'v', "i", IR_GUARD)                                       \
+	X(GUARD_FALSE, "guard_false", 'v', "i", IR_GUARD)                                     \
+	X(GUARD_VALUE, "guard_value", 'v', "??", IR_GUARD) /* i or r equals a constant */     \
+	X(GUARD_NONNULL, "guard_nonnull", 'v', "r", IR_GUARD)                                 \
+	X(GUARD_ISNULL, "guard_isnull", 'v', "r", IR_GUARD)                                   \
+	/* No hook or signal wants the interpreter, no collection is due: once a turn. */     \
+	X(GUARD_NOT_INVALIDATED, "guard_not_invalidated", 'v', "", IR_GUARD)                  \
+	X(GUARD_ALWAYS_FAILS, "guard_always_fails", 'v', "", IR_GUARD)                        \
+	/* Stack slots as they were when the trace was entered. descr: slot from base. */     \
+	X(GETSLOT_TAG, "getslot_tag", 'i', "", IR_LOAD)                                       \
+	X(GETSLOT_I, "getslot_i", 'i', "", IR_LOAD)                                           \
+	X(GETSLOT_F, "getslot_f", 'f', "", IR_LOAD)                                           \
+	X(GETSLOT_R, "getslot_r", 'r', "", IR_LOAD)                                           \
+	/* Fields of objects. descr: enum ir_field. */                                        \
+	X(GETFIELD_I, "getfield_i", 'i', "r", IR_LOAD)                                        \
+	X(GETFIELD_R, "getfield_r", 'r', "r", IR_LOAD)                                        \
+	/* Upvalue cell n of a Lua function: descr n. */                                      \
+	X(GETUPVALUE, "getupvalue", 'r', "r", IR_PURE)                                        \
+	/* A Value in memory (an upvalue's variable). setvalue_*: descr is the tag. */        \
+	X(GETVALUE_TAG, "getvalue_tag", 'i', "r", IR_LOAD)                                    \
+	X(GETVALUE_I, "getvalue_i", 'i', "r", IR_LOAD)                                        \
+	X(GETVALUE_F, "getvalue_f", 'f', "r", IR_LOAD)                                        \
+	X(GETVALUE_R, "getvalue_r", 'r', "r", IR_LOAD)                                        \
+	X(SETVALUE, "setvalue", 'v', "r?", IR_STORE | IR_EFFECT)                              \
+	/* Array part: (table.array, index from 0). setarrayitem: descr is the tag. */        \
+	X(GETARRAYITEM_TAG, "getarrayitem_tag", 'i', "ri", IR_LOAD)                           \
+	X(GETARRAYITEM_I, "getarrayitem_i", 'i', "ri", IR_LOAD)                               \
+	X(GETARRAYITEM_F, "getarrayitem_f", 'f', "ri", IR_LOAD)                               \
+	X(GETARRAYITEM_R, "getarrayitem_r", 'r', "ri", IR_LOAD)                               \
+	X(SETARRAYITEM, "setarrayitem", 'v', "ri?", IR_STORE | IR_EFFECT)                     \
+	/* Hash part. node_at: the node at a fixed index (descr) of table.nodes. */           \
+	X(NODE_AT, "node_at", 'r', "r", IR_PURE)                                              \
+	X(GETNODE_KEY, "getnode_key", 'r', "r", IR_LOAD)                                      \
+	X(GETNODE_KEYTAG, "getnode_keytag", 'i', "r", IR_LOAD)                                \
+	X(GETNODE_TAG, "getnode_tag", 'i', "r", IR_LOAD)                                      \
+	X(GETNODE_I, "getnode_i", 'i', "r", IR_LOAD)                                          \
+	X(GETNODE_F, "getnode_f", 'f', "r", IR_LOAD)                                          \
+	X(GETNODE_R, "getnode_r", 'r', "r", IR_LOAD)                                          \
+	X(SETNODE, "setnode", 'v', "r?", IR_STORE | IR_EFFECT) /* descr: tag */               \
+	/* Write barriers of (container, value), the value being an object. */                \
+	X(BARRIER_BACK, "barrier_back", 'v', "rr", IR_EFFECT)                                 \
+	X(BARRIER, "barrier", 'v', "rr", IR_EFFECT)                                           \
+	/* Strings. strgetitem: byte at an index from 0. */                                   \
+	X(STRLEN, "strlen", 'i', "r", IR_PURE)                                                \
+	X(STRGETITEM, "strgetitem", 'i', "ri", IR_PURE)                                       \
+	/* Integers wrap. Division, modulo as Lua's (floor); the divisor is not 0. */         \
+	X(INT_ADD, "int_add", 'i', "ii", IR_PURE)                                             \
+	X(INT_SUB, "int_sub", 'i', "ii", IR_PURE)                                             \
+	X(INT_MUL, "int_mul", 'i', "ii", IR_PURE)                                             \
+	X(INT_FLOORDIV, "int_floordiv", 'i', "ii", IR_PURE)                                   \
+	X(INT_MOD, "int_mod", 'i', "ii", IR_PURE)                                             \
+	X(INT_AND, "int_and", 'i', "ii", IR_PURE)                                             \
+	X(INT_OR, "int_or", 'i', "ii", IR_PURE)                                               \
+	X(INT_XOR, "int_xor", 'i', "ii", IR_PURE)                                             \
+	/* Counts below 64 only; uint_rshift is Lua's >>. */                                  \
+	X(INT_LSHIFT, "int_lshift", 'i', "ii", IR_PURE)                                       \
+	X(UINT_RSHIFT, "uint_rshift", 'i', "ii", IR_PURE)                                     \
+	X(INT_NEG, "int_neg", 'i', "i", IR_PURE)                                              \
+	X(INT_INVERT, "int_invert", 'i', "i", IR_PURE)                                        \
+	X(INT_LT, "int_lt", 'i', "ii", IR_PURE)                                               \
+	X(INT_LE, "int_le", 'i', "ii", IR_PURE)                                               \
+	X(INT_EQ, "int_eq", 'i', "ii", IR_PURE)                                               \
+	X(INT_NE, "int_ne", 'i', "ii", IR_PURE)                                               \
+	X(INT_GT, "int_gt", 'i', "ii", IR_PURE)                                               \
+	X(INT_GE, "int_ge", 'i', "ii", IR_PURE)                                               \
+	X(UINT_LT, "uint_lt", 'i', "ii", IR_PURE)                                             \
+	X(UINT_GE, "uint_ge", 'i', "ii", IR_PURE)                                             \
+	/* Floats. Comparisons are false with a NaN, float_ne true. */                        \
+	X(FLOAT_ADD, "float_add", 'f', "ff", IR_PURE)                                         \
+	X(FLOAT_SUB, "float_sub", 'f', "ff", IR_PURE)                                         \
+	X(FLOAT_MUL, "float_mul", 'f', "ff", IR_PURE)                                         \
+	X(FLOAT_TRUEDIV, "float_truediv", 'f', "ff", IR_PURE)                                 \
+	X(FLOAT_NEG, "float_neg", 'f', "f", IR_PURE)                                          \
+	X(FLOAT_ABS, "float_abs", 'f', "f", IR_PURE)                                          \
+	X(FLOAT_SQRT, "float_sqrt", 'f', "f", IR_PURE)                                        \
+	X(FLOAT_FLOOR, "float_floor", 'f', "f", IR_PURE)                                      \
+	X(FLOAT_CEIL, "float_ceil", 'f', "f", IR_PURE)                                        \
+	X(FLOAT_LT, "float_lt", 'i', "ff", IR_PURE)                                           \
+	X(FLOAT_LE, "float_le", 'i', "ff", IR_PURE)                                           \
+	X(FLOAT_EQ, "float_eq", 'i', "ff", IR_PURE)                                           \
+	X(FLOAT_NE, "float_ne", 'i', "ff", IR_PURE)                                           \
+	X(FLOAT_GT, "float_gt", 'i', "ff", IR_PURE)                                           \
+	X(FLOAT_GE, "float_ge", 'i', "ff", IR_PURE)                                           \
+	X(CAST_INT_TO_FLOAT, "cast_int_to_float", 'f', "i", IR_PURE)                          \
+	/* Truncates; mininteger if out of range, as the processor has it. */                 \
+	X(CAST_FLOAT_TO_INT, "cast_float_to_int", 'i', "f", IR_PURE)                          \
+	X(PTR_EQ, "ptr_eq", 'i', "rr", IR_PURE)                                               \
+	X(PTR_NE, "ptr_ne", 'i', "rr", IR_PURE)                                               \
+	X(SAME_AS_I, "same_as_i", 'i', "i", IR_PURE)                                          \
+	X(SAME_AS_F, "same_as_f", 'f', "f", IR_PURE)                                          \
+	X(SAME_AS_R, "same_as_r", 'r', "r", IR_PURE)                                          \
+	/* Helpers: descr is enum ir_helper, which has their types and effects. */            \
+	X(CALL_I, "call_i", 'i', "*", IR_CALL | IR_MANY)                                      \
+	X(CALL_F, "call_f", 'f', "*", IR_CALL | IR_MANY)                                      \
+	X(CALL_R, "call_r", 'r', "*", IR_CALL | IR_MANY)                                      \
+	X(CALL_N, "call_n", 'v', "*", IR_CALL | IR_MANY | IR_EFFECT)                          \
+	/* Writes its snapshot to the stack, then calls; slots must be read again. */         \
+	X(CALL_MAY_FORCE_I, "call_may_force_i", 'i', "*", IR_CALL | IR_MANY | IR_EFFECT)      \
+	/* An operation that was removed; only inside passes. */                              \
+	X(NOP, "nop", 'v', "", 0)
+
+enum ir_opcode {
+#define X(name, text, type, args, flags) IR_##name,
+	IR_OPERATIONS(X)
+#undef X
+		IR_OPCODE_COUNT
+};
+
+/* name, text, object it is in, member, type ('1', '4': unsigned of that many bytes; 'r', '8') */
+#define IR_FIELDS(X)                                                          \
+	X(TABLE_ARRAY_SIZE, "table.array_size", Table, array_size, '4')       \
+	X(TABLE_ARRAY, "table.array", Table, array, 'r')                      \
+	X(TABLE_NODE_MASK, "table.node_mask", Table, node_mask, '4')          \
+	X(TABLE_NODES, "table.nodes", Table, nodes, 'r')                      \
+	X(TABLE_METATABLE, "table.metatable", Table, metatable, 'r')          \
+	X(TABLE_ABSENT, "table.absent", Table, absent, '1')                   \
+	X(USERDATA_METATABLE, "userdata.metatable", Userdata, metatable, 'r') \
+	X(FUNCTION_PROTO, "function.proto", LuaFunction, proto, 'r')          \
+	X(UPVALUE_V, "upvalue.v", Upvalue, v, 'r')
+
+enum ir_field {
+#define X(name, text, object, member, type) IR_FIELD_##name,
+	IR_FIELDS(X)
+#undef X
+		IR_FIELD_COUNT
+};
+
+typedef struct ir_op {
+	uint8_t opcode;
+	char type;    /* 'v', 'i', 'f', 'r' */
+	uint8_t tag;  /* the Lua value's tag, TAG_NIL if it is none */
+	uint8_t mark; /* for the pass that runs */
+	uint16_t nargs;
+	IrRef arg[3];	  /* IR_MANY: arg[0] is the first's place in Ir.args */
+	int32_t descr;	  /* -1: none */
+	int32_t snapshot; /* index, -1: none */
+	int32_t line;	  /* source line it stands for */
+} IrOp;
+
+typedef struct ir_constant {
+	char type;
+	uint8_t tag; /* of a Lua value; for 'r' TAG_NIL: an address that is none */
+	Payload u;
+} IrConstant;
+
+/* What belongs into a slot (from base of the trace's first frame). */
+typedef struct snapshot_entry {
+	int16_t slot;
+	uint8_t tag;
+	IrRef ref; /* IR_NONE for nil, false, true: the tag says it */
+} SnapshotEntry;
+
+/* An inlined Lua frame: written to the list of frames at an exit. */
+typedef struct snapshot_frame {
+	int16_t func_slot; /* where its function is; base is one further */
+	int16_t nresults;
+	uint16_t status;
+	const Instruction *pc; /* its next instruction */
+	const Proto *proto;
+	int extra_args;
+} SnapshotFrame;
+
+typedef struct snapshot {
+	uint32_t entry, entries; /* in Ir.snapshot_entries */
+	uint32_t frame, frames;	 /* in Ir.snapshot_frames: inlined ones, outermost first */
+	const Instruction *pc;	 /* of the first frame: its next instruction */
+	int16_t top;		 /* slot where L->top goes; -1: the innermost frame's top */
+} Snapshot;
+
+#define VECTOR(type, name) \
+	type *name;        \
+	uint32_t n_##name, size_##name
+
+typedef struct ir {
+	VECTOR(IrOp, ops);
+	VECTOR(IrRef, args);
+	VECTOR(IrConstant, constants);
+	VECTOR(Snapshot, snapshots);
+	VECTOR(SnapshotEntry, snapshot_entries);
+	VECTOR(SnapshotFrame, snapshot_frames);
+	int32_t label; /* place of the label, -1: none */
+	int max_slot;  /* slots above base that it needs on the stack */
+	bool failed;   /* memory ran out while it was built: nothing in it may be used */
+} Ir;
+
+/* ---- ir.c: building ---------------------------------------------------------------- */
+
+extern const struct ir_info {
+	const char *name;
+	char type;
+	const char *args;
+	uint8_t flags;
+} ir_info[IR_OPCODE_COUNT];
+
+void ir_open(Ir *ir);
+void ir_close(Ir *ir);
+/* An independent copy; false without memory. */
+bool ir_copy(Ir *to, const Ir *from);
+void ir_clear(Ir *ir); /* empties, keeps the memory */
+
+IrRef ir_integer(Ir *ir, lua_Integer i); /* tag TAG_INTEGER */
+IrRef ir_float(Ir *ir, lua_Number n);	 /* compared by bits */
+IrRef ir_object(Ir *ir, const void *object, uint8_t tag);
+IrRef ir_address(Ir *ir, const void *p); /* no Lua value */
+/* Any Lua value but nil, false and true. */
+IrRef ir_value(Ir *ir, const Value *v);
+
+/* Appends an operation with fixed arguments (IR_NONE for those it lacks). Returns its place. */
+IrRef ir_emit(Ir *ir, enum ir_opcode opcode, IrRef a, IrRef b, IrRef c, int32_t descr);
+/* One with any number of arguments. */
+IrRef ir_emit_many(Ir *ir, enum ir_opcode opcode, const IrRef *args, unsigned n, int32_t descr);
+
+static inline const IrOp *ir_op(const Ir *ir, IrRef ref)
+{
+	return &ir->ops[ref];
+}
+
+static inline const IrConstant *ir_constant(const Ir *ir, IrRef ref)
+{
+	return &ir->constants[~ref];
+}
+
+/* 'i', 'f' or 'r' of any reference. */
+char ir_type(const Ir *ir, IrRef ref);
+uint8_t ir_tag(const Ir *ir, IrRef ref);
+/* The arguments of any operation. */
+const IrRef *ir_args(const Ir *ir, const IrOp *op);
+
+/* ---- text.c -------------------------------------------------------------------------- */
+
+/*
+ * As RPython prints it: `i5 = int_add(i3, 1)`, `guard_true(i7) [@9 0:i3 2:f4]`,
+ * `label(i3, f4)`. Snapshots: @ and the index of the instruction in its proto,
+ * then slot:value; frames in {slot @pc}. What is printed can be parsed again, but
+ * for addresses of objects, which the text names and a parser makes up.
+ */
+void ir_print(const Ir *ir, FILE *to);
+void ir_print_op(const Ir *ir, IrRef ref, FILE *to);
+/* false: *line and message (static or in the buffer) say what is wrong where. */
+bool ir_parse(Ir *ir, const char *text, int *line, char message[160]);
+
+/* ---- verify.c ------------------------------------------------------------------------ */
+
+/*
+ * Is it well formed: opcodes, arguments defined before use and of the right type,
+ * labels and jumps that agree, a final operation at the end and only there,
+ * snapshots whose references are defined where they are used. message names the
+ * operation and the rule.
+ */
+bool ir_verify(const Ir *ir, char message[160]);
+/*
+ * May `changed`, an optimize hook's list, replace `ir`: well formed, and guards,
+ * stores and calls with effects neither lost nor reordered, snapshots kept.
+ */
+bool ir_verify_replacement(const Ir *ir, const Ir *changed, char message[160]);
+
+#endif

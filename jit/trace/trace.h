@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * trace.h - what the files of the tracing JIT share: the JIT's state, traces,
+ * and who does what when.
+ *
+ *	interpreter --hot--> life.c --start--> record.c --list--> opt.c
+ *	     ^                                                      |
+ *	     |                                           optimize hook, verify.c
+ *	     |                                                      |
+ *	     +---enter, exit--- exit.c <---runs--- backend (x64, or run.c's)
+ *
+ * Where traces begin: at loop heads (FORLOOP, TFORLOOP, a JMP back: the first
+ * instruction of the body), at function entries, at exits of other traces
+ * (bridges). A compiled loop is entered by its instruction: the interpreter finds
+ * JFORLOOP, JTFORLOOP, JJMP, JFUNCTION there, patched over the original, which the
+ * trace keeps. `jit_original()` undoes that for whoever looks at code (dump, debug,
+ * the recorder).
+ *
+ * While a trace runs L->frame is the frame that entered it and the stack is as it
+ * was then; `jit->running` says that it runs. No collection happens: the loop's
+ * guard_not_invalidated leaves the trace when one is due, and helpers that
+ * allocate do not collect (they fail, the guard after them exits).
+ */
+#ifndef JITLUA_TRACE_H
+#define JITLUA_TRACE_H
+
+#include <jithooks/hooks.h>
+
+#include "../lua/state.h"
+#include "ir.h"
+
+/*
+ * Parameters: PyPy's names and meaning, our defaults. threshold: backward jumps
+ * until a loop is traced; function_threshold: calls; trace_eagerness: failures of
+ * a guard until a bridge is traced; trace_limit: operations of one trace;
+ * loop_longevity: traces kept that are not run; penalties of places whose traces
+ * are given up grow and end in `max_aborts`, after which the place is left alone.
+ */
+#define JIT_PARAMETERS(X)          \
+	X(threshold, 57)           \
+	X(function_threshold, 113) \
+	X(trace_eagerness, 10)     \
+	X(trace_limit, 6000)       \
+	X(inlining, 1)             \
+	X(loop_longevity, 1000)    \
+	X(max_unroll_loops, 4)     \
+	X(max_unroll_recursion, 4) \
+	X(max_aborts, 6)           \
+	X(max_bridges, 4000)       \
+	X(code_limit, 64)
+
+enum jit_parameter {
+#define X(name, value) JIT_PARAMETER_##name,
+	JIT_PARAMETERS(X)
+#undef X
+		JIT_PARAMETER_COUNT
+};
+
+/*
+ * Why a trace is given up: name, PyPy's counter, text (with the operation's or
+ * function's name put in for %s).
+ */
+#define JIT_ABORTS(X)                                                                   \
+	X(TOO_LONG, JIT_ABORT_TOO_LONG, "trace too long")                               \
+	X(NYI_INSTRUCTION, JIT_ABORT_OTHER, "not traced: instruction %s")               \
+	X(NYI_FUNCTION, JIT_ABORT_OTHER, "not traced: C function %s")                   \
+	X(NYI_OPERAND, JIT_ABORT_OTHER, "not traced: operands of %s")                   \
+	X(METAMETHOD, JIT_ABORT_OTHER, "not traced: metamethod %s")                     \
+	X(OPEN_UPVALUE, JIT_ABORT_OTHER, "captured variable in a traced frame")         \
+	X(INNER_LOOP, JIT_ABORT_BAD_LOOP, "inner loop in a trace of the outer")         \
+	X(LEFT_LOOP, JIT_ABORT_BAD_LOOP, "loop left before it closed")                  \
+	X(RECURSION, JIT_ABORT_OTHER, "recursion not unrolled further")                 \
+	X(RETURNED, JIT_ABORT_ESCAPE, "returned below the frame where the trace began") \
+	X(UNSTABLE, JIT_ABORT_BAD_LOOP, "types change from turn to turn")               \
+	X(ERROR, JIT_ABORT_ESCAPE, "error while tracing")                               \
+	X(HOOK, JIT_ABORT_ESCAPE, "debug hook while tracing")                           \
+	X(COROUTINE, JIT_ABORT_ESCAPE, "other coroutine while tracing")                 \
+	X(REJECTED, JIT_ABORT_OTHER, "not assembled: %s")                               \
+	X(NO_MEMORY, JIT_ABORT_OTHER, "out of memory")                                  \
+	X(CODE_FULL, JIT_ABORT_OTHER, "machine code memory full")
+
+enum jit_abort_reason {
+#define X(name, counter, text) ABORT_##name,
+	JIT_ABORTS(X)
+#undef X
+		ABORT_REASON_COUNT
+};
+
+enum { TRACE_LOOP, TRACE_FUNCTION, TRACE_BRIDGE };
+
+/* A guard's way out. Number = snapshot index. */
+typedef struct trace_exit {
+	uint32_t failures; /* until it is bridged */
+	uint32_t bridge;   /* trace number, 0: none */
+	uint8_t aborted;   /* bridges given up here */
+} TraceExit;
+
+typedef struct trace {
+	uint32_t number; /* index in Jit.traces; 0 is none */
+	uint8_t kind;
+	bool links_itself;	      /* ends in `jump` */
+	Proto *proto;		      /* where it begins */
+	const Instruction *pc;	      /* first instruction that it stands for */
+	Instruction original;	      /* of a loop or function: what the patched place held */
+	uint32_t parent, parent_exit; /* bridge */
+	uint32_t root;		      /* bridge: the trace its family began with */
+	Ir ir;			      /* constants and snapshots are needed for exits */
+	TraceExit *exits;	      /* one per snapshot */
+	void *code;		      /* backend's: entry */
+	size_t code_size;
+	void *backend; /* backend's: locations of snapshot values, exit stubs */
+	uint64_t last_used;
+	struct jit_trace hooks; /* libjithooks' */
+} Trace;
+
+/* A value that leaves the trace: how the backend hands slots' contents to exit.c. */
+typedef int64_t (*ExitValue)(const void *exit_state, const Trace *t, int32_t snapshot, IrRef ref);
+
+/* What a backend does. x64/backend.c and run.c (the IR interpreter) have one each. */
+typedef struct backend {
+	const char *name;
+	/* Makes t runnable: sets code, code_size, backend. 0, or an abort reason + 1. */
+	int (*assemble)(lua_State *L, Trace *t);
+	/*
+	 * Runs t (or a trace that it is linked to) from the frame L->frame until an exit.
+	 * Returns the exit's number and sets *last to the trace that was left.
+	 */
+	int32_t (*run)(lua_State *L, Trace *t, Trace **last);
+	/* Payload of an operation's result at the exit that run() returned. */
+	Payload (*value)(lua_State *L, const Trace *t, int32_t exit, IrRef ref);
+	/* Exit `exit` of t goes on in bridge `to` from now on. */
+	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
+	void (*free)(lua_State *L, Trace *t);
+} Backend;
+
+extern const Backend backend_ir; /* run.c */
+#ifdef __x86_64__
+extern const Backend backend_x64; /* ../x64 */
+#endif
+
+struct recorder;
+
+#define HOT_COUNTERS 1024 /* a power of two */
+
+typedef struct jit {
+	bool on;
+	bool verify;	  /* after every pass */
+	bool fail_guards; /* test mode: every guard fails once */
+	const Backend *backend;
+	int64_t parameters[JIT_PARAMETER_COUNT];
+	uint16_t hot[HOT_COUNTERS]; /* by place; counts down */
+	Trace **traces;		    /* by number */
+	uint32_t n_traces, size_traces;
+	struct recorder *recorder; /* while recording, else NULL */
+	lua_State *recording;	   /* the thread that records */
+	Trace *running;
+	jit_vm *vm;	     /* libjithooks */
+	Value operands[256]; /* what helpers are given and give back (helpers.h) */
+	Value result;
+} Jit;
+
+/* ---- life.c ---------------------------------------------------------------------------- */
+
+/* Makes L->global->jit; false without memory (the program then runs without a JIT). */
+bool jit_open(lua_State *L);
+void jit_shut(Global *g);
+/* on, off: L->mode of all threads follows. */
+void jit_switch(lua_State *L, bool on);
+/* A counter at pc ran out: starts recording there, or a penalty. */
+void jit_hot(lua_State *L, Frame *f, const Instruction *pc, int kind);
+/* Enters trace `number` at a patched place; L->frame is the frame to go on with. */
+void jit_enter(lua_State *L, uint32_t number);
+/* The instruction that pc really stands for. */
+Instruction jit_original(const Jit *jit, const Instruction *pc);
+/* Recording is over: compile what was recorded, or say why not. */
+void jit_finish_recording(lua_State *L);
+void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail);
+/* All traces are forgotten and their places unpatched. */
+void jit_flush(lua_State *L, const char *cause);
+/* The collector: marks objects in traces; a proto is about to be freed. */
+void jit_mark(lua_State *L);
+void jit_forget_proto(Global *g, Proto *p);
+
+/* ---- record.c --------------------------------------------------------------------------- */
+
+/* Begins with the frame's state at pc; for a bridge with that of parent's exit. */
+bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t);
+/* MODE_RECORD: called before each instruction is executed, pc behind it. */
+void record_instruction(lua_State *L, Frame *f, const Instruction *pc);
+
+/* ---- opt.c ------------------------------------------------------------------------------- */
+
+/* All passes, in the order listed there. Leaves ir as it was if memory runs out. */
+void optimize(Jit *jit, Ir *ir);
+
+/* ---- exit.c ------------------------------------------------------------------------------ */
+
+/* Writes snapshot `exit` of t: slots, frames, L->frame, L->top. */
+void exit_restore(lua_State *L, const Trace *t, int32_t exit);
+
+#endif
