@@ -110,8 +110,11 @@ static inline Node *main_position(const Table *t, Payload key, uint8_t tag)
 	case TAG_TRUE:
 		h = 1;
 		break;
-	default:
-		h = mix((uint64_t)key.i); /* the bits of a float, a pointer */
+	case TAG_FLOAT:
+		h = mix((uint64_t)key.i);
+		break;
+	default: /* a pointer: aligned, and near others */
+		h = hash_integer(key.i >> 3, t->node_mask);
 	}
 	return &t->nodes[h & t->node_mask];
 }
