@@ -641,6 +641,7 @@ static inline void set_element(Table *t, lua_Unsigned i, const Value *v)
 static __attribute__((noinline)) Node *make_room(lua_State *L, Table *t, const Value *key)
 {
 	rehash(L, t, key);
+	t->absent = 0; /* a collection in there may have asked for __mode */
 	if (key->tag == TAG_INTEGER && (lua_Unsigned)key->u.i - 1 < t->array_size)
 		return NULL;
 	return node_for(t, key->u, key->tag);

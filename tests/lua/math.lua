@@ -1,5 +1,6 @@
 -- The math library, with integers and floats at their ends; random numbers from a seed.
 
+math.atan2 = nil -- the same function as atan: either name may be in a message
 local function try(f, ...) local r = table.pack(pcall(f, ...)) for i = 1, r.n do local v = r[i] r[i] = v ~= v and "nan" or math.type(v) == "float" and string.format("%.17g", v) .. "f" or tostring(v) end return table.concat(r, " ", 1, r.n) end
 local values = { 0, 1, -1, 7, -7, 3.7, -3.7, 0.5, -0.5, 2.5, -2.5, 0.0, -0.0, 1e15 + 0.5, 2 ^ 53, 2 ^ 62, 2 ^ 63, -2 ^ 63, 1e300, math.huge, -math.huge, 0 / 0, math.maxinteger, math.mininteger, "10", "0x10", "3.7", "x", {}, nil, true }
 for _, f in ipairs({ "abs", "ceil", "floor", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "exp", "log", "deg", "rad", "modf", "tointeger", "type" }) do
