@@ -21,7 +21,10 @@
  *   memory is still there, or, after there came to be more of these than arenas in
  *   use, in that of clean ones, whose pages were given back to the system.
  *
- * Larger blocks are malloc's. A heap goes away with its last block: lua_close()
+ * Larger blocks are malloc's, and from 1 MiB on mappings of their own: a table or
+ * string that grows by doubling would leave holes in malloc's memory that nobody
+ * needs, small blocks being here, while a mapping grows without being copied, and
+ * what is freed is the system's at once. A heap goes away with its last block: lua_close()
  * frees the state as the last thing, and that ends the heap with no more ado.
  *
  * With AddressSanitizer every block is malloc's, so that errors are seen.
@@ -88,9 +91,12 @@ void *heap_allocate(void *heap, void *p, size_t old_size, size_t new_size)
 #define CHUNK_HEADER (CHUNK_ARENAS * sizeof(Arena))
 /*
  * While a heap is small, huge pages would only blow it up; one that has grown
- * beyond this many chunks gains from them.
+ * beyond this many chunks gains from them, and so does a block of this size.
  */
 #define SMALL_HEAP_CHUNKS 8
+#define HUGE_LIMIT ((size_t)8 << 20)
+/* Blocks from this size on are mappings. */
+#define MAPPED_LIMIT ((size_t)1 << 20)
 /* Empty arenas that are kept in any case. */
 #define KEEP_ARENAS 32
 
@@ -214,8 +220,8 @@ static void class_remove(Class *c, Arena *a)
 /* A mapping aligned to its size: more is mapped, and what is too much given back. */
 static void *map_chunk(bool huge)
 {
-	char *p = mmap(NULL, 2 * CHUNK_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p = mmap(NULL, 2 * CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
 	size_t before;
 
 	if (p == MAP_FAILED)
@@ -421,9 +427,46 @@ static inline void free_small(Heap *h, void *p)
 		free_small_slow(h, a);
 }
 
+static size_t mapped_size(size_t size)
+{
+	return (size + 4095) & ~(size_t)4095;
+}
+
+static void advise(void *p, size_t size)
+{
+	if (size >= HUGE_LIMIT)
+		madvise(p, mapped_size(size), MADV_HUGEPAGE);
+}
+
+static void *map_block(size_t size)
+{
+	void *p;
+
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	p = mmap(NULL, mapped_size(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	advise(p, size);
+	return p;
+}
+
+static void *remap_block(void *p, size_t old_size, size_t new_size)
+{
+	if (new_size > PTRDIFF_MAX)
+		return NULL;
+	p = mremap(p, mapped_size(old_size), mapped_size(new_size), MREMAP_MAYMOVE);
+	if (p == MAP_FAILED)
+		return NULL;
+	if (old_size < HUGE_LIMIT)
+		advise(p, new_size);
+	return p;
+}
+
 static __attribute__((noinline)) void *alloc_large(Heap *h, size_t size)
 {
-	void *p = malloc(size);
+	void *p = size < MAPPED_LIMIT ? malloc(size) : map_block(size);
 
 	if (unlikely(!p))
 		return no_memory(h);
@@ -431,11 +474,31 @@ static __attribute__((noinline)) void *alloc_large(Heap *h, size_t size)
 	return p;
 }
 
-static __attribute__((noinline)) void free_large(Heap *h, void *p)
+static __attribute__((noinline)) void free_large(Heap *h, void *p, size_t size)
 {
-	free(p);
+	if (size < MAPPED_LIMIT)
+		free(p);
+	else
+		munmap(p, mapped_size(size));
 	h->large--;
 	check_end(h);
+}
+
+/* Both sizes large. */
+static void *realloc_large(Heap *h, void *p, size_t old_size, size_t new_size)
+{
+	void *q;
+
+	if (old_size < MAPPED_LIMIT && new_size < MAPPED_LIMIT)
+		return realloc(p, new_size);
+	if (old_size >= MAPPED_LIMIT && new_size >= MAPPED_LIMIT)
+		return remap_block(p, old_size, new_size);
+	q = alloc_large(h, new_size);
+	if (!q)
+		return NULL;
+	memcpy(q, p, old_size < new_size ? old_size : new_size);
+	free_large(h, p, old_size);
+	return q;
 }
 
 static __attribute__((noinline)) void *reallocate(Heap *h, void *p, size_t old_size,
@@ -444,7 +507,7 @@ static __attribute__((noinline)) void *reallocate(Heap *h, void *p, size_t old_s
 	void *q;
 
 	if (old_size > SMALL_LIMIT && new_size > SMALL_LIMIT)
-		return realloc(p, new_size);
+		return realloc_large(h, p, old_size, new_size);
 	if (old_size <= SMALL_LIMIT && new_size <= SMALL_LIMIT &&
 	    class_of(old_size) == class_of(new_size))
 		return p;
@@ -455,7 +518,7 @@ static __attribute__((noinline)) void *reallocate(Heap *h, void *p, size_t old_s
 	if (old_size <= SMALL_LIMIT)
 		free_small(h, p);
 	else
-		free_large(h, p);
+		free_large(h, p, old_size);
 	return q;
 }
 
@@ -472,7 +535,7 @@ void *heap_allocate(void *heap, void *p, size_t old_size, size_t new_size)
 		if (likely(old_size <= SMALL_LIMIT))
 			free_small(h, p);
 		else
-			free_large(h, p);
+			free_large(h, p, old_size);
 		return NULL;
 	}
 	return reallocate(h, p, old_size, new_size);

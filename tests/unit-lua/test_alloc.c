@@ -37,7 +37,7 @@ static size_t random_size(uint64_t *state)
 
 	switch (r % 16) {
 	case 0:
-		return 1 + r / 16 % 300000;
+		return 1 + r / 16 % (r % 64 ? 100000 : 3000000);
 	case 1:
 	case 2:
 		return 1 + r / 16 % 2000;
