@@ -24,8 +24,11 @@
  * Larger blocks are malloc's, and from 1 MiB on mappings of their own: a table or
  * string that grows by doubling would leave holes in malloc's memory that nobody
  * needs, small blocks being here, while a mapping grows without being copied, and
- * what is freed is the system's at once. A heap goes away with its last block: lua_close()
- * frees the state as the last thing, and that ends the heap with no more ado.
+ * what is freed is the system's at once. Mappings of some MiB, whose pages are
+ * dear, are kept for a while, as many as are in use.
+ *
+ * A heap goes away with its last block: lua_close() frees the state as the last
+ * thing, and that ends the heap with no more ado.
  *
  * With AddressSanitizer every block is malloc's, so that errors are seen.
  */
@@ -97,6 +100,8 @@ void *heap_allocate(void *heap, void *p, size_t old_size, size_t new_size)
 #define HUGE_LIMIT ((size_t)8 << 20)
 /* Blocks from this size on are mappings. */
 #define MAPPED_LIMIT ((size_t)1 << 20)
+/* Mappings that are kept for another block at most. */
+#define SPARES 4
 /* Empty arenas that are kept in any case. */
 #define KEEP_ARENAS 32
 
@@ -139,8 +144,15 @@ typedef struct heap {
 	Class classes[SMALL_CLASSES];
 	Arena *used, *clean; /* empty arenas, singly linked */
 	size_t used_count;
-	size_t arenas; /* that serve a class */
-	size_t large;  /* large blocks */
+	size_t arenas;	     /* that serve a class */
+	size_t large;	     /* large blocks */
+	size_t mapped_bytes; /* of mappings that are blocks */
+	struct {
+		void *p;
+		size_t size;
+	} spare[SPARES]; /* mappings that were blocks; none as large as HUGE_LIMIT */
+	int spare_count;
+	size_t spare_bytes;
 	size_t chunk_count;
 	void **chunks;
 	size_t chunks_size; /* of the vector */
@@ -215,6 +227,118 @@ static void class_remove(Class *c, Arena *a)
 		c->last = a->previous;
 }
 
+/* ---- Mappings ------------------------------------------------------------------------- */
+
+static size_t mapped_size(size_t size)
+{
+	return (size + 4095) & ~(size_t)4095;
+}
+
+static void advise(void *p, size_t size)
+{
+	if (size >= HUGE_LIMIT)
+		madvise(p, mapped_size(size), MADV_HUGEPAGE);
+}
+
+static void drop_spare(Heap *h, int i)
+{
+	munmap(h->spare[i].p, h->spare[i].size);
+	h->spare_bytes -= h->spare[i].size;
+	h->spare[i] = h->spare[--h->spare_count];
+}
+
+static void drop_spares(Heap *h)
+{
+	while (h->spare_count)
+		drop_spare(h, 0);
+}
+
+/* What a spare mapping of `spare` bytes has too much or too little; too large: as bad as can be. */
+static size_t misfit(size_t spare, size_t size)
+{
+	if (spare > size)
+		return spare / 2 > size ? SIZE_MAX : spare - size;
+	return size - spare;
+}
+
+/* The spare mapping that fits best, made to fit; NULL if there is none. */
+static void *take_spare(Heap *h, size_t size)
+{
+	size_t least = SIZE_MAX;
+	int best = -1;
+	void *p;
+
+	for (int i = 0; i < h->spare_count; i++) {
+		size_t m = misfit(h->spare[i].size, size);
+
+		if (m < least) {
+			least = m;
+			best = i;
+		}
+	}
+	if (best < 0)
+		return NULL;
+	p = mremap(h->spare[best].p, h->spare[best].size, size, MREMAP_MAYMOVE);
+	if (p == MAP_FAILED)
+		return NULL;
+	h->spare_bytes -= h->spare[best].size;
+	h->spare[best] = h->spare[--h->spare_count];
+	return p;
+}
+
+static void *map_block(Heap *h, size_t size)
+{
+	size_t mapped = mapped_size(size);
+	void *p = NULL;
+
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	if (size < HUGE_LIMIT)
+		p = take_spare(h, mapped);
+	if (!p) {
+		if (size >= HUGE_LIMIT)
+			drop_spares(h);
+		p = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (p == MAP_FAILED)
+			return NULL;
+		advise(p, size);
+	}
+	h->mapped_bytes += mapped;
+	return p;
+}
+
+/* A mapping of middle size is kept if those that are kept are not more than those in use. */
+static void unmap_block(Heap *h, void *p, size_t size)
+{
+	size_t mapped = mapped_size(size);
+
+	h->mapped_bytes -= mapped;
+	if (size >= HUGE_LIMIT || mapped > h->mapped_bytes + MAPPED_LIMIT) {
+		munmap(p, mapped);
+		return;
+	}
+	while (h->spare_count == SPARES || h->spare_bytes + mapped > h->mapped_bytes + MAPPED_LIMIT)
+		drop_spare(h, 0);
+	h->spare[h->spare_count].p = p;
+	h->spare[h->spare_count++].size = mapped;
+	h->spare_bytes += mapped;
+}
+
+static void *remap_block(Heap *h, void *p, size_t old_size, size_t new_size)
+{
+	size_t old_mapped = mapped_size(old_size), new_mapped = mapped_size(new_size);
+
+	if (new_size > PTRDIFF_MAX)
+		return NULL;
+	p = mremap(p, old_mapped, new_mapped, MREMAP_MAYMOVE);
+	if (p == MAP_FAILED)
+		return NULL;
+	if (old_size < HUGE_LIMIT)
+		advise(p, new_size);
+	h->mapped_bytes += new_mapped - old_mapped;
+	return p;
+}
+
 /* ---- Chunks and arenas --------------------------------------------------------------- */
 
 /* A mapping aligned to its size: more is mapped, and what is too much given back. */
@@ -248,6 +372,7 @@ static bool add_chunk(Heap *h)
 		h->chunks = chunks;
 		h->chunks_size = size;
 	}
+	drop_spares(h); /* what grows is something else */
 	chunk = map_chunk(h->chunk_count >= SMALL_HEAP_CHUNKS);
 	if (!chunk)
 		return false;
@@ -301,6 +426,7 @@ static void free_heap_struct(Heap *h)
 {
 	for (size_t i = 0; i < h->chunk_count; i++)
 		munmap(h->chunks[i], CHUNK_SIZE);
+	drop_spares(h);
 	free(h->chunks);
 	free(h);
 }
@@ -427,46 +553,9 @@ static inline void free_small(Heap *h, void *p)
 		free_small_slow(h, a);
 }
 
-static size_t mapped_size(size_t size)
-{
-	return (size + 4095) & ~(size_t)4095;
-}
-
-static void advise(void *p, size_t size)
-{
-	if (size >= HUGE_LIMIT)
-		madvise(p, mapped_size(size), MADV_HUGEPAGE);
-}
-
-static void *map_block(size_t size)
-{
-	void *p;
-
-	if (size > PTRDIFF_MAX)
-		return NULL;
-	p = mmap(NULL, mapped_size(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		 0);
-	if (p == MAP_FAILED)
-		return NULL;
-	advise(p, size);
-	return p;
-}
-
-static void *remap_block(void *p, size_t old_size, size_t new_size)
-{
-	if (new_size > PTRDIFF_MAX)
-		return NULL;
-	p = mremap(p, mapped_size(old_size), mapped_size(new_size), MREMAP_MAYMOVE);
-	if (p == MAP_FAILED)
-		return NULL;
-	if (old_size < HUGE_LIMIT)
-		advise(p, new_size);
-	return p;
-}
-
 static __attribute__((noinline)) void *alloc_large(Heap *h, size_t size)
 {
-	void *p = size < MAPPED_LIMIT ? malloc(size) : map_block(size);
+	void *p = size < MAPPED_LIMIT ? malloc(size) : map_block(h, size);
 
 	if (unlikely(!p))
 		return no_memory(h);
@@ -479,7 +568,7 @@ static __attribute__((noinline)) void free_large(Heap *h, void *p, size_t size)
 	if (size < MAPPED_LIMIT)
 		free(p);
 	else
-		munmap(p, mapped_size(size));
+		unmap_block(h, p, size);
 	h->large--;
 	check_end(h);
 }
@@ -492,7 +581,7 @@ static void *realloc_large(Heap *h, void *p, size_t old_size, size_t new_size)
 	if (old_size < MAPPED_LIMIT && new_size < MAPPED_LIMIT)
 		return realloc(p, new_size);
 	if (old_size >= MAPPED_LIMIT && new_size >= MAPPED_LIMIT)
-		return remap_block(p, old_size, new_size);
+		return remap_block(h, p, old_size, new_size);
 	q = alloc_large(h, new_size);
 	if (!q)
 		return NULL;

@@ -2,8 +2,9 @@
 /*
  * format.c - text for people: formatted messages, names of chunks, UTF-8.
  *
- * A formatted text is gone through twice, first to learn its length, then to
- * write it in its place: no buffer that an error could leave behind.
+ * A text is formatted into a small buffer. One that does not fit, whose length is
+ * then known, is formatted again into its string: there is no block of memory that
+ * an error could leave behind.
  */
 #include <stdio.h>
 
@@ -13,6 +14,9 @@
 #include "number.h"
 
 /* ---- Formatting ---------------------------------------------------------------------- */
+
+/* Most messages fit. */
+#define SMALL_TEXT 200
 
 /* One piece of the text: literal, or what a conversion gave. */
 typedef struct piece {
@@ -98,42 +102,36 @@ static bool next_piece(lua_State *L, Formatter *f)
 	return true;
 }
 
-static size_t measure(lua_State *L, const char *format, va_list arguments)
+/* Writes what fits into size bytes; returns the whole length. */
+static size_t write_pieces(lua_State *L, const char *format, va_list arguments, char *to,
+			   size_t size)
 {
 	Formatter f = {.format = format};
 	size_t length = 0;
+	bool fits = true;
 
 	va_copy(f.arguments, arguments);
-	while (next_piece(L, &f))
+	while (next_piece(L, &f)) {
+		fits = fits && f.piece.length <= size - length;
+		if (fits)
+			memcpy(to + length, f.piece.text, f.piece.length);
 		length += f.piece.length;
+	}
 	va_end(f.arguments);
 	return length;
 }
 
-static void write_pieces(lua_State *L, const char *format, va_list arguments, char *to)
-{
-	Formatter f = {.format = format};
-
-	va_copy(f.arguments, arguments);
-	while (next_piece(L, &f)) {
-		memcpy(to, f.piece.text, f.piece.length);
-		to += f.piece.length;
-	}
-	va_end(f.arguments);
-}
-
 const char *push_vformat(lua_State *L, const char *format, va_list arguments)
 {
-	char text[MAX_SHORT_STRING];
-	size_t length = measure(L, format, arguments);
+	char text[SMALL_TEXT];
+	size_t length = write_pieces(L, format, arguments, text, sizeof(text));
 	String *s;
 
-	if (length <= MAX_SHORT_STRING) {
-		write_pieces(L, format, arguments, text);
+	if (length <= sizeof(text)) {
 		s = string_new(L, text, length);
 	} else {
 		s = string_new_long(L, length);
-		write_pieces(L, format, arguments, s->text);
+		write_pieces(L, format, arguments, s->text, length);
 	}
 	push_object(L, s);
 	return s->text;

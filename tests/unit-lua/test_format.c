@@ -32,6 +32,14 @@ TEST(conversions)
 	x60[60] = '\0';
 	CHECK_FORMAT("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx1", "%s%d", x60,
 		     1);
+	for (size_t n = 0; n < 500; n++) {
+		char text[600], wanted[600];
+
+		memset(text, 'y', n);
+		text[n] = '\0';
+		snprintf(wanted, sizeof(wanted), "<%s>%s", text, "abc");
+		CHECK_FORMAT(wanted, "<%s>%s", text, "abc");
+	}
 	unit_close(L, &heap);
 }
 

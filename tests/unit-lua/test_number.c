@@ -134,6 +134,18 @@ TEST(text_of_integers)
 	check_text(unit_integer(LUA_MININTEGER), "-9223372036854775808");
 }
 
+TEST(text_of_integers_of_every_length)
+{
+	char wanted[NUMBER_TEXT_SIZE];
+
+	for (lua_Unsigned n = 1; n < UINT64_C(1) << 62; n += n / 2 + 1) {
+		snprintf(wanted, sizeof(wanted), "%lld", (long long)n);
+		check_text(unit_integer((lua_Integer)n), wanted);
+		snprintf(wanted, sizeof(wanted), "%lld", -(long long)n);
+		check_text(unit_integer(-(lua_Integer)n), wanted);
+	}
+}
+
 TEST(text_of_floats)
 {
 	check_text(unit_float(0), "0.0");
@@ -418,6 +430,7 @@ void suite_number(void)
 	ADD(what_is_no_numeral);
 	ADD(long_numerals);
 	ADD(text_of_integers);
+	ADD(text_of_integers_of_every_length);
 	ADD(text_of_floats);
 	ADD(text_of_whole_floats_is_what_printf_gives);
 	ADD(the_point_of_the_locale);
