@@ -33,7 +33,7 @@ TEST(conversions)
 	CHECK_FORMAT("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx1", "%s%d", x60,
 		     1);
 	for (size_t n = 0; n < 500; n++) {
-		char text[600], wanted[600];
+		char text[600], wanted[700];
 
 		memset(text, 'y', n);
 		text[n] = '\0';
