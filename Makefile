@@ -62,7 +62,7 @@ LUA_LIBRARIES := lauxlib lbaselib lcorolib ldblib liolib lmathlib loadlib loslib
 LUA_FRONT := lapi lcode lctype ldebug ldo ldump lfunc lgc llex lmem lobject lopcodes lparser lstate lstring ltable \
 	ltm lundump lvm lzio
 # Functions of the libraries that the interpreter knows by their address.
-LUA_KNOWN := luaB_next ipairsaux
+LUA_KNOWN := luaB_next ipairsaux luaB_pcall luaB_xpcall
 LDLIBS_LUA := -lm -ldl
 
 # ---- What the tree is made of ------------------------------------------------

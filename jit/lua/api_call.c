@@ -28,25 +28,13 @@ void lua_callk(lua_State *L, int narguments, int nresults, lua_KContext context,
 	api_adjust_results(L, nresults);
 }
 
-typedef struct protected_call {
-	Value *func;
-	int nresults;
-} ProtectedCall;
-
-static void run_protected_call(lua_State *L, void *data)
-{
-	ProtectedCall *p = data;
-
-	call_no_yield(L, p->func, p->nresults);
-}
-
 /*
  * In a coroutine an error may be raised when this C call is long gone, because
  * the function yielded. So what lua_pcallk() was about is kept in the frame,
  * where lua_resume() finds it; no handler is set up in C.
  */
-static void call_recoverable(lua_State *L, Value *func, int nresults, ptrdiff_t error_function,
-			     lua_KContext context, lua_KFunction k)
+static void call_in_frame(lua_State *L, Value *func, int nresults, ptrdiff_t error_function,
+			  lua_KContext context, lua_KFunction k)
 {
 	Frame *f = L->frame;
 
@@ -72,14 +60,10 @@ int lua_pcallk(lua_State *L, int narguments, int nresults, int message_handler,
 	api_check_elements(L, narguments + 1);
 	lua_assert(!k || !frame_is_lua(L->frame));
 	lua_assert(L->status == LUA_OK);
-	if (k && is_yieldable(L)) {
-		call_recoverable(L, func, nresults, error_function, context, k);
-	} else {
-		ProtectedCall p = {func, nresults};
-
-		status = call_protected(L, run_protected_call, &p, save_slot(L, func),
-					error_function);
-	}
+	if (k && is_yieldable(L))
+		call_in_frame(L, func, nresults, error_function, context, k);
+	else
+		status = call_function_protected(L, func, nresults, error_function);
 	api_adjust_results(L, nresults);
 	return status;
 }

@@ -286,27 +286,131 @@ int call_prepare_tail(lua_State *L, Frame *f, Value *func, int n, int delta)
 	}
 }
 
-static inline void run_counted(lua_State *L, Value *func, int nresults, uint32_t levels)
+static inline void run(lua_State *L, Value *func, int nresults, uint32_t c_calls)
 {
+	uint32_t old = L->c_calls;
 	Frame *f;
 
-	if (unlikely(c_call_depth(L) >= LUAI_MAXCCALLS - 1))
-		c_call_check(L);
-	L->c_calls += levels;
+	L->c_calls = c_calls;
 	f = call_prepare(L, func, nresults);
 	if (f) {
 		f->status = FRAME_FRESH;
 		interp_run(L, f);
 	}
-	L->c_calls -= levels;
+	L->c_calls = old;
 }
 
+static inline void check_depth(lua_State *L)
+{
+	if (unlikely(c_call_depth(L) >= LUAI_MAXCCALLS - 1))
+		c_call_check(L);
+}
+
+/* Whoever calls so can be unrolled: RECOVERABLE stays as it is. */
 void call(lua_State *L, Value *func, int nresults)
 {
-	run_counted(L, func, nresults, 1);
+	check_depth(L);
+	run(L, func, nresults, L->c_calls + 1);
 }
 
 void call_no_yield(lua_State *L, Value *func, int nresults)
 {
-	run_counted(L, func, nresults, NON_YIELDABLE | 1);
+	check_depth(L);
+	run(L, func, nresults, (L->c_calls + (NON_YIELDABLE | 1)) & ~RECOVERABLE);
+}
+
+void call_recoverable(lua_State *L, Value *func, int nresults)
+{
+	check_depth(L);
+	run(L, func, nresults, (L->c_calls + (NON_YIELDABLE | 1)) | RECOVERABLE);
+}
+
+/* ---- pcall() ----------------------------------------------------------------------------- */
+
+/*
+ * pcall() and xpcall() of the base library, called by a Lua function, need no C
+ * code: a frame for them is pushed, and the function runs in the same interp_run().
+ *
+ *	func:	pcall, f, arguments	or	xpcall, handler, f, arguments
+ *
+ * (the interpreter exchanges the last two). The results of f take its place, so
+ * `true` goes into the slot before. After a yield or an error inside f the frame
+ * is finished as that of any C function with a continuation, which is this.
+ * context: number of slots between.
+ */
+static int continue_pcall(lua_State *L, int status, lua_KContext context)
+{
+	Value *base = frame_base(L->frame);
+
+	if (status != LUA_YIELD) {
+		/* The error object is at the top. */
+		set_value(L->top, L->top - 1);
+		set_boolean(L->top - 1, false);
+		L->top++;
+		return 2;
+	}
+	if (!context) {
+		for (Value *p = L->top; p > base; p--)
+			set_value(p, p - 1);
+		L->top++;
+	}
+	set_boolean(base, true);
+	return (int)(L->top - base);
+}
+
+static __attribute__((cold, noinline)) void finish_pcall_hooked(lua_State *L, Frame *f)
+{
+	f->status &= (uint16_t)~FRAME_PCALL;
+	finish(L, f, continue_pcall(L, LUA_YIELD, f->u.c.context));
+}
+
+void call_finish_pcall(lua_State *L, Frame *f)
+{
+	Value *first = f->func + f->u.c.context;
+
+	L->error_function = f->u.c.old_error_function;
+	if (unlikely(L->mode != MODE_NORMAL)) {
+		finish_pcall_hooked(L, f);
+		return;
+	}
+	set_boolean(first, true);
+	move_results(L, f->func, (int)(L->top - first), f->nresults);
+	L->frame = f->previous;
+}
+
+Frame *call_prepare_pcall(lua_State *L, Value *func, int nresults, bool with_handler)
+{
+	Frame *f, *callee;
+
+	if (unlikely(!(L->c_calls & RECOVERABLE) || L->mode != MODE_NORMAL ||
+		     L->top - func < 2 + with_handler || (with_handler && !is_function(func + 2))))
+		return call_prepare(L, func, nresults);
+	func = ensure_over(L, LUA_MINSTACK, func);
+	f = state_next_frame(L);
+	f->func = func;
+	f->top = L->top + LUA_MINSTACK;
+	f->nresults = (int16_t)nresults;
+	f->status = (uint16_t)(FRAME_C | FRAME_PCALL | (L->allow_hook ? FRAME_OLD_ALLOW_HOOK : 0));
+	f->u.c.k = continue_pcall;
+	f->u.c.context = with_handler;
+	f->u.c.old_error_function = L->error_function;
+	L->frame = f;
+	func++;
+	if (with_handler) {
+		Value function = *func;
+
+		L->error_function = save_slot(L, func);
+		set_value(func, func + 1);
+		func++;
+		set_value(func, &function);
+	} else {
+		L->error_function = 0;
+	}
+	f->u2.function_index = (int)save_slot(L, func);
+	callee = call_prepare(L, func, LUA_MULTRET);
+	if (likely(callee))
+		callee->status = FRAME_NESTED;
+	else
+		call_finish_pcall(L, f);
+	return callee;
 }

@@ -41,6 +41,8 @@ static inline void stack_ensure(lua_State *L, int n)
 void call(lua_State *L, Value *func, int nresults);
 /* The same, and no yield may pass. */
 void call_no_yield(lua_State *L, Value *func, int nresults);
+/* Neither, directly below a handler that uses call_recover() (RECOVERABLE). */
+void call_recoverable(lua_State *L, Value *func, int nresults);
 
 /*
  * For the interpreter. Prepares a call: a Lua function gets its frame (missing
@@ -57,6 +59,14 @@ Frame *call_prepare(lua_State *L, Value *func, int nresults);
  * function, which stand below top; then f->func was not moved.
  */
 int call_prepare_tail(lua_State *L, Frame *f, Value *func, int n, int delta);
+/*
+ * The call of pcall() (at func, arguments up to top) or, with_handler, xpcall() by
+ * the running Lua function, without recursion in C: as call_prepare(), but the frame
+ * that is returned is FRAME_NESTED, over a frame for pcall() itself.
+ */
+Frame *call_prepare_pcall(lua_State *L, Value *func, int nresults, bool with_handler);
+/* The Lua function called by pcall frame f has returned: L->frame = f->previous. */
+void call_finish_pcall(lua_State *L, Frame *f);
 /*
  * Ends frame f with nresults values below top: hook, results in place, L->frame =
  * previous. A vararg function's func was moved back below its extra arguments.
@@ -80,6 +90,15 @@ int call_raw_protected(lua_State *L, ProtectedFunction f, void *data);
  */
 int call_protected(lua_State *L, ProtectedFunction f, void *data, ptrdiff_t old_top,
 		   ptrdiff_t error_function);
+/* lua_pcallk() without continuation: calls the function in slot func, no yield may pass. */
+int call_function_protected(lua_State *L, Value *func, int nresults, ptrdiff_t error_function);
+/*
+ * After an error that was caught where frame `base` ran: goes on in the protected
+ * calls without a handler of their own (FRAME_PCALL) that are above it, if there are
+ * any, until the function that base called is done. Returns the status. levels: what
+ * to add to c_calls for that.
+ */
+int call_recover(lua_State *L, int status, Frame *base, uint32_t levels);
 /* Closes to-be-closed variables from `level` (saved) on, protected; returns the last status. */
 int call_close_protected(lua_State *L, ptrdiff_t level, int status);
 /* Puts the error object for status at `slot` and top above it. */

@@ -10,8 +10,10 @@
  * returning what the yield was resumed with.
  *
  * An error in a coroutine has to find the frames of protected calls whose C
- * code is gone, too: lua_pcallk() leaves FRAME_PCALL in its frame, and recover()
- * looks for that when the error has come up to lua_resume().
+ * code is gone, too: lua_pcallk() leaves FRAME_PCALL in its frame, and
+ * call_recover() looks for that when the error has come up to lua_resume(). The
+ * same serves pcall() without C recursion (call.c) outside of coroutines: there
+ * the error comes up to call_function_protected().
  */
 #include "call.h"
 #include "debug.h"
@@ -50,7 +52,8 @@ static int finish_pcall(lua_State *L, Frame *f)
 		L->allow_hook = (f->status & FRAME_OLD_ALLOW_HOOK) != 0;
 		func = block_close(L, func, status, true);
 		call_set_error_object(L, status, func);
-		stack_shrink(L);
+		if (unlikely(stack_size(L) > LUAI_MAXSTACK))
+			stack_shrink(L); /* the overflow was handled */
 		set_recover_status(f, LUA_OK);
 	}
 	f->status &= (uint16_t)~FRAME_PCALL;
@@ -79,12 +82,12 @@ static void finish_c(lua_State *L, Frame *f)
 	call_finish(L, f, n);
 }
 
-static void unroll(lua_State *L, void *data)
+/* Until `base` is the running frame again. */
+static void unroll(lua_State *L, const Frame *base)
 {
 	Frame *f;
 
-	(void)data;
-	while ((f = L->frame) != &L->base_frame) {
+	while ((f = L->frame) != base) {
 		if (frame_is_lua(f)) {
 			interp_finish_instruction(L);
 			interp_run(L, f);
@@ -120,27 +123,47 @@ static void resume(lua_State *L, void *data)
 			n = f->u.c.k(L, LUA_YIELD, f->u.c.context);
 		call_finish(L, f, n);
 	}
-	unroll(L, NULL);
+	unroll(L, &L->base_frame);
 }
 
-static Frame *find_pcall(lua_State *L)
+static Frame *find_pcall(lua_State *L, const Frame *base)
 {
-	for (Frame *f = L->frame; f; f = f->previous)
+	for (Frame *f = L->frame; f != base; f = f->previous)
 		if (f->status & FRAME_PCALL)
 			return f;
 	return NULL;
 }
 
-/* After an error: goes on in the protected calls that are there, as long as there are any. */
-static __attribute__((cold, noinline)) int recover(lua_State *L, int status)
+struct recovery {
+	const Frame *base;
+	uint32_t levels;
+};
+
+static void run_recovery(lua_State *L, void *data)
 {
+	const struct recovery *r = data;
+
+	L->c_calls = (L->c_calls + r->levels) | RECOVERABLE;
+	unroll(L, r->base);
+}
+
+int call_recover(lua_State *L, int status, Frame *base, uint32_t levels)
+{
+	struct recovery r = {base, levels};
 	Frame *f;
 
-	while (status > LUA_YIELD && (f = find_pcall(L)) != NULL) {
+	while (status > LUA_YIELD && (f = find_pcall(L, base)) != NULL) {
 		L->frame = f;
 		set_recover_status(f, status);
-		status = call_raw_protected(L, unroll, NULL);
+		status = call_raw_protected(L, run_recovery, &r);
 	}
+	return status;
+}
+
+/* After an error in a coroutine: what status it ends, or goes on, with. */
+static __attribute__((cold, noinline)) int resume_after_error(lua_State *L, int status)
+{
+	status = call_recover(L, status, &L->base_frame, 0);
 	if (status > LUA_YIELD) {
 		/* Nobody caught it: dead, but its frames are kept for a traceback. */
 		L->status = (uint8_t)status;
@@ -179,11 +202,11 @@ LUA_API int lua_resume(lua_State *L, lua_State *from, int narguments, int *nresu
 	L->c_calls = from ? c_call_depth(from) : 0;
 	if (unlikely(L->c_calls >= LUAI_MAXCCALLS))
 		return refuse(L, from, "C stack overflow", narguments);
-	L->c_calls++;
+	L->c_calls = (L->c_calls + 1) | RECOVERABLE;
 
 	status = call_raw_protected(L, resume, &narguments);
 	if (unlikely(status > LUA_YIELD))
-		status = recover(L, status);
+		status = resume_after_error(L, status);
 	*nresults =
 		status == LUA_YIELD ? L->frame->u2.yielded : (int)(L->top - frame_base(L->frame));
 	return status;

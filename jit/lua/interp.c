@@ -553,6 +553,8 @@ call_function:
 			c = as_c_closure(func)->f;
 		else
 			goto call_slow;
+		if (unlikely(c == luaB_pcall || c == luaB_xpcall))
+			goto call_pcall;
 		if (unlikely(!f || L->stack_last - L->top <= LUA_MINSTACK ||
 			     L->mode != MODE_NORMAL))
 			goto call_slow;
@@ -602,6 +604,17 @@ call_slow : {
 	dispatch = labels[L->mode];
 	NEXT;
 }
+call_pcall : {
+	Frame *f = call_prepare_pcall(L, func, nresults, func->u.f == luaB_xpcall);
+
+	if (likely(f)) {
+		frame = f;
+		goto start;
+	}
+	base = frame_base(frame);
+	dispatch = labels[L->mode];
+	NEXT;
+}
 
 	OP (TAILCALL) {
 		int n = get_b(i), delta = 0;
@@ -613,6 +626,12 @@ call_slow : {
 			L->top = func + n;
 		else
 			n = (int)(L->top - func);
+		if (func->tag == TAG_C_FUNCTION &&
+		    (func->u.f == luaB_pcall || func->u.f == luaB_xpcall)) {
+			/* The RETURN that follows takes all results. */
+			nresults = LUA_MULTRET;
+			goto call_function;
+		}
 		SAVE_PC();
 		if (get_k(i))
 			upvalues_close(L, base);
@@ -644,9 +663,17 @@ call_slow : {
 		call_finish(L, frame, n);
 	}
 returned:
+	if (unlikely(frame->status & (FRAME_FRESH | FRAME_NESTED)))
+		goto leave;
+	frame = frame->previous;
+	goto resume;
+leave:
 	if (frame->status & FRAME_FRESH)
 		return;
+	/* What called it was no instruction of a Lua function, but what is below. */
 	frame = frame->previous;
+	call_finish_pcall(L, frame);
+	frame = L->frame;
 	goto resume;
 
 	OP (RETURN0) {
@@ -689,8 +716,8 @@ returned:
 		L->top = func;
 	}
 return_quick:
-	if (frame->status & FRAME_FRESH)
-		return;
+	if (unlikely(frame->status & (FRAME_FRESH | FRAME_NESTED)))
+		goto leave;
 	frame = frame->previous;
 	base = frame_base(frame);
 	k = frame_function(frame)->proto->constants;

@@ -58,6 +58,9 @@ void interp_get_integer(lua_State *L, const Value *object, lua_Integer i, Value 
  */
 extern int luaB_next(lua_State *L) __attribute__((weak));
 extern int ipairsaux(lua_State *L) __attribute__((weak));
+/* Known as well: they run in the interpreter that calls them (call_prepare_pcall()). */
+extern int luaB_pcall(lua_State *L) __attribute__((weak));
+extern int luaB_xpcall(lua_State *L) __attribute__((weak));
 
 /*
  * OP_TFORCALL of next(t, ra[2]): ra[4] and ra[5] get the next key and value, or

@@ -85,6 +85,7 @@ enum {
 	FRAME_RECOVER_SHIFT = 10,  /* three bits: status to recover with, while closing */
 	FRAME_RECOVER_MASK = 7 << FRAME_RECOVER_SHIFT,
 	FRAME_RETURNING = 1 << 13, /* C function that closes variables; u2.results is valid */
+	FRAME_NESTED = 1 << 14,	   /* of a Lua function; its return goes on inside an instruction */
 };
 
 /* Frame.nresults of a C function with variables to close, and back. */
@@ -118,7 +119,7 @@ struct lua_State {
 	uint32_t *tbc; /* stack offsets (in slots) of variables to close, rising */
 	uint32_t tbc_count, tbc_size;
 	ptrdiff_t error_function; /* message handler, as a saved slot; 0: none */
-	uint32_t c_calls;	  /* low 16 bits: depth of C calls; high: calls that cannot yield */
+	uint32_t c_calls; /* low 15 bits: depth of C calls; RECOVERABLE; calls that cannot yield */
 	int old_pc;		  /* last instruction that a line hook saw */
 	lua_Hook hook;
 	int base_hook_count;
@@ -181,7 +182,13 @@ typedef struct global {
 /* C calls that may not yield are counted in the high half. */
 #define NON_YIELDABLE 0x10000u
 #define is_yieldable(L) (((L)->c_calls & 0xffff0000u) == 0)
-#define c_call_depth(L) ((L)->c_calls & 0xffffu)
+/*
+ * A bit of c_calls: all C code between here and the innermost handler of errors can
+ * be left by a jump and be made up for by what the frames say, as after a yield
+ * (coroutine.c: unroll()). Then pcall() needs no handler of its own.
+ */
+#define RECOVERABLE 0x8000u
+#define c_call_depth(L) ((L)->c_calls & 0x7fffu)
 
 /* The block that lua_newstate() and lua_newthread() allocate. */
 typedef struct thread_block {

@@ -163,24 +163,70 @@ int call_close_protected(lua_State *L, ptrdiff_t level, int status)
 	}
 }
 
+/* How things were when a protected call began. */
+struct before {
+	Frame *frame;
+	ptrdiff_t top, error_function;
+	uint8_t allow_hook;
+};
+
+static inline struct before remember(lua_State *L, ptrdiff_t top)
+{
+	return (struct before){L->frame, top, L->error_function, L->allow_hook};
+}
+
+/* After an error: the error object is the only value from the old top on. */
+static __attribute__((noinline)) int restore(lua_State *L, const struct before *b, int status)
+{
+	L->frame = b->frame;
+	L->allow_hook = b->allow_hook;
+	status = call_close_protected(L, b->top, status);
+	call_set_error_object(L, status, restore_slot(L, b->top));
+	if (unlikely(stack_size(L) > LUAI_MAXSTACK))
+		stack_shrink(L); /* the overflow was handled */
+	return status;
+}
+
 int call_protected(lua_State *L, ProtectedFunction f, void *data, ptrdiff_t old_top,
 		   ptrdiff_t error_function)
 {
-	Frame *frame = L->frame;
-	uint8_t allow_hook = L->allow_hook;
-	ptrdiff_t old_error_function = L->error_function;
+	struct before before = remember(L, old_top);
 	int status;
 
 	L->error_function = error_function;
 	status = call_raw_protected(L, f, data);
+	if (unlikely(status != LUA_OK))
+		status = restore(L, &before, status);
+	L->error_function = before.error_function;
+	return status;
+}
+
+struct call {
+	Value *func;
+	int nresults;
+};
+
+static void run_call(lua_State *L, void *data)
+{
+	struct call *c = data;
+
+	call_recoverable(L, c->func, c->nresults);
+}
+
+int call_function_protected(lua_State *L, Value *func, int nresults, ptrdiff_t error_function)
+{
+	struct before before = remember(L, save_slot(L, func));
+	struct call c = {func, nresults};
+	int status;
+
+	L->error_function = error_function;
+	status = call_raw_protected(L, run_call, &c);
 	if (unlikely(status != LUA_OK)) {
-		L->frame = frame;
-		L->allow_hook = allow_hook;
-		status = call_close_protected(L, old_top, status);
-		call_set_error_object(L, status, restore_slot(L, old_top));
-		stack_shrink(L);
+		status = call_recover(L, status, before.frame, NON_YIELDABLE | 1);
+		if (status != LUA_OK)
+			status = restore(L, &before, status);
 	}
-	L->error_function = old_error_function;
+	L->error_function = before.error_function;
 	return status;
 }
 
