@@ -120,7 +120,7 @@ struct lua_State {
 	uint32_t tbc_count, tbc_size;
 	ptrdiff_t error_function; /* message handler, as a saved slot; 0: none */
 	uint32_t c_calls; /* low 15 bits: depth of C calls; RECOVERABLE; calls that cannot yield */
-	int old_pc;		  /* last instruction that a line hook saw */
+	int old_pc;	  /* last instruction that a line hook saw */
 	lua_Hook hook;
 	int base_hook_count;
 	int hook_count;
