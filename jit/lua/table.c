@@ -39,6 +39,8 @@
 #define LEAST_APPEND 4
 /* Nodes that the first field makes. */
 #define FIRST_NODES 2
+/* An array that is not larger is not looked at when fields want more nodes. */
+#define SMALL_ARRAY 64
 
 typedef struct node_header {
 	uint32_t last_free; /* all nodes at and above it have had a key */
@@ -90,17 +92,15 @@ static inline Node *main_position_integer(const Table *t, lua_Integer key)
 	return &t->nodes[hash_integer(key, t->node_mask)];
 }
 
-/* key: not nil. A key of a node that has a value, or one that is looked for. */
-static inline Node *main_position(const Table *t, Payload key, uint8_t tag)
+/* Of any key but short strings. */
+static __attribute__((noinline)) Node *main_position_other(const Table *t, Payload key, uint8_t tag)
 {
 	uint32_t h;
 
 	switch (tag) {
-	case TAG_SHORT_STRING:
-		h = ((String *)key.object)->hash;
-		break;
 	case TAG_INTEGER:
-		return main_position_integer(t, key.i);
+		h = hash_integer(key.i, t->node_mask);
+		break;
 	case TAG_LONG_STRING:
 		h = string_hash((String *)key.object);
 		break;
@@ -118,6 +118,14 @@ static inline Node *main_position(const Table *t, Payload key, uint8_t tag)
 		h = hash_integer(key.i >> 3, t->node_mask);
 	}
 	return &t->nodes[h & t->node_mask];
+}
+
+/* key: not nil. A key of a node that has a value, or one that is looked for. */
+static inline Node *main_position(const Table *t, Payload key, uint8_t tag)
+{
+	if (likely(tag == TAG_SHORT_STRING))
+		return &t->nodes[((String *)key.object)->hash & t->node_mask];
+	return main_position_other(t, key, tag);
 }
 
 /* ---- Finding --------------------------------------------------------------------------- */
@@ -406,6 +414,18 @@ static void reinsert_all(Table *t, const Node *nodes, uint32_t mask)
 	}
 }
 
+/* Nodes anew, for count entries at least as many as there are; the array stays. */
+static void resize_nodes(lua_State *L, Table *t, uint32_t count)
+{
+	uint32_t old_mask = t->node_mask, mask;
+	Node *nodes = new_nodes(L, count, &mask), *old_nodes = t->nodes;
+
+	t->nodes = nodes;
+	t->node_mask = mask;
+	reinsert_all(t, old_nodes, old_mask);
+	free_nodes(L, old_nodes, old_mask);
+}
+
 /* Both parts anew. hash_count: not less than the entries that will be in nodes. */
 static void resize(lua_State *L, Table *t, uint32_t array_size, uint32_t hash_count)
 {
@@ -563,6 +583,20 @@ static uint32_t best_array_size(const Census *c, uint32_t *inside)
 }
 
 /*
+ * The usual table with fields, whose nodes just do not suffice any more: no integer
+ * is among the keys, and all are in use. Or it has no nodes yet.
+ */
+static bool only_fields(const Table *t)
+{
+	if (table_no_nodes(t))
+		return true;
+	for (const Node *n = t->nodes, *end = n + t->node_mask + 1; n < end; n++)
+		if (n->value_tag == TAG_NIL || n->key_tag == TAG_INTEGER)
+			return false;
+	return true;
+}
+
+/*
  * No node is free for `key`: new sizes. A table that loses as many keys as it gains
  * would be full again at once if its nodes were just enough: it gets more.
  */
@@ -571,10 +605,6 @@ static __attribute__((noinline)) void rehash(lua_State *L, Table *t, const Value
 	Census c = {.integers = 0};
 	uint32_t array_size, inside, hash;
 
-	if (key->tag != TAG_INTEGER && table_no_nodes(t)) {
-		resize(L, t, t->array_size, FIRST_NODES);
-		return;
-	}
 	count_array(&c, t);
 	count_nodes(&c, t);
 	if (key->tag == TAG_INTEGER)
@@ -641,7 +671,10 @@ static inline void set_element(Table *t, lua_Unsigned i, const Value *v)
 
 static __attribute__((noinline)) Node *make_room(lua_State *L, Table *t, const Value *key)
 {
-	rehash(L, t, key);
+	if (key->tag != TAG_INTEGER && t->array_size <= SMALL_ARRAY && only_fields(t))
+		resize_nodes(L, t, table_no_nodes(t) ? FIRST_NODES : table_node_count(t) + 1);
+	else
+		rehash(L, t, key);
 	t->absent = 0; /* a collection in there may have asked for __mode */
 	if (key->tag == TAG_INTEGER && (lua_Unsigned)key->u.i - 1 < t->array_size)
 		return NULL;
