@@ -73,18 +73,20 @@ static inline uint32_t mix(uint64_t x)
  * Integers that follow each other get nodes that do, and so do multiples of a power
  * of two: the key's digits to the base of the number of nodes are added, which is
  * much like a remainder by one less than that number, without a division. Beyond
- * two digits, which few keys have, the rest is mixed in.
+ * two digits, which few keys have, the rest is mixed in. Negative keys count down
+ * from the last node.
  */
 static inline uint32_t hash_integer(lua_Integer key, uint32_t mask)
 {
-	lua_Unsigned low = (lua_Unsigned)key;
+	lua_Unsigned sign = (lua_Unsigned)(key >> 63);
+	lua_Unsigned low = (lua_Unsigned)key ^ sign;
 	unsigned bits = 32 - (unsigned)__builtin_clz(mask | 1);
 	lua_Unsigned high = low >> bits, rest = high >> bits;
 	lua_Unsigned h = low + 5 * high;
 
-	if (rest)
+	if (unlikely(rest))
 		h += mix(rest);
-	return (uint32_t)h & mask;
+	return (uint32_t)(h ^ sign) & mask;
 }
 
 static inline Node *main_position_integer(const Table *t, lua_Integer key)
@@ -92,15 +94,12 @@ static inline Node *main_position_integer(const Table *t, lua_Integer key)
 	return &t->nodes[hash_integer(key, t->node_mask)];
 }
 
-/* Of any key but short strings. */
+/* Of keys that are less usual. */
 static __attribute__((noinline)) Node *main_position_other(const Table *t, Payload key, uint8_t tag)
 {
 	uint32_t h;
 
 	switch (tag) {
-	case TAG_INTEGER:
-		h = hash_integer(key.i, t->node_mask);
-		break;
 	case TAG_LONG_STRING:
 		h = string_hash((String *)key.object);
 		break;
@@ -125,6 +124,8 @@ static inline Node *main_position(const Table *t, Payload key, uint8_t tag)
 {
 	if (likely(tag == TAG_SHORT_STRING))
 		return &t->nodes[((String *)key.object)->hash & t->node_mask];
+	if (likely(tag == TAG_INTEGER))
+		return main_position_integer(t, key.i);
 	return main_position_other(t, key, tag);
 }
 
