@@ -244,9 +244,10 @@ typedef struct ir {
 	VECTOR(Snapshot, snapshots);
 	VECTOR(SnapshotEntry, snapshot_entries);
 	VECTOR(SnapshotFrame, snapshot_frames);
-	int32_t label; /* place of the label, -1: none */
-	int max_slot;  /* slots above base that it needs on the stack */
-	bool failed;   /* memory ran out while it was built: nothing in it may be used */
+	const Proto *proto; /* of the first frame; NULL in a list that was parsed */
+	int32_t label;	    /* place of the label, -1: none */
+	int max_slot;	    /* slots above base that it needs on the stack */
+	bool failed;	    /* memory ran out while it was built: nothing in it may be used */
 } Ir;
 
 /* ---- ir.c: building ---------------------------------------------------------------- */
@@ -271,9 +272,15 @@ IrRef ir_address(Ir *ir, const void *p); /* no Lua value */
 /* Any Lua value but nil, false and true. */
 IrRef ir_value(Ir *ir, const Value *v);
 
+/* Room for `more` elements in one of the vectors: IR_ROOM(ir, snapshots, 1). Else failed. */
+bool ir_grow(Ir *ir, void **vector, uint32_t n, uint32_t more, uint32_t *size, size_t element);
+#define IR_ROOM(ir, name, more)                                                     \
+	ir_grow(ir, (void **)&(ir)->name, (ir)->n_##name, more, &(ir)->size_##name, \
+		sizeof(*(ir)->name))
+
 /* Appends an operation with fixed arguments (IR_NONE for those it lacks). Returns its place. */
 IrRef ir_emit(Ir *ir, enum ir_opcode opcode, IrRef a, IrRef b, IrRef c, int32_t descr);
-/* One with any number of arguments. */
+/* One with any number of arguments, which do not lie in this list's own ir->args. */
 IrRef ir_emit_many(Ir *ir, enum ir_opcode opcode, const IrRef *args, unsigned n, int32_t descr);
 
 static inline const IrOp *ir_op(const Ir *ir, IrRef ref)

@@ -17,7 +17,7 @@
  * the recorder).
  *
  * While a trace runs L->frame is the frame that entered it and the stack is as it
- * was then; `jit->running` says that it runs. No collection happens: the loop's
+ * was then. No collection happens: the loop's
  * guard_not_invalidated leaves the trace when one is due, and helpers that
  * allocate do not collect (they fail, the guard after them exits).
  */
@@ -113,9 +113,6 @@ typedef struct trace {
 	struct jit_trace hooks; /* libjithooks' */
 } Trace;
 
-/* A value that leaves the trace: how the backend hands slots' contents to exit.c. */
-typedef int64_t (*ExitValue)(const void *exit_state, const Trace *t, int32_t snapshot, IrRef ref);
-
 /* What a backend does. x64/backend.c and run.c (the IR interpreter) have one each. */
 typedef struct backend {
 	const char *name;
@@ -153,9 +150,10 @@ typedef struct jit {
 	uint32_t n_traces, size_traces;
 	struct recorder *recorder; /* while recording, else NULL */
 	lua_State *recording;	   /* the thread that records */
-	Trace *running;
-	jit_vm *vm;	     /* libjithooks */
-	Value operands[256]; /* what helpers are given and give back (helpers.h) */
+	struct penalty *penalties; /* places whose traces were given up; life.c */
+	Trace *current;		   /* being recorded */
+	jit_vm *vm;		   /* libjithooks */
+	Value operands[256];	   /* what helpers are given and give back (helpers.h) */
 	Value result;
 } Jit;
 
@@ -166,8 +164,16 @@ bool jit_open(lua_State *L);
 void jit_shut(Global *g);
 /* on, off: L->mode of all threads follows. */
 void jit_switch(lua_State *L, bool on);
-/* A counter at pc ran out: starts recording there, or a penalty. */
-void jit_hot(lua_State *L, Frame *f, const Instruction *pc, int kind);
+/*
+ * The place `patch`, the instruction that jumps back to a loop's body at pc (or a
+ * function's first), is due to be counted down: starts recording when it is hot.
+ */
+void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch, int kind);
+/* The counter of a place; the interpreter counts it down and calls jit_hot() at 0. */
+static inline uint16_t *jit_counter_of(Jit *jit, const Instruction *patch)
+{
+	return &jit->hot[((uintptr_t)patch >> 2) & (HOT_COUNTERS - 1)];
+}
 /* Enters trace `number` at a patched place; L->frame is the frame to go on with. */
 void jit_enter(lua_State *L, uint32_t number);
 /* The instruction that pc really stands for. */

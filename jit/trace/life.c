@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * life.c - the life of a trace: hot places, recording begins and ends, traces are
+ * entered and left, linked, forgotten.
+ *
+ * A place is counted down by the interpreter in a hashed table of counters; places
+ * that share one make each other hot a little early, which does no harm. A place
+ * whose traces are given up gets a penalty that doubles, with some randomness so
+ * that two loops that give up because of each other do not stay in step. At
+ * `max_aborts` the place is made cold: its instruction is replaced by one that does
+ * the same and counts nothing.
+ *
+ * Instructions that are patched (opcodes.h: J* and COLD_*) are put back by
+ * jit_original() for everyone who reads code; a flush puts them back for good.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../lua/debug.h"
+#include "../lua/gc.h"
+#include "../lua/opcodes.h"
+#include "../lua/vm.h"
+#include "trace.h"
+
+#define PENALTIES 256 /* a power of two */
+
+struct penalty {
+	const Instruction *pc;
+	uint16_t count;	 /* next start value of the counter */
+	uint16_t aborts; /* in a row */
+};
+
+static void forget(lua_State *L, Trace *t);
+
+/* ---- Places ------------------------------------------------------------------------------- */
+
+static struct penalty *penalty_of(Jit *jit, const Instruction *pc)
+{
+	struct penalty *p = &jit->penalties[((uintptr_t)pc >> 2) & (PENALTIES - 1)];
+
+	if (p->pc != pc)
+		*p = (struct penalty){.pc = pc};
+	return p;
+}
+
+static uint16_t start_count(const Jit *jit, int kind)
+{
+	int64_t n = jit->parameters[kind == TRACE_FUNCTION ? JIT_PARAMETER_function_threshold
+							   : JIT_PARAMETER_threshold];
+
+	return (uint16_t)(n < 1 ? 1 : n > UINT16_MAX ? UINT16_MAX : n);
+}
+
+static enum opcode cold(enum opcode op)
+{
+	switch (op) {
+	case OP_FORLOOP:
+		return OP_COLD_FORLOOP;
+	case OP_TFORLOOP:
+		return OP_COLD_TFORLOOP;
+	case OP_JMP:
+		return OP_COLD_JMP;
+	default:
+		return op;
+	}
+}
+
+static enum opcode entering(enum opcode op)
+{
+	switch (op) {
+	case OP_FORLOOP:
+		return OP_JFORLOOP;
+	case OP_TFORLOOP:
+		return OP_JTFORLOOP;
+	case OP_JMP:
+		return OP_JJMP;
+	default:
+		return OP_JFUNCTION;
+	}
+}
+
+static void set_op(Instruction *at, enum opcode op)
+{
+	*at = (*at & ~(Instruction)0x7f) | (Instruction)op;
+}
+
+/* Replaces what jumps back (or the first instruction) by one that enters trace t. */
+static void patch(Trace *t)
+{
+	enum opcode op = entering(get_op(t->original));
+	Instruction a = t->original & (0xffu << 7);
+
+	*t->patch = op == OP_JJMP ? (Instruction)op | t->number << 7
+				  : (Instruction)op | a | t->number << 15;
+}
+
+static void unpatch(Trace *t)
+{
+	if (t->patch)
+		*t->patch = t->original;
+}
+
+Instruction jit_original(const Jit *jit, const Instruction *pc)
+{
+	Instruction i = *pc;
+
+	switch ((int)get_op(i)) {
+	case OP_COLD_FORLOOP:
+		return (i & ~(Instruction)0x7f) | OP_FORLOOP;
+	case OP_COLD_TFORLOOP:
+		return (i & ~(Instruction)0x7f) | OP_TFORLOOP;
+	case OP_COLD_JMP:
+		return (i & ~(Instruction)0x7f) | OP_JMP;
+	case OP_JJMP:
+		return jit->traces[get_ax(i)]->original;
+	case OP_JFORLOOP:
+	case OP_JTFORLOOP:
+	case OP_JFUNCTION:
+		return jit->traces[get_bx(i)]->original;
+	default:
+		return i;
+	}
+}
+
+/* "file:line" of where a trace begins, as messages show the chunk. */
+static void place_text(void *ctx, char *text, size_t size)
+{
+	const Trace *t = ctx;
+	char name[CHUNK_NAME_SIZE] = "?";
+
+	if (t->proto->source)
+		chunk_name(name, t->proto->source->text, string_length(t->proto->source));
+	snprintf(text, size, "%s:%d", name, proto_line(t->proto, (int)(t->pc - t->proto->code)));
+}
+
+/* ---- Recording begins ------------------------------------------------------------------------ */
+
+static Trace *new_trace(lua_State *L, int kind, Proto *p, const Instruction *pc)
+{
+	Jit *jit = L->global->jit;
+	Trace *t;
+
+	if (jit->n_traces == jit->size_traces) {
+		uint32_t size = jit->size_traces ? jit->size_traces * 2 : 64;
+		Trace **grown = realloc(jit->traces, size * sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		jit->traces = grown;
+		jit->size_traces = size;
+		if (!jit->n_traces)
+			jit->traces[jit->n_traces++] = NULL;
+	}
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->number = jit->n_traces;
+	t->kind = (uint8_t)kind;
+	t->proto = p;
+	t->pc = pc;
+	ir_open(&t->ir);
+	t->ir.proto = p;
+	return t;
+}
+
+static void free_trace(lua_State *L, Trace *t)
+{
+	Jit *jit = L->global->jit;
+
+	if (t->exits)
+		jit->backend->free(L, t);
+	free(t->exits);
+	ir_close(&t->ir);
+	free(t);
+}
+
+static void tell_start(Jit *jit, Trace *t)
+{
+	static const enum jit_trace_type types[] = {
+		[TRACE_LOOP] = JIT_TYPE_LOOP,
+		[TRACE_FUNCTION] = JIT_TYPE_ENTRY_BRIDGE,
+		[TRACE_BRIDGE] = JIT_TYPE_BRIDGE,
+	};
+	const Trace *parent = t->parent ? jit->traces[t->parent] : NULL;
+
+	jit_trace_start(jit->vm, &t->hooks,
+			&(struct jit_trace_place){
+				.type = types[t->kind],
+				.vm_no = t->number,
+				.parent_no = parent ? parent->hooks.no : 0,
+				.exit_no = t->parent_exit,
+				.place = place_text,
+				.place_ctx = t,
+			});
+}
+
+static void start(lua_State *L, Frame *f, Trace *t)
+{
+	Jit *jit = L->global->jit;
+
+	tell_start(jit, t);
+	jit->current = t;
+	jit->recording = L;
+	if (record_start(L, f, t->pc, t))
+		L->mode = MODE_RECORD;
+	else if (jit->current)
+		jit_abort(L, ABORT_NO_MEMORY, NULL);
+}
+
+static bool may_record(lua_State *L)
+{
+	const Jit *jit = L->global->jit;
+
+	return jit->on && !jit->current && L->mode == MODE_JIT && jit->n_traces < MAX_BX;
+}
+
+void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_at, int kind)
+{
+	Jit *jit = L->global->jit;
+	uint16_t *counter = jit_counter_of(jit, patch_at);
+	struct penalty *p = penalty_of(jit, patch_at);
+	Trace *t;
+
+	*counter = p->count ? p->count : start_count(jit, kind);
+	if (!may_record(L))
+		return;
+	t = new_trace(L, kind, frame_function(f)->proto, pc);
+	if (!t)
+		return;
+	t->patch = patch_at;
+	t->original = *patch_at;
+	start(L, f, t);
+}
+
+/* ---- Recording ends ----------------------------------------------------------------------------
+ */
+
+/* Nothing is recorded any more; the thread goes on as before. */
+static Trace *stop(Jit *jit)
+{
+	Trace *t = jit->current;
+	lua_State *L = jit->recording;
+
+	jit->current = NULL;
+	jit->recording = NULL;
+	record_stop(jit);
+	interp_update_mode(L);
+	return t;
+}
+
+static void punish(Jit *jit, Trace *t)
+{
+	struct penalty *p;
+
+	if (t->kind == TRACE_BRIDGE) {
+		TraceExit *e = &jit->traces[t->parent]->exits[t->parent_exit];
+
+		e->aborted++;
+		e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness]
+			      << (e->aborted < 16 ? e->aborted : 16);
+		return;
+	}
+	p = penalty_of(jit, t->patch);
+	p->aborts++;
+	if (p->aborts >= jit->parameters[JIT_PARAMETER_max_aborts]) {
+		set_op(t->patch, cold(get_op(*t->patch)));
+		jit_count(jit->vm, JIT_BLACKLISTED, 1);
+		return;
+	}
+	if (!p->count)
+		p->count = start_count(jit, t->kind);
+	p->count = (uint16_t)(p->count * 2 + (rand_r(&jit->random) & 15));
+	if (p->count < 64 || p->count > 60000)
+		p->count = 60000;
+	*jit_counter_of(jit, t->patch) = p->count;
+}
+
+static const struct {
+	enum jit_counter counter;
+	const char *text;
+} reasons[ABORT_REASON_COUNT] = {
+#define X(name, counter, text) [ABORT_##name] = {counter, text},
+	JIT_ABORTS(X)
+#undef X
+};
+
+/* The reason's text with detail put in place of its %s. */
+static void reason_text(enum jit_abort_reason reason, const char *detail, char *text, size_t size)
+{
+	const char *format = reasons[reason].text, *at = strstr(format, "%s");
+
+	if (at)
+		snprintf(text, size, "%.*s%s%s", (int)(at - format), format, detail ? detail : "?",
+			 at + 2);
+	else
+		snprintf(text, size, "%s", format);
+}
+
+void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
+{
+	Jit *jit = L->global->jit;
+	char text[JIT_REASON_LEN], place[JIT_GREENKEY_LEN];
+	Frame *f = L->frame;
+	Trace *t = stop(jit);
+
+	reason_text(reason, detail, text, sizeof(text));
+	place_text(t, place, sizeof(place));
+	if (frame_is_lua(f)) {
+		Trace here = {.proto = frame_function(f)->proto, .pc = f->u.lua.pc - 1};
+
+		place_text(&here, place, sizeof(place));
+	}
+	jit_count(jit->vm, JIT_RECORDED_OPS, t->ir.n_ops);
+	jit_trace_aborted(jit->vm, &t->hooks,
+			  &(struct jit_abort_info){
+				  .counter = reasons[reason].counter,
+				  .reason = text,
+				  .reason_id = reason,
+				  .operations = t->ir.n_ops,
+				  .greenkey = place,
+			  });
+	punish(jit, t);
+	free_trace(L, t);
+}
+
+/* A place in the list of traces, exits, the patch: the trace can be entered. */
+static void install(lua_State *L, Trace *t)
+{
+	Jit *jit = L->global->jit;
+
+	jit->traces[jit->n_traces++] = t;
+	for (uint32_t i = 0; i < t->ir.n_snapshots; i++)
+		t->exits[i].failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
+	if (t->kind == TRACE_BRIDGE)
+		jit->backend->link(L, jit->traces[t->parent], (int32_t)t->parent_exit, t);
+	else
+		patch(t);
+}
+
+static unsigned count_guards(const Ir *ir)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < ir->n_ops; i++)
+		n += (ir_info[ir->ops[i].opcode].flags & IR_GUARD) != 0;
+	return n;
+}
+
+static unsigned count_operations(const Ir *ir)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < ir->n_ops; i++)
+		n += ir->ops[i].opcode != IR_NOP;
+	return n;
+}
+
+static int assemble(lua_State *L, Trace *t)
+{
+	Jit *jit = L->global->jit;
+	int failed;
+
+	t->exits = calloc(t->ir.n_snapshots + 1, sizeof(*t->exits));
+	if (!t->exits)
+		return ABORT_NO_MEMORY + 1;
+	jit_backend_start(jit->vm, &t->hooks);
+	failed = jit->backend->assemble(L, t);
+	jit_backend_end(jit->vm, &t->hooks);
+	if (failed) {
+		free(t->exits);
+		t->exits = NULL;
+	}
+	return failed;
+}
+
+void jit_finish_recording(lua_State *L)
+{
+	Jit *jit = L->global->jit;
+	Trace *t = jit->current;
+	unsigned before = count_operations(&t->ir);
+	int failed;
+
+	if (t->ir.failed) {
+		jit_abort(L, ABORT_NO_MEMORY, NULL);
+		return;
+	}
+	jit_count(jit->vm, JIT_RECORDED_OPS, before);
+	jit_count(jit->vm, JIT_GUARDS, count_guards(&t->ir));
+	optimize(jit, &t->ir);
+	jit_count(jit->vm, JIT_OPT_OPS, count_operations(&t->ir));
+	jit_count(jit->vm, JIT_OPT_GUARDS, count_guards(&t->ir));
+	jit_tell_optimize(jit, t, before);
+	failed = assemble(L, t);
+	if (failed) {
+		jit_abort(L, (enum jit_abort_reason)(failed - 1), NULL);
+		return;
+	}
+	stop(jit);
+	install(L, t);
+	jit_trace_compiled(jit->vm, &t->hooks,
+			   &(struct jit_code){
+				   .asmaddr = (uint64_t)(uintptr_t)t->code,
+				   .asmlen = (uint32_t)t->code_size,
+				   .operations = count_operations(&t->ir),
+			   });
+}
+
+/* ---- Entering and leaving
+ * ------------------------------------------------------------------------ */
+
+/* Frames that an exit may open, so that it need not allocate. */
+static void reserve_frames(lua_State *L, unsigned n)
+{
+	Frame *f = L->frame, *running = f;
+
+	for (; n; n--) {
+		if (!f->next) {
+			L->frame = f;
+			state_new_frame(L);
+			L->frame = running;
+		}
+		f = f->next;
+	}
+}
+
+static bool may_enter(lua_State *L, const Trace *t)
+{
+	const Value *base = frame_base(L->frame);
+
+	return L->mode == MODE_JIT && L->stack_last - base > t->ir.max_slot &&
+	       (!L->open_upvalues || L->open_upvalues->v < base);
+}
+
+/* An exit was taken: is it hot enough for a bridge of its own? */
+static void count_exit(lua_State *L, Trace *t, int32_t exit)
+{
+	Jit *jit = L->global->jit;
+	TraceExit *e = &t->exits[exit];
+	Frame *f = L->frame;
+	Trace *bridge;
+
+	jit_count(jit->vm, JIT_GUARD_FAILURES, 1);
+	if (--e->failures || e->bridge)
+		return;
+	e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
+	if (!may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts])
+		return;
+	bridge = new_trace(L, TRACE_BRIDGE, frame_function(f)->proto, f->u.lua.pc);
+	if (!bridge)
+		return;
+	bridge->parent = t->number;
+	bridge->parent_exit = (uint32_t)exit;
+	bridge->root = t->kind == TRACE_BRIDGE ? t->root : t->number;
+	start(L, f, bridge);
+}
+
+/* The trace that goes on after exit `exit` of t was written back; NULL: the interpreter. */
+static Trace *next_trace(const Jit *jit, const Trace *t, int32_t exit)
+{
+	const IrOp *last = &t->ir.ops[t->ir.n_ops - 1];
+
+	if (t->exits[exit].bridge)
+		return jit->traces[t->exits[exit].bridge];
+	if (last->opcode == IR_FINISH && last->snapshot == exit && last->descr > 0 &&
+	    (uint32_t)last->descr < jit->n_traces)
+		return jit->traces[last->descr];
+	return NULL;
+}
+
+void jit_enter(lua_State *L, uint32_t number)
+{
+	Jit *jit = L->global->jit;
+	Trace *t = jit->traces[number], *last;
+	int32_t exit;
+
+	while (t && may_enter(L, t)) {
+		reserve_frames(L, t->ir.max_frames);
+		exit = jit->backend->run(L, t, &last);
+		exit_restore(L, last, exit);
+		t = next_trace(jit, last, exit);
+		if (!t) {
+			if (L->global->debt > 0)
+				gc_step(L);
+			count_exit(L, last, exit);
+		}
+	}
+}
+
+/* ---- Forgetting
+ * ------------------------------------------------------------------------------------ */
+
+static void forget(lua_State *L, Trace *t)
+{
+	Jit *jit = L->global->jit;
+
+	jit->traces[t->number] = NULL;
+	free_trace(L, t);
+}
+
+void jit_flush(lua_State *L, const char *cause)
+{
+	Jit *jit = L->global->jit;
+
+	if (jit->current)
+		jit_abort(L, ABORT_ERROR, NULL);
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i])
+			unpatch(jit->traces[i]);
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i])
+			forget(L, jit->traces[i]);
+	jit->n_traces = jit->n_traces ? 1 : 0;
+	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
+	jit_flushed(jit->vm, cause);
+}
