@@ -105,13 +105,13 @@ void *heap_allocate(void *heap, void *p, size_t old_size, size_t new_size)
 /* Empty arenas that are kept in any case. */
 #define KEEP_ARENAS 32
 
-/* Classes: every 8 bytes up to 256, every 32 up to 512, every 64 up to 1024. */
+/* Classes: every 8 bytes up to 256, then eight for each doubling up to 4096. */
 #define FINE_LIMIT 256
-#define MIDDLE_LIMIT 512
-#define SMALL_LIMIT 1024
+#define FINE_LIMIT_LOG 8
+#define SMALL_LIMIT 4096
+#define DOUBLINGS 4
 #define FINE_CLASSES (FINE_LIMIT / 8)
-#define MIDDLE_CLASSES ((MIDDLE_LIMIT - FINE_LIMIT) / 32)
-#define SMALL_CLASSES (FINE_CLASSES + MIDDLE_CLASSES + (SMALL_LIMIT - MIDDLE_LIMIT) / 64)
+#define SMALL_CLASSES (FINE_CLASSES + DOUBLINGS * 8)
 
 /* A block that is free: the next of its arena. */
 typedef struct free_block {
@@ -163,11 +163,12 @@ typedef struct heap {
 
 static inline unsigned class_of(size_t size)
 {
+	unsigned log;
+
 	if (likely(size <= FINE_LIMIT))
-		return (size - 1) / 8;
-	if (size <= MIDDLE_LIMIT)
-		return FINE_CLASSES + (size - FINE_LIMIT - 1) / 32;
-	return FINE_CLASSES + MIDDLE_CLASSES + (size - MIDDLE_LIMIT - 1) / 64;
+		return (unsigned)(size - 1) / 8;
+	log = 63 - (unsigned)__builtin_clzll(size - 1);
+	return FINE_CLASSES + (log - FINE_LIMIT_LOG) * 8 + (unsigned)((size - 1) >> (log - 3)) - 8;
 }
 
 static size_t class_size(unsigned class)
@@ -175,9 +176,7 @@ static size_t class_size(unsigned class)
 	if (class < FINE_CLASSES)
 		return (class + 1) * 8;
 	class -= FINE_CLASSES;
-	if (class < MIDDLE_CLASSES)
-		return FINE_LIMIT + (class + 1) * 32;
-	return MIDDLE_LIMIT + (class - MIDDLE_CLASSES + 1) * 64;
+	return ((size_t)FINE_LIMIT << class / 8) / 8 * (8 + class % 8 + 1);
 }
 
 static inline Arena *arena_of(const void *p)

@@ -40,7 +40,7 @@ static size_t random_size(uint64_t *state)
 		return 1 + r / 16 % (r % 64 ? 100000 : 3000000);
 	case 1:
 	case 2:
-		return 1 + r / 16 % 2000;
+		return 1 + r / 16 % 6000;
 	default:
 		return 1 + r / 16 % 200;
 	}
