@@ -90,7 +90,7 @@ static void unroll(lua_State *L, const Frame *base)
 	while ((f = L->frame) != base) {
 		if (frame_is_lua(f)) {
 			interp_finish_instruction(L);
-			interp_run(L, f);
+			interp_run(L, L->frame); /* f, or a metamethod that it called */
 		} else {
 			finish_c(L, f);
 		}

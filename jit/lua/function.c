@@ -224,10 +224,12 @@ static void call_close_method(lua_State *L, const Value *v, const Value *error, 
 	set_value(top + 1, v);
 	set_value(top + 2, error);
 	L->top = top + 3;
-	if (yieldable)
-		call(L, top, 0);
-	else
+	if (!yieldable)
 		call_no_yield(L, top, 0);
+	else if (frame_is_lua(L->frame))
+		meta_call_function(L, top, 0);
+	else
+		call(L, top, 0);
 }
 
 /* An error's object moves next to the variable: all above that is given up. */
@@ -251,6 +253,7 @@ static void close_variable(lua_State *L, Value *v, int status, bool yieldable)
 Value *block_close(lua_State *L, Value *level, int status, bool yieldable)
 {
 	ptrdiff_t saved = save_slot(L, level);
+	const Frame *f = L->frame;
 
 	upvalues_close(L, level);
 	while (L->tbc_count > 0 && L->stack + L->tbc[L->tbc_count - 1] >= level) {
@@ -258,6 +261,8 @@ Value *block_close(lua_State *L, Value *level, int status, bool yieldable)
 
 		close_variable(L, v, status, yieldable);
 		level = restore_slot(L, saved);
+		if (L->frame != f)
+			break; /* an instruction, which is repeated when that has returned */
 	}
 	return level;
 }

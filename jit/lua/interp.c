@@ -51,6 +51,9 @@ void interp_run(lua_State *L, Frame *frame)
 	Value *func;
 	int nresults;
 
+	goto start;
+start_of_nested:
+	frame = L->frame;
 start:
 	/* A function begins (or is resumed): L->frame == frame. */
 	if (unlikely(L->mode != MODE_NORMAL)) {
@@ -409,8 +412,7 @@ set_short:
 		L->top = ra + n;
 		if (unlikely(!vm_concat_plain(L, ra, n))) {
 			vm_concat(L, n);
-			base = frame_base(frame);
-			dispatch = labels[L->mode];
+			CHECK_NESTED();
 			ra = RA;
 		}
 		GC_CHECK(ra + 1);
@@ -654,7 +656,8 @@ call_pcall : {
 			frame->u2.results = n; /* should closing yield */
 			if (L->top < frame->top)
 				L->top = frame->top;
-			base = block_close(L, base, CLOSE_NORMAL, true);
+			block_close(L, base, CLOSE_NORMAL, true);
+			CHECK_NESTED();
 			ra = RA;
 		}
 		if (get_c(i))
@@ -670,11 +673,13 @@ returned:
 leave:
 	if (frame->status & FRAME_FRESH)
 		return;
-	/* What called it was no instruction of a Lua function, but what is below. */
 	frame = frame->previous;
-	call_finish_pcall(L, frame);
+	if (frame_is_lua(frame))
+		interp_finish_instruction(L); /* it was called as a metamethod */
+	else
+		call_finish_pcall(L, frame);
 	frame = L->frame;
-	goto resume;
+	goto start;
 
 	OP (RETURN0) {
 		if (unlikely(L->mode != MODE_NORMAL)) {

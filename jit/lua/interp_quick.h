@@ -39,13 +39,21 @@
 			dispatch = labels[L->mode];   \
 	} while (0)
 
-#define PROTECT(action)                     \
-	do {                                \
-		SAVE_PC();                  \
-		L->top = frame->top;        \
-		action;                     \
-		base = frame_base(frame);   \
-		dispatch = labels[L->mode]; \
+/* A Lua function may have been called, in which to go on (meta_call_function()). */
+#define CHECK_NESTED()                           \
+	do {                                     \
+		if (unlikely(L->frame != frame)) \
+			goto start_of_nested;    \
+		base = frame_base(frame);        \
+		dispatch = labels[L->mode];      \
+	} while (0)
+
+#define PROTECT(action)              \
+	do {                         \
+		SAVE_PC();           \
+		L->top = frame->top; \
+		action;              \
+		CHECK_NESTED();      \
 	} while (0)
 
 /* At a safe point: all registers from `end` on are dead. */

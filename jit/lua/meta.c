@@ -7,9 +7,11 @@
  * in a bit that it has no such field (Table.absent): a plain object with a class
  * as its metatable pays one load and a test for __newindex, __eq, __len.
  *
- * A metamethod that is called from Lua code may yield; interp_finish_instruction()
- * then does what follows here after the call. So nothing may follow that it does
- * not repeat.
+ * A metamethod that is a Lua function and is called by an instruction of another is
+ * not run here: it gets a frame, with which the interpreter goes on when it finds
+ * it (no recursion in C), and interp_finish_instruction() does what follows here
+ * after the call; so it does if a metamethod yields. So nothing may follow that it
+ * does not repeat.
  */
 #include "meta.h"
 
@@ -97,13 +99,21 @@ const char *meta_type_name(lua_State *L, const Value *v)
 
 /* ---- Calling ---------------------------------------------------------------------- */
 
-/* Only a Lua function outside of a hook can be resumed in the middle of an instruction. */
-static void call_function(lua_State *L, Value *func, int nresults)
+/*
+ * The host may work on a thread that is not running and whose frame is that of a Lua
+ * function (it yielded in a hook, or is dead): that is not the interpreter.
+ */
+bool meta_call_function(lua_State *L, Value *func, int nresults)
 {
-	if (likely(!(L->frame->status & (FRAME_C | FRAME_HOOKED))))
-		call(L, func, nresults);
-	else
-		call_no_yield(L, func, nresults);
+	if (likely(!(L->frame->status & (FRAME_C | FRAME_HOOKED)) && L->status == LUA_OK)) {
+		Frame *f = call_prepare(L, func, nresults);
+
+		if (likely(f))
+			f->status = FRAME_NESTED;
+		return f != NULL;
+	}
+	call_no_yield(L, func, nresults);
+	return false;
 }
 
 void meta_call(lua_State *L, const Value *f, const Value *a, const Value *b, const Value *c)
@@ -115,7 +125,7 @@ void meta_call(lua_State *L, const Value *f, const Value *a, const Value *b, con
 	set_value(func + 2, b);
 	set_value(func + 3, c);
 	L->top = func + 4;
-	call_function(L, func, 0);
+	meta_call_function(L, func, 0);
 }
 
 void meta_call_result(lua_State *L, const Value *f, const Value *a, const Value *b, Value *result)
@@ -127,7 +137,8 @@ void meta_call_result(lua_State *L, const Value *f, const Value *a, const Value 
 	set_value(func + 1, a);
 	set_value(func + 2, b);
 	L->top = func + 3;
-	call_function(L, func, 1);
+	if (meta_call_function(L, func, 1))
+		return;
 	result = restore_slot(L, saved);
 	L->top--;
 	set_value(result, L->top);
@@ -169,6 +180,7 @@ void meta_binary(lua_State *L, const Value *a, const Value *b, Value *result, en
 		error_binary(L, a, b, event);
 }
 
+/* The result means nothing if the frame has changed. */
 bool meta_order(lua_State *L, const Value *a, const Value *b, enum meta event)
 {
 	if (call_binary(L, a, b, L->top, event))

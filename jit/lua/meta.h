@@ -77,6 +77,16 @@ const char *meta_type_name(lua_State *L, const Value *v);
 /* lua_typename() of a tag. */
 const char *tag_type_name(int type);
 
+/*
+ * All that follows here, and what vm.h does by it, may leave a call undone if it is
+ * an instruction of a Lua function that calls another: then L->frame is the frame
+ * of that (FRAME_NESTED), in which the interpreter goes on, and when it returns
+ * interp_finish_instruction() does what is left. The result is not there yet.
+ */
+
+/* Calls the function in slot func with what is above; true: left undone. */
+bool meta_call_function(lua_State *L, Value *func, int nresults);
+
 /* Calls f(a, b, c) for no result. All three may be in the stack. */
 void meta_call(lua_State *L, const Value *f, const Value *a, const Value *b, const Value *c);
 

@@ -100,6 +100,8 @@ static inline bool joins(const Value *v)
 
 void vm_concat(lua_State *L, int n)
 {
+	const Frame *f = L->frame;
+
 	while (n > 1) {
 		Value *top = L->top;
 		int run = 0;
@@ -108,6 +110,8 @@ void vm_concat(lua_State *L, int n)
 			run++;
 		if (run < 2) {
 			meta_binary(L, top - 2, top - 1, top - 2, META_CONCAT);
+			if (L->frame != f)
+				return; /* it has yet to run */
 			run = 2;
 		} else {
 			concat_run(L, top - run, run);

@@ -526,7 +526,7 @@ local ok, e = xpcall(recurse, function(m) return recurse() end)
 print(ok, e)
 local t = setmetatable({}, {}); getmetatable(t).__index = function(t, k) return t[k .. "x"] end
 local ok, e = pcall(function() return t.x end)
-print(ok, e)
+print(ok, e:match("stack overflow")) -- Lua's own recurses in C here
 local t = setmetatable({}, {}); getmetatable(t).__index = t
 print(pcall(function() return t.x end))
 local t = setmetatable({}, {}); getmetatable(t).__newindex = t
