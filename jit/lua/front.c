@@ -142,6 +142,15 @@ typedef struct pipe {
 	char bytes[2048];
 } Pipe;
 
+/* Its bytes need not be zeroed. */
+static void pipe_open(Pipe *pipe, lua_State *L)
+{
+	pipe->L = L;
+	pipe->first = pipe->last = NULL;
+	pipe->handed_out = false;
+	pipe->used = 0;
+}
+
 static Block *new_block(Pipe *pipe, size_t needed)
 {
 	size_t size = pipe->last ? pipe->last->size * 2 : BLOCK_MIN;
@@ -312,10 +321,11 @@ LuaFunction *front_compile(lua_State *L, Input *in, int first, const char *name)
 	lua_State *outer = front->L;
 	int top = front->depth ? front_lua_gettop(front->state) : 0;
 	Compilation c = {.L = L, .in = in, .first = first};
-	Pipe pipe = {.L = L};
+	Pipe pipe;
 	Undumping u = {&pipe, name};
 	int status, write_status = LUA_OK;
 
+	pipe_open(&pipe, L);
 	stack_ensure(L, 2);
 	front->depth++;
 	front->L = L;
