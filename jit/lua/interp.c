@@ -99,8 +99,7 @@ hook:
 	}
 	OP (LOADKX) {
 		set_value(RA, k + get_ax(*pc));
-		pc++;
-		NEXT;
+		NEXT_BUT_ONE;
 	}
 	OP (LOADFALSE) {
 		set_boolean(RA, false);
@@ -108,8 +107,7 @@ hook:
 	}
 	OP (LFALSESKIP) {
 		set_boolean(RA, false);
-		pc++;
-		NEXT;
+		NEXT_BUT_ONE;
 	}
 	OP (LOADTRUE) {
 		set_boolean(RA, true);
@@ -497,8 +495,7 @@ set_short:
 		const Value *b = RB;
 
 		if (is_falsy(b) == get_k(i)) {
-			pc++;
-			NEXT;
+			NEXT_BUT_ONE;
 		}
 		set_value(RA, b);
 		i = *pc;

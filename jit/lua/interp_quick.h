@@ -11,12 +11,14 @@
 
 /* ---- Operands ------------------------------------------------------------------------ */
 
-#define RA (base + get_a(i))
-#define RB (base + get_b(i))
-#define RC (base + get_c(i))
-#define KB (k + get_b(i))
-#define KC (k + get_c(i))
-#define RKC ((get_k(i) ? k : base) + get_c(i))
+/* Register numbers are taken out of the instruction in bytes, 16 a register. */
+#define AT(values, offset) ((Value *)((char *)(values) + ((offset)&0xff0)))
+#define RA AT(base, i >> 3)
+#define RB AT(base, i >> 12)
+#define RC AT(base, i >> 20)
+#define KB AT(k, i >> 12)
+#define KC AT(k, i >> 20)
+#define RKC AT(get_k(i) ? k : base, i >> 20)
 #define UPVALUE(n) (as_lua_function(base - 1)->upvalues[n])
 
 /* A handler: `OP(NAME) {`. */
@@ -26,17 +28,32 @@
 
 #define NEXT                               \
 	do {                               \
-		i = *pc++;                 \
+		i = pc[0];                 \
+		pc += 1;                   \
 		goto *dispatch[get_op(i)]; \
 	} while (0)
 
+/* The same over one instruction. */
+#define NEXT_BUT_ONE                       \
+	do {                               \
+		i = pc[1];                 \
+		pc += 2;                   \
+		goto *dispatch[get_op(i)]; \
+	} while (0)
+
+/*
+ * What the compiler knew of *p is forgotten: a rare way loads tags again, so that
+ * the common one may compare them in memory.
+ */
+#define FORGET(p) __asm__("" : "+r"(p))
+
 #define SAVE_PC() (frame->u.lua.pc = pc)
 
-/* A hook may have been set or removed. */
-#define CHECK_MODE()                                  \
-	do {                                          \
-		if (unlikely(L->mode != MODE_NORMAL)) \
-			dispatch = labels[L->mode];   \
+/* A hook may have been set or removed. Volatile: so that the test is one instruction. */
+#define CHECK_MODE()                                                      \
+	do {                                                              \
+		if (unlikely(L->mode != MODE_NORMAL))                     \
+			dispatch = labels[*(volatile uint8_t *)&L->mode]; \
 	} while (0)
 
 /* A Lua function may have been called, in which to go on (meta_call_function()). */
@@ -72,8 +89,7 @@
 #define JUMP_IF(condition)                     \
 	do {                                   \
 		if ((condition) != get_k(i)) { \
-			pc++;                  \
-			NEXT;                  \
+			NEXT_BUT_ONE;          \
 		}                              \
 		i = *pc;                       \
 		pc += get_sj(i) + 1;           \
@@ -87,15 +103,13 @@
 #define DONE_INTEGER(value)             \
 	do {                            \
 		set_integer(RA, value); \
-		pc++;                   \
-		NEXT;                   \
+		NEXT_BUT_ONE;           \
 	} while (0)
 
 #define DONE_FLOAT(value)             \
 	do {                          \
 		set_float(RA, value); \
-		pc++;                 \
-		NEXT;                 \
+		NEXT_BUT_ONE;         \
 	} while (0)
 
 #define FLOATS(a, b, float_op)                                          \
@@ -111,6 +125,8 @@
 		const Value *b_ = (b_operand), *c_ = (c_operand); \
 		if (likely(is_integer(b_) && is_integer(c_)))     \
 			DONE_INTEGER(int_op(b_->u.i, c_->u.i));   \
+		FORGET(b_);                                       \
+		FORGET(c_);                                       \
 		FLOATS(b_, c_, float_op);                         \
 	} while (0)
 
@@ -118,7 +134,7 @@
 #define DIVISION(b_operand, c_operand, int_op, slow_int_op, float_op) \
 	do {                                                          \
 		const Value *b_ = (b_operand), *c_ = (c_operand);     \
-		if (is_integer(b_) && is_integer(c_)) {               \
+		if (likely(is_integer(b_) && is_integer(c_))) {       \
 			lua_Integer m_ = b_->u.i, n_ = c_->u.i;       \
 			if (unlikely((lua_Unsigned)n_ + 1u <= 1u)) {  \
 				SAVE_PC();                            \
@@ -127,6 +143,8 @@
 			}                                             \
 			DONE_INTEGER(int_op(m_, n_));                 \
 		}                                                     \
+		FORGET(b_);                                           \
+		FORGET(c_);                                           \
 		FLOATS(b_, c_, float_op);                             \
 	} while (0)
 
