@@ -161,17 +161,17 @@ typedef struct heap {
 
 /* ---- Classes ------------------------------------------------------------------------- */
 
-static inline unsigned class_of(size_t size)
+static inline size_t class_of(size_t size)
 {
 	unsigned log;
 
 	if (likely(size <= FINE_LIMIT))
-		return (unsigned)(size - 1) / 8;
+		return (size - 1) / 8;
 	log = 63 - (unsigned)__builtin_clzll(size - 1);
-	return FINE_CLASSES + (log - FINE_LIMIT_LOG) * 8 + (unsigned)((size - 1) >> (log - 3)) - 8;
+	return FINE_CLASSES + (size_t)(log - FINE_LIMIT_LOG) * 8 + ((size - 1) >> (log - 3)) - 8;
 }
 
-static size_t class_size(unsigned class)
+static size_t class_size(size_t class)
 {
 	if (class < FINE_CLASSES)
 		return (class + 1) * 8;
@@ -402,7 +402,7 @@ static Arena *take_arena(Heap *h)
 	return a;
 }
 
-static Arena *open_arena(Heap *h, unsigned class)
+static Arena *open_arena(Heap *h, size_t class)
 {
 	Arena *a = take_arena(h);
 	size_t size = class_size(class);
@@ -486,7 +486,7 @@ static __attribute__((noinline, cold)) void *no_memory(Heap *h)
 }
 
 /* The first arena is full or there is none. */
-static __attribute__((noinline)) void *alloc_small_slow(Heap *h, unsigned class)
+static __attribute__((noinline)) void *alloc_small_slow(Heap *h, size_t class)
 {
 	Class *c = &h->classes[class];
 	size_t size = class_size(class);
@@ -507,7 +507,7 @@ static __attribute__((noinline)) void *alloc_small_slow(Heap *h, unsigned class)
 
 static inline void *alloc_small(Heap *h, size_t size)
 {
-	unsigned class = class_of(size);
+	size_t class = class_of(size);
 	Arena *a = h->classes[class].first;
 
 	if (likely(a)) {

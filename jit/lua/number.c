@@ -59,7 +59,7 @@ static bool string_to_number(const Value *v, Value *number)
 
 bool to_number_slow(const Value *v, lua_Number *n)
 {
-	Value number;
+	Value number = {.tag = TAG_NIL};
 
 	return number_as_float(v, n) ||
 	       (string_to_number(v, &number) && number_as_float(&number, n));
@@ -67,7 +67,7 @@ bool to_number_slow(const Value *v, lua_Number *n)
 
 bool to_integer_slow(const Value *v, lua_Integer *i, enum round round)
 {
-	Value number;
+	Value number = {.tag = TAG_NIL};
 
 	if (string_to_number(v, &number))
 		v = &number;
@@ -391,6 +391,65 @@ static char decimal_point(void)
 	return localeconv()->decimal_point[0];
 }
 
+static const char *read_exponent(const char *p, int *exponent)
+{
+	bool negative = false;
+	const char *begin;
+
+	if (*p == '-' || *p == '+')
+		negative = *p++ == '-';
+	begin = p;
+	*exponent = 0;
+	for (; is_digit(*p) && p - begin < 4; p++)
+		*exponent = *exponent * 10 + (*p - '0');
+	if (negative)
+		*exponent = -*exponent;
+	return p > begin ? p : NULL;
+}
+
+/* Greatest power of ten that is a float without rounding. */
+#define EXACT_POWER 22
+
+/*
+ * Decimal floats as people write them: as integer and power of ten are exact, one
+ * operation rounds as strtod() would. NULL: it is not so simple, or no numeral.
+ */
+static const char *read_simple_float(const char *p, lua_Number *n)
+{
+	static const lua_Number powers[EXACT_POWER + 1] = {1e0,	 1e1,  1e2,  1e3,  1e4,	 1e5,
+							   1e6,	 1e7,  1e8,  1e9,  1e10, 1e11,
+							   1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
+							   1e18, 1e19, 1e20, 1e21, 1e22};
+	uint64_t digits = 0;
+	int count = 0, scale = 0, exponent = 0;
+	bool negative = false;
+
+	p = skip_space(p);
+	if (*p == '-' || *p == '+')
+		negative = *p++ == '-';
+	for (; is_digit(*p); p++, count++)
+		digits = digits * 10 + (unsigned)(*p - '0');
+	if (*p == '.')
+		for (p++; is_digit(*p); p++, count++, scale--)
+			digits = digits * 10 + (unsigned)(*p - '0');
+	if (count == 0 || count > 18 || digits > UINT64_C(1) << 53)
+		return NULL;
+	if ((*p | 0x20) == 'e') {
+		p = read_exponent(p + 1, &exponent);
+		if (!p)
+			return NULL;
+		scale += exponent;
+	}
+	p = skip_space(p);
+	if (*p || scale < -EXACT_POWER || scale > EXACT_POWER)
+		return NULL;
+	*n = (lua_Number)digits;
+	*n = scale < 0 ? *n / powers[-scale] : *n * powers[scale];
+	if (negative)
+		*n = -*n;
+	return p;
+}
+
 /* strtod() knows all of the language's floats, and "inf" and "nan", which are refused. */
 static const char *read_float(const char *text, lua_Number *n)
 {
@@ -398,6 +457,9 @@ static const char *read_float(const char *text, lua_Number *n)
 	const char *point, *end;
 	size_t length;
 
+	end = read_simple_float(text, n);
+	if (end)
+		return end;
 	if (strpbrk(text, "nN"))
 		return NULL;
 	end = read_float_here(text, n);

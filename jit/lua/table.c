@@ -110,8 +110,7 @@ static __attribute__((noinline)) Node *main_position_other(const Table *t, Paylo
 		h = 1;
 		break;
 	case TAG_FLOAT: /* the halves of its bits: what changes among floats is in one of them */
-		h = hash_integer((lua_Integer)(((uint64_t)key.i >> 32) + (uint32_t)key.i),
-				 t->node_mask);
+		h = hash_integer((key.i >> 32) + (uint32_t)key.i, t->node_mask);
 		break;
 	default: /* a pointer: aligned, and near others */
 		h = hash_integer(key.i >> 3, t->node_mask);
