@@ -168,7 +168,7 @@ get_short : {
 
 	if (likely(n))
 		FOUND(n->value, n->value_tag);
-	PROTECT(vm_index(L, object, key, RA));
+	PROTECT(vm_index_absent(L, object, key, RA));
 	NEXT;
 }
 	OP (SELF) {

@@ -47,6 +47,7 @@ void interp_set_short(lua_State *L, const Value *object, const Value *key, const
 
 /* t[i] = v for any table without metamethod and i not in the array part or nil there. */
 void interp_set_integer(lua_State *L, const Value *object, lua_Integer i, const Value *v);
+/* object[i] where object, if it is a table, has no value there. */
 void interp_get_integer(lua_State *L, const Value *object, lua_Integer i, Value *result);
 
 /* ---- Iterators of the base library ------------------------------------------------------ */

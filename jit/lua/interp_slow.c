@@ -85,7 +85,7 @@ void interp_get_integer(lua_State *L, const Value *object, lua_Integer i, Value 
 	Value key;
 
 	set_integer(&key, i);
-	vm_index(L, object, &key, result);
+	vm_index_absent(L, object, &key, result);
 }
 
 /* ---- Iterators of the base library ------------------------------------------------------ */

@@ -137,7 +137,7 @@ void meta_call_result(lua_State *L, const Value *f, const Value *a, const Value 
 	set_value(func + 1, a);
 	set_value(func + 2, b);
 	L->top = func + 3;
-	if (meta_call_function(L, func, 1))
+	if (likely(meta_call_function(L, func, 1)))
 		return;
 	result = restore_slot(L, saved);
 	L->top--;
