@@ -528,13 +528,117 @@ static size_t add_fraction(char *text, size_t length)
 	return length;
 }
 
+#define DIGITS 14 /* of LUA_NUMBER_FMT */
+#define LEAST_OF_DIGITS UINT64_C(10000000000000)
+
+/*
+ * n * 10^scale, rounded as printf() does, exactly: mantissa and power of five fit
+ * 128 bits together. n is positive, scale from 0 to 17, the result below 2^64.
+ */
+static uint64_t scale_up(lua_Number n, int scale)
+{
+	static const uint64_t fives[] = {UINT64_C(1),
+					 UINT64_C(5),
+					 UINT64_C(25),
+					 UINT64_C(125),
+					 UINT64_C(625),
+					 UINT64_C(3125),
+					 UINT64_C(15625),
+					 UINT64_C(78125),
+					 UINT64_C(390625),
+					 UINT64_C(1953125),
+					 UINT64_C(9765625),
+					 UINT64_C(48828125),
+					 UINT64_C(244140625),
+					 UINT64_C(1220703125),
+					 UINT64_C(6103515625),
+					 UINT64_C(30517578125),
+					 UINT64_C(152587890625),
+					 UINT64_C(762939453125)};
+	unsigned __int128 product, part, half;
+	uint64_t bits, result;
+	int shift;
+
+	memcpy(&bits, &n, sizeof(bits));
+	product = (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52;
+	product *= fives[scale];
+	shift = 1075 - (int)(bits >> 52) - scale; /* so many bits are a fraction */
+	half = (unsigned __int128)1 << (shift - 1);
+	part = product & (half * 2 - 1);
+	result = (uint64_t)(product >> shift);
+	return result + (part > half || (part == half && (result & 1)));
+}
+
+/* The decimal exponent of a number in [1e-4, 1e14), or one less. */
+static int guess_power(lua_Number n)
+{
+	uint64_t bits;
+	int power;
+
+	memcpy(&bits, &n, sizeof(bits));
+	power = (((int)(bits >> 52) - 1023) * 1233) >> 12; /* log10(2) * 4096 */
+	return power < -4 ? -4 : power;
+}
+
+/* The digits with their point; returns the end. */
+static char *place_point(char *p, const char *digits, int count, int power)
+{
+	if (power < 0) {
+		*p++ = '0';
+		*p++ = decimal_point();
+		for (; power < -1; power++)
+			*p++ = '0';
+	} else {
+		for (; power >= 0; power--)
+			*p++ = count-- > 0 ? *digits++ : '0';
+		*p++ = decimal_point();
+		if (count <= 0)
+			*p++ = '0';
+	}
+	while (count-- > 0)
+		*p++ = *digits++;
+	return p;
+}
+
+/*
+ * What "%.14g" writes of a number in [1e-4, 1e14): 14 digits, then no zeros at the
+ * end, and no exponent, unless it is rounded to 1e14: 0, then.
+ */
+static size_t write_plain_float(lua_Number n, char *text)
+{
+	char digits[DIGITS], *p = text;
+	int power = guess_power(fabs(n)), count = DIGITS;
+	uint64_t m = scale_up(fabs(n), DIGITS - 1 - power);
+
+	if (m >= LEAST_OF_DIGITS * 10) {
+		if (++power == DIGITS)
+			return 0;
+		m = scale_up(fabs(n), DIGITS - 1 - power);
+	}
+	for (int i = DIGITS; i > 0; m /= 10)
+		digits[--i] = (char)('0' + m % 10);
+	while (digits[count - 1] == '0')
+		count--;
+	if (n < 0)
+		*p++ = '-';
+	p = place_point(p, digits, count, power);
+	*p = '\0';
+	return (size_t)(p - text);
+}
+
 static size_t write_float(lua_Number n, char text[NUMBER_TEXT_SIZE])
 {
-	size_t length;
+	size_t length = 0;
 
-	/* What "%.14g" writes without an exponent: no need of printf(). */
-	if (fabs(n) < 1e14 && (lua_Number)(lua_Integer)n == n && (n != 0 || !signbit(n)))
-		return add_fraction(text, write_integer((lua_Integer)n, text));
+	/* Without printf() where it is easy. */
+	if (fabs(n) < 1e14) {
+		if ((lua_Number)(lua_Integer)n == n && (n != 0 || !signbit(n)))
+			return add_fraction(text, write_integer((lua_Integer)n, text));
+		if (fabs(n) >= 1e-4)
+			length = write_plain_float(n, text);
+	}
+	if (length)
+		return length;
 	length = (size_t)snprintf(text, NUMBER_TEXT_SIZE, LUA_NUMBER_FMT, n);
 	if (text[strspn(text, "-0123456789")] == '\0') /* looks like an integer */
 		length = add_fraction(text, length);

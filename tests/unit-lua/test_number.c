@@ -162,22 +162,57 @@ TEST(text_of_floats)
 	check_text(unit_float(-1e-300), "-1e-300");
 }
 
-/* The quick way for whole floats against printf(). */
-TEST(text_of_whole_floats_is_what_printf_gives)
+static void check_against_printf(lua_Number n)
+{
+	char wanted[NUMBER_TEXT_SIZE];
+
+	snprintf(wanted, sizeof(wanted) - 2, "%.14g", n);
+	if (!strpbrk(wanted, ".en"))
+		strcat(wanted, ".0");
+	check_text(unit_float(n), wanted);
+}
+
+/* The quick ways against printf(). */
+TEST(text_of_floats_is_what_printf_gives)
 {
 	uint64_t state = 1;
 
 	for (int i = 0; i < 200000; i++) {
 		lua_Number n = (lua_Number)(int64_t)unit_random(&state) /
 			       (lua_Number)(1 << unit_random(&state) % 20);
-		char wanted[NUMBER_TEXT_SIZE];
 
-		n = unit_random(&state) & 1 ? floor(n) : -floor(n);
-		snprintf(wanted, sizeof(wanted) - 2, "%.14g", n);
-		if (!strpbrk(wanted, ".e"))
-			strcat(wanted, ".0");
-		check_text(unit_float(n), wanted);
+		check_against_printf(unit_random(&state) & 1 ? floor(n) : -floor(n));
+		check_against_printf(n);
+		check_against_printf(n * 1e-10);
+		check_against_printf(-n * pow(10, (int)(unit_random(&state) % 40) - 30));
+		check_against_printf(floor(n / 1e6) / 1000);
 	}
+}
+
+/* Powers of ten and of two, halves of the last digit, and what is next to them. */
+TEST(text_of_floats_at_the_edges)
+{
+	for (int power = -8; power < 18; power++) {
+		for (lua_Number digits = 1; digits < 1000; digits += digits < 20 ? 0.5 : 111.25) {
+			lua_Number n = digits * pow(10, power);
+
+			for (int i = 0; i < 3; i++) {
+				check_against_printf(n);
+				n = nextafter(n, -HUGE_VAL);
+			}
+		}
+	}
+	for (int power = -30; power < 60; power++)
+		for (int i = -3; i <= 3; i++)
+			check_against_printf(ldexp(1, power) * (1 + i * 0x1p-52));
+	check_against_printf(0.00010000000000005); /* ties are not exact */
+	check_against_printf(1.00000000000005);
+	check_against_printf(1024.0000000000125);
+	check_against_printf(99999999999999.5);
+	check_against_printf(9999999999999.95);
+	check_against_printf(70368744177664.0 + 1 / 64.); /* 14 digits end before the point */
+	for (int i = 1; i < 2000; i += 2) /* ties that are exact: 13 + digits, then a half */
+		check_against_printf(10000000000000.0 * 5 + i / 2.);
 }
 
 TEST(the_point_of_the_locale)
@@ -427,7 +462,8 @@ void suite_number(void)
 	ADD(text_of_integers);
 	ADD(text_of_integers_of_every_length);
 	ADD(text_of_floats);
-	ADD(text_of_whole_floats_is_what_printf_gives);
+	ADD(text_of_floats_is_what_printf_gives);
+	ADD(text_of_floats_at_the_edges);
 	ADD(the_point_of_the_locale);
 	ADD(floats_become_integers);
 	ADD(strings_become_numbers);
