@@ -137,7 +137,7 @@ static size_t do_some(lua_State *L, size_t budget)
 		work = 1;
 		break;
 	case PHASE_PROPAGATE:
-		if (g->gray) {
+		if (g->gray || g->long_table_count > 0) {
 			work = gc_propagate(g, budget);
 			break;
 		}

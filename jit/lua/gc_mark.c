@@ -7,6 +7,16 @@
  * The one recursion is from a closed upvalue to its value, which goes no deeper
  * since that value is no upvalue.
  *
+ * Most of the time goes into waiting for memory: whether a child is white stands
+ * in the child. Two things are done about that. A table's children are not looked
+ * at at once: they go through a short queue (struct marker), the processor fetches
+ * them when they enter it, and they have come when they leave it. And a long table
+ * is traversed in pieces, each piece only when nothing else is gray, so that its
+ * children are done while they are still in the cache. A long table that is under
+ * way is black: a store into what was traversed already calls the back barrier,
+ * which ends the affair, and so does a move of what is in it (table.c clears
+ * in_pieces).
+ *
  * What cannot be finished while the program runs waits in gray_again for the
  * atomic phase: threads (their stacks change without barriers), weak tables (what
  * is dead is known only at the end) and tables that a back barrier took back.
@@ -106,6 +116,38 @@ void gc_mark_white(Global *g, Object *o)
 	}
 }
 
+/* ---- The queue ---------------------------------------------------------------------- */
+
+#define QUEUE_SIZE 16 /* a power of two */
+
+/* Lives in gc_propagate() only: between steps nothing waits in it. */
+typedef struct marker {
+	Global *g;
+	unsigned first, count;
+	Object *queue[QUEUE_SIZE];
+} Marker;
+
+static inline void take_from_queue(Marker *m)
+{
+	Object *o = m->queue[m->first++ % QUEUE_SIZE];
+
+	m->count--;
+	if (!is_white(o))
+		return;
+	if (o->tag == TAG_TABLE)
+		push_gray(o, &((Table *)o)->gray_next, &m->g->gray);
+	else
+		gc_mark_white(m->g, o);
+}
+
+static inline void mark_later(Marker *m, Object *o)
+{
+	__builtin_prefetch(o, 1);
+	if (m->count == QUEUE_SIZE)
+		take_from_queue(m);
+	m->queue[(m->first + m->count++) % QUEUE_SIZE] = o;
+}
+
 /* ---- Tables ------------------------------------------------------------------------- */
 
 /* An empty node must not keep its key's object alive; traversals still find the place. */
@@ -138,54 +180,117 @@ static inline bool any_collectable(const uint8_t *tags)
 	return word & (TAG_WORD * TAG_COLLECTABLE);
 }
 
-/* Marks the values of the array part; returns whether one was white. */
+/* Marks the values of the array part of a weak table; returns whether one was white. */
 static bool mark_array(Global *g, Table *t)
 {
-	const uint8_t *tags = t->array;
-	uint32_t i = 0, size = t->array_size;
 	bool marked = false;
 
-	while (i < size) {
-		uint32_t end;
+	for (uint32_t i = 0; i < t->array_size; i++) {
+		Object *o = array_payload(t, i)->object;
 
-		if (size - i >= 8) {
-			if (!any_collectable(tags + i)) {
-				i += 8;
-				continue;
-			}
-			end = i + 8;
-		} else {
-			end = size;
-		}
-		for (; i < end; i++) {
-			if (tags[i] & TAG_COLLECTABLE) {
-				Object *o = array_payload(t, i)->object;
-
-				if (is_white(o)) {
-					gc_mark_white(g, o);
-					marked = true;
-				}
-			}
+		if ((*array_tag(t, i) & TAG_COLLECTABLE) && is_white(o)) {
+			gc_mark_white(g, o);
+			marked = true;
 		}
 	}
 	return marked;
 }
 
-static void traverse_strong(Global *g, Table *t)
+static void traverse_array(Marker *m, Table *t, uint32_t i, uint32_t to)
 {
-	Node *n = t->nodes, *end = n + table_node_count(t);
+	const uint8_t *tags = t->array;
 
-	mark_array(g, t);
-	for (; n < end; n++) {
+	while (i < to) {
+		uint32_t end = to;
+
+		if (to - i >= 8) {
+			end = i + 8;
+			if (!any_collectable(tags + i)) {
+				i = end;
+				continue;
+			}
+		}
+		for (; i < end; i++)
+			if (tags[i] & TAG_COLLECTABLE)
+				mark_later(m, array_payload(t, i)->object);
+	}
+}
+
+/* The keys of a small table are likely a few strings that many tables share. */
+#define FEW_NODES 16
+
+static void traverse_nodes(Marker *m, Table *t, uint32_t i, uint32_t to)
+{
+	bool few = t->node_mask < FEW_NODES;
+
+	for (; i < to; i++) {
+		Node *n = &t->nodes[i];
+
 		if (n->value_tag == TAG_NIL) {
 			clear_empty_key(n);
 			continue;
 		}
-		if (n->key_tag & TAG_COLLECTABLE)
-			gc_mark(g, n->key.object);
+		if (n->key_tag & TAG_COLLECTABLE) {
+			if (few)
+				gc_mark(m->g, n->key.object);
+			else
+				mark_later(m, n->key.object);
+		}
 		if (n->value_tag & TAG_COLLECTABLE)
-			gc_mark(g, n->value.object);
+			mark_later(m, n->value.object);
 	}
+}
+
+#define table_slots(t) ((size_t)(t)->array_size + table_node_count(t))
+
+/* Slots (elements, then nodes) that make a table long; how many are a piece. */
+#define LONG 512
+#define PIECE 64
+
+static size_t traverse_strong(Marker *m, Table *t)
+{
+	Global *g = m->g;
+
+	if (unlikely(table_slots(t) >= LONG) && g->long_table_count < LONG_TABLES) {
+		g->long_tables[g->long_table_count].table = t;
+		g->long_tables[g->long_table_count++].next = 0;
+		t->in_pieces = true;
+		return 1;
+	}
+	traverse_array(m, t, 0, t->array_size);
+	traverse_nodes(m, t, 0, table_node_count(t));
+	return 1 + table_slots(t);
+}
+
+/*
+ * A piece of the long table that was found last, or all of it if its blocks have
+ * changed: no change may keep the cycle from ending. Returns the units of work.
+ */
+static size_t traverse_piece(Marker *m)
+{
+	LongTable *at = &m->g->long_tables[m->g->long_table_count - 1];
+	Table *t = at->table;
+	size_t size = t->array_size, slots = table_slots(t), from = at->next, to;
+
+	if (!is_black(t) || !t->in_pieces) {
+		m->g->long_table_count--;
+		if (!is_black(t))
+			return 0; /* the back barrier has put it into gray_again */
+		traverse_array(m, t, 0, t->array_size);
+		traverse_nodes(m, t, 0, table_node_count(t));
+		return slots;
+	}
+	to = from < size ? size : slots;
+	if (to - from > PIECE)
+		to = from + PIECE;
+	at->next = to;
+	if (to == slots)
+		m->g->long_table_count--;
+	if (from < size)
+		traverse_array(m, t, (uint32_t)from, (uint32_t)to);
+	else
+		traverse_nodes(m, t, (uint32_t)(from - size), (uint32_t)(to - size));
+	return to - from;
 }
 
 /*
@@ -246,8 +351,9 @@ static bool traverse_ephemeron(Global *g, Table *t, bool backwards)
 	return marked;
 }
 
-static void traverse_weak(Global *g, Table *t, const String *mode)
+static size_t traverse_weak(Marker *m, Table *t, const String *mode)
 {
+	Global *g = m->g;
 	bool weak_keys = strchr(mode->text, 'k') != NULL;
 	bool weak_values = strchr(mode->text, 'v') != NULL;
 
@@ -258,23 +364,21 @@ static void traverse_weak(Global *g, Table *t, const String *mode)
 	else if (weak_values)
 		traverse_weak_values(g, t);
 	else
-		traverse_strong(g, t);
+		return traverse_strong(m, t);
+	return 1 + table_slots(t);
 }
 
-static size_t traverse_table(Global *g, Table *t)
+static size_t traverse_table(Marker *m, Table *t)
 {
 	Table *mt = t->metatable;
 	Value mode;
 
 	if (mt) {
-		gc_mark(g, (Object *)mt);
-		if (meta_fast(g->main_thread, mt, META_MODE, &mode) && is_string(&mode)) {
-			traverse_weak(g, t, as_string(&mode));
-			return 1 + (size_t)t->array_size + 2 * (size_t)table_node_count(t);
-		}
+		gc_mark(m->g, (Object *)mt);
+		if (meta_fast(m->g->main_thread, mt, META_MODE, &mode) && is_string(&mode))
+			return traverse_weak(m, t, as_string(&mode));
 	}
-	traverse_strong(g, t);
-	return 1 + (size_t)t->array_size + 2 * (size_t)table_node_count(t);
+	return traverse_strong(m, t);
 }
 
 /* ---- Other objects ------------------------------------------------------------------ */
@@ -355,15 +459,16 @@ static size_t traverse_thread(Global *g, lua_State *thread)
 /* ---- Propagation -------------------------------------------------------------------- */
 
 /* Takes the first gray object and traverses it; returns the units of work. */
-static size_t propagate_one(Global *g)
+static inline size_t propagate_one(Marker *m)
 {
+	Global *g = m->g;
 	Object *o = g->gray;
 
 	o->marked |= MARK_BLACK;
 	switch (o->tag) {
 	case TAG_TABLE:
 		g->gray = ((Table *)o)->gray_next;
-		return traverse_table(g, (Table *)o);
+		return traverse_table(m, (Table *)o);
 	case TAG_LUA_FUNCTION:
 		g->gray = ((LuaFunction *)o)->gray_next;
 		return traverse_lua_function(g, (LuaFunction *)o);
@@ -385,10 +490,21 @@ static size_t propagate_one(Global *g)
 
 size_t gc_propagate(Global *g, size_t budget)
 {
+	Marker m = {.g = g};
 	size_t work = 0;
 
-	while (g->gray && work < budget)
-		work += propagate_one(g);
+	while (work < budget) {
+		if (g->gray)
+			work += propagate_one(&m);
+		else if (m.count > 0)
+			take_from_queue(&m);
+		else if (g->long_table_count > 0)
+			work += traverse_piece(&m);
+		else
+			break;
+	}
+	while (m.count > 0)
+		take_from_queue(&m);
 	return work;
 }
 
@@ -406,6 +522,7 @@ static void mark_metatables(Global *g)
 void gc_mark_roots(Global *g)
 {
 	g->gray = g->gray_again = NULL;
+	g->long_table_count = 0;
 	g->weak_values = g->ephemerons = g->all_weak = NULL;
 	gc_mark(g, (Object *)g->main_thread);
 	mark_value(g, &g->registry);

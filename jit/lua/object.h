@@ -82,6 +82,7 @@ typedef struct node {
 typedef struct table {
 	OBJECT_HEADER;
 	uint8_t absent;
+	uint8_t in_pieces; /* gc_mark.c is under way in it; cleared when entries move */
 	uint32_t node_mask;
 	uint32_t array_size;
 	uint32_t border_hint; /* <= array_size: the border found last; 0: none yet */

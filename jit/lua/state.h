@@ -137,6 +137,14 @@ typedef struct string_table {
 #define STRING_CACHE_SETS 53
 #define STRING_CACHE_WAYS 2
 
+/* A table that the collector traverses in pieces (gc_mark.c). */
+typedef struct long_table {
+	struct table *table;
+	size_t next; /* slot: elements, then nodes */
+} LongTable;
+
+#define LONG_TABLES 8
+
 /* What all threads of a state share. */
 typedef struct global {
 	lua_Alloc allocate;
@@ -161,6 +169,8 @@ typedef struct global {
 	Object *objects, *finalizable, *to_finalize, *fixed;
 	Object **sweep;
 	Object *gray, *gray_again, *weak_values, *ephemerons, *all_weak;
+	unsigned long_table_count;
+	LongTable long_tables[LONG_TABLES];
 	struct lua_State *open_threads; /* with open upvalues */
 
 	/* state.c, front.c */

@@ -298,6 +298,7 @@ static bool try_grow_array(lua_State *L, Table *t, uint32_t n)
 	memset(array + old, TAG_NIL, n - old);
 	t->array = array;
 	t->array_size = n;
+	t->in_pieces = false;
 	return true;
 }
 
@@ -333,7 +334,7 @@ static Node *free_node(Table *t)
 }
 
 /* The stranger in `node`, whose main position is `main`, moves to `to`. */
-static void move_node(Node *node, Node *main, Node *to)
+static void move_node(Table *t, Node *node, Node *main, Node *to)
 {
 	Node *previous = main;
 
@@ -346,6 +347,7 @@ static void move_node(Node *node, Node *main, Node *to)
 		node->next = 0;
 	}
 	node->value_tag = TAG_NIL;
+	t->in_pieces = false;
 }
 
 /*
@@ -364,7 +366,7 @@ static inline Node *node_for(Table *t, Payload key, uint8_t tag)
 		return NULL;
 	other = main_position(t, n->key, n->key_tag);
 	if (other != n) {
-		move_node(n, other, to);
+		move_node(t, n, other, to);
 		return n;
 	}
 	to->next = n->next ? (int32_t)(n + n->next - to) : 0;
@@ -422,6 +424,7 @@ static void resize_nodes(lua_State *L, Table *t, uint32_t count)
 
 	t->nodes = nodes;
 	t->node_mask = mask;
+	t->in_pieces = false;
 	reinsert_all(t, old_nodes, old_mask);
 	free_nodes(L, old_nodes, old_mask);
 }
@@ -445,6 +448,7 @@ static void resize(lua_State *L, Table *t, uint32_t array_size, uint32_t hash_co
 	old_nodes = t->nodes;
 	t->nodes = nodes;
 	t->node_mask = mask;
+	t->in_pieces = false;
 	if (shrinks) {
 		move_to_nodes(t, old_array, array_size, old_size);
 		t->array = array;
@@ -957,6 +961,7 @@ Table *table_new(lua_State *L)
 	Table *t = gc_new(L, sizeof(Table), TAG_TABLE);
 
 	t->absent = 0xff;
+	t->in_pieces = false;
 	t->node_mask = 0;
 	t->array_size = 0;
 	t->border_hint = 0;
