@@ -8,9 +8,9 @@
  * our function of it. So bytecode and syntax errors are lua5.4's to the letter.
  *
  * The compiler's state is made when the first text is loaded. A compilation
- * leaves garbage there; its collector is off, since closing a state is quicker
- * than marking it: once it has more than KEEP_BYTES it is closed, and the next
- * text gets a new one. Its memory comes from the program's allocator, an
+ * leaves garbage there. Its collector is off meanwhile: once it has more than
+ * KEEP_BYTES it collects, and after a big chunk, more than CLOSE_BYTES, it is
+ * closed, and the next text gets a new one. Its memory comes from the program's allocator, an
  * allocation that fails runs our emergency collection first. It is not in the
  * figures of our collector: it is there for the duration of a lua_load(), and
  * at most KEEP_BYTES of it after that.
@@ -47,6 +47,7 @@ extern void front_lua_settop(struct front_state *F, int index);
 extern const char *front_lua_tolstring(struct front_state *F, int index, size_t *length);
 
 #define KEEP_BYTES ((size_t)128 << 10)
+#define CLOSE_BYTES ((size_t)1 << 20)
 
 /* Global.front */
 typedef struct front {
@@ -277,10 +278,13 @@ static void leave(Front *front, lua_State *outer)
 /* What is above top is garbage now. */
 static void clean(Front *front, int top)
 {
-	if (front->depth == 0 && front->bytes > KEEP_BYTES)
+	if (front->depth == 0 && front->bytes > CLOSE_BYTES) {
 		close_state(front);
-	else
-		front_lua_settop(front->state, top);
+		return;
+	}
+	front_lua_settop(front->state, top);
+	if (front->depth == 0 && front->bytes > KEEP_BYTES)
+		front_lua_gc(front->state, LUA_GCCOLLECT);
 }
 
 /* Takes over the compiler's error message and raises it. */
