@@ -327,7 +327,7 @@ static void check_byte(Undump *u, int expected, const char *why)
 /* The first byte of the signature was read. */
 static void check_header(Undump *u)
 {
-	check_text(u, LUA_SIGNATURE + 1, strlen(LUA_SIGNATURE) - 1, "not a binary chunk");
+	check_text(u, &LUA_SIGNATURE[1], strlen(LUA_SIGNATURE) - 1, "not a binary chunk");
 	check_byte(u, CHUNK_VERSION, "version mismatch");
 	check_byte(u, CHUNK_FORMAT, "format mismatch");
 	check_text(u, CHUNK_CHECK, sizeof CHUNK_CHECK - 1, "corrupted chunk");
