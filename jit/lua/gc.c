@@ -36,6 +36,11 @@
 
 /* What remains due forever, so to say: no program frees as much. */
 #define STRESS_DEBT (PTRDIFF_MAX / 4)
+/*
+ * A heap with less than this in it is collected as if it had as much: a cycle costs
+ * something even if there is nothing, for a program that has little but makes much.
+ */
+#define SMALL_HEAP ((size_t)64 << 10)
 /* How long a stopped collector is not asked again. */
 #define STOPPED_BYTES 2000
 
@@ -89,12 +94,11 @@ void gc_fix(lua_State *L, Object *o)
 /* The next cycle begins when memory in use is gc_pause percent of the estimate. */
 static void set_pause(Global *g)
 {
-	size_t hundredth = g->estimate / 100, pause = (size_t)g->gc_pause;
+	size_t left = g->estimate < SMALL_HEAP ? SMALL_HEAP : g->estimate;
+	size_t hundredth = left / 100, pause = (size_t)g->gc_pause;
 	size_t threshold = PTRDIFF_MAX;
 	ptrdiff_t debt;
 
-	if (hundredth == 0)
-		hundredth = 1;
 	if (pause < (size_t)PTRDIFF_MAX / hundredth)
 		threshold = hundredth * pause;
 	debt = (ptrdiff_t)g->total_bytes - (ptrdiff_t)threshold;
