@@ -376,6 +376,9 @@ void call_finish_pcall(lua_State *L, Frame *f)
 	set_boolean(first, true);
 	move_results(L, f->func, (int)(L->top - first), f->nresults);
 	L->frame = f->previous;
+	/* An overflow was handled so far up that its room was still in use. */
+	if (unlikely(stack_size(L) > LUAI_MAXSTACK))
+		stack_shrink(L);
 }
 
 Frame *call_prepare_pcall(lua_State *L, Value *func, int nresults, bool with_handler)

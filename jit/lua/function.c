@@ -226,8 +226,9 @@ static void call_close_method(lua_State *L, const Value *v, const Value *error, 
 	L->top = top + 3;
 	if (!yieldable)
 		call_no_yield(L, top, 0);
-	else if (frame_is_lua(L->frame))
-		meta_call_function(L, top, 0);
+	else if (frame_is_lua(L->frame) && L->mode == MODE_NORMAL)
+		meta_call_function(L, top,
+				   0); /* the instruction is repeated: no hook shall see that */
 	else
 		call(L, top, 0);
 }

@@ -524,7 +524,7 @@ local ok, e = xpcall(recurse, function(m) return m:sub(1, 60) end)
 print(ok, e)
 local ok, e = xpcall(recurse, function(m) return recurse() end)
 print(ok, e)
-local t = setmetatable({}, {}); getmetatable(t).__index = function(t, k) return t[k .. "x"] end
+local t = setmetatable({}, {}); getmetatable(t).__index = function(t, k) return t[k] end
 local ok, e = pcall(function() return t.x end)
 print(ok, e:match("stack overflow")) -- Lua's own recurses in C here
 local t = setmetatable({}, {}); getmetatable(t).__index = t
