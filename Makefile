@@ -210,6 +210,10 @@ $(B)/tests/%: tests/programs/%.c $(B)/libjithooks.a
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(ALL_CFLAGS) -MF $@.d -o $@ $< $(B)/libjithooks.a -lpthread
 
+$(B)/tests/lua_%: tests/programs/lua_%.c $(B)/libjitlua.a
+	@mkdir -p $(@D)
+	$(call run,LINK,$@) $(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MF $@.d -o $@ $< $(B)/libjitlua.a $(LDLIBS_LUA)
+
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard user/*.[ch] include/*/*.h bpf/*.h) $(B)/jitscope.skel.h
 	@mkdir -p $(@D)
 	$(call run,FUZZ,$@) $(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -I$(B) -Iuser \
