@@ -13,12 +13,14 @@
 #include "run.h"
 
 struct options {
-	int script;	     /* index of the script's name in argv; argc: there is none */
-	const char *bad;     /* the option that cannot be */
-	bool interactive;    /* -i */
-	bool version;	     /* -v, -i */
-	bool executes;	     /* -e */
-	bool no_environment; /* -E */
+	int script;		 /* index of the script's name in argv; argc: there is none */
+	const char *bad;	 /* the option that cannot be */
+	bool interactive;	 /* -i */
+	bool version;		 /* -v, -i */
+	bool executes;		 /* -e */
+	bool no_environment;	 /* -E */
+	bool jit_help;		 /* -jhelp */
+	const char *bad_command; /* of -j */
 };
 
 /* ---- Options ------------------------------------------------------------------------------- */
@@ -63,7 +65,13 @@ static bool parse_option(struct options *o, char **argv, int *i)
 		if (!argument || (argument == argv[*i] && argument[0] == '-'))
 			return false;
 		o->executes |= option[1] == 'e';
-		return option[1] != 'j' || is_jit_command(argument);
+		if (option[1] != 'j')
+			return true;
+		o->jit_help |= !strcmp(argument, "help");
+		if (is_jit_command(argument))
+			return true;
+		o->bad_command = argument;
+		return false;
 	}
 	if (!option[1] || option[2])
 		return false;
@@ -133,10 +141,14 @@ static const char examples_text[] =
 	"\n"
 	"The language is Lua 5.4; the manual page is jitlua(1).\n";
 
-static void print_usage(const char *bad)
+static void print_usage(const struct options *o)
 {
+	const char *bad = o->bad;
+
 	fprintf(stderr, "%s: ", program_name);
-	if (takes_argument(bad[1]) && !bad[2])
+	if (o->bad_command)
+		fprintf(stderr, "unrecognized command '%s' of option '-j'\n", o->bad_command);
+	else if (takes_argument(bad[1]) && !bad[2])
 		fprintf(stderr, "'%s' needs argument\n", bad);
 	else
 		fprintf(stderr, "unrecognized option '%s'\n", bad);
@@ -167,11 +179,6 @@ static bool print_and_exit(int argc, char **argv)
 	}
 	if (argc == 2 && !strcmp(argv[1], "--version")) {
 		printf("jitlua %s, %s\n", JITSCOPE_VERSION, LUA_COPYRIGHT);
-		return true;
-	}
-	if ((argc == 2 && !strcmp(argv[1], "-jhelp")) ||
-	    (argc == 3 && !strcmp(argv[1], "-j") && !strcmp(argv[2], "help"))) {
-		print_jit_commands();
 		return true;
 	}
 	return false;
@@ -258,8 +265,13 @@ static int run(lua_State *L)
 	parse(&o, argc, argv);
 	luaL_checkversion(L);
 	if (o.bad) {
-		print_usage(o.bad);
+		print_usage(&o);
 		return 0;
+	}
+	if (o.jit_help) {
+		print_jit_commands();
+		lua_pushboolean(L, 1);
+		return 1;
 	}
 	if (o.version)
 		print_version();
