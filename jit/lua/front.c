@@ -21,9 +21,10 @@
  * fails, the compiler sees the end of the text and what the reader raised is
  * raised again after the compiler has returned.
  *
- * Between lua_dump() and undump() the chunk lies in a list of blocks; by then the
- * compiler's copy is given back if it is big, and undump() frees block by block
- * what it has read. So a large function is in memory hardly more than twice.
+ * Between lua_dump() and undump() the chunk lies in a list of blocks. A big one is
+ * never there three times: the garbage of its compilation is collected before it
+ * is dumped, the compiler's state is closed after that, and undump() frees block
+ * by block what it has read.
  */
 #include "call.h"
 #include "chunk.h"
@@ -48,6 +49,7 @@ extern const char *front_lua_tolstring(struct front_state *F, int index, size_t 
 
 #define KEEP_BYTES ((size_t)128 << 10)
 #define CLOSE_BYTES ((size_t)1 << 20)
+#define COLLECT_BYTES ((size_t)4 << 20)
 
 /* Global.front */
 typedef struct front {
@@ -334,6 +336,8 @@ LuaFunction *front_compile(lua_State *L, Input *in, int first, const char *name)
 	front->depth++;
 	front->L = L;
 	status = front_lua_load(front->state, read_text, &c, name, NULL);
+	if (status == LUA_OK && c.status == LUA_OK && front->bytes > COLLECT_BYTES)
+		front_lua_gc(front->state, LUA_GCCOLLECT);
 	if (status == LUA_OK && c.status == LUA_OK)
 		write_status = front_lua_dump(front->state, pipe_write, &pipe, false);
 	leave(front, outer);
