@@ -10,10 +10,10 @@
  * The compiler's state is made when the first text is loaded. A compilation
  * leaves garbage there. Its collector is off meanwhile: once it has more than
  * KEEP_BYTES it collects, and after a big chunk, more than CLOSE_BYTES, it is
- * closed, and the next text gets a new one. Its memory comes from the program's allocator, an
- * allocation that fails runs our emergency collection first. It is not in the
- * figures of our collector: it is there for the duration of a lua_load(), and
- * at most KEEP_BYTES of it after that.
+ * closed, and the next text gets a new one. Its memory comes from the program's
+ * allocator; an allocation that fails runs our emergency collection first. It is
+ * not in the figures of our collector: it is there for the duration of a
+ * lua_load(), and at most KEEP_BYTES of it after that.
  *
  * No longjmp of ours may cross the compiler's C frames, nor one of its ours. Its
  * errors end in its lua_load(). The program's reader, which may run Lua code,
