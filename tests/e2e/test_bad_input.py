@@ -355,12 +355,15 @@ class Rounds:
             return f.read().split("\n")[:-1]
 
     def settled(self, process, **figures):
-        """The last snapshot of a process, when its figures and stats are (at least) these."""
+        """
+        The last snapshot of a process, when its figures and stats are (at least) these: they
+        were in the one before, since the totals of a snapshot are newer than its rows.
+        """
         def last():
             snaps = [x for x in self.lines() if f'"pid":{process.pid},' in x[:60]]
-            snap = json.loads(snaps[-1]) if snaps else None
-            known = snap and {**snap["counters"], **snap["stats"]}
-            return snap if snap and all(known[k] >= n for k, n in figures.items()) else None
+            before, snap = map(json.loads, snaps[-2:] if len(snaps) > 1 else ("{}", "{}"))
+            known = before and {**before["counters"], **before["stats"]}
+            return known and all(known[k] >= n for k, n in figures.items()) and snap
 
         return wait_for(last, f"{figures} of {process.pid}", timeout=TIMEOUT)
 
@@ -483,10 +486,15 @@ def test_an_honest_process_beside_a_liar():
     told = json.loads(read_line(working, r"^\{.*").group())
     assert finish(lying, timeout=TIMEOUT).status == 0
 
+    rounds = []
+
     def seen():
         snap = clean(read_line(watcher, r"^\{.*", timeout=TIMEOUT).group(), json_lines=True)[0]
         if snap["pid"] != working.pid or nonzero(snap["counters"]) != nonzero(told["counters"]):
             return False
+        rounds.append(snap)
+        if len(rounds) < 2:
+            return False  # its totals are newer than its rows
         assert snap["stats"]["bad_event"] and snap["stats"]["read_fault"], snap["stats"]
         snap["complete"] = True  # the losses are of the session
         check_totals(snap, told)
