@@ -27,9 +27,11 @@ TIMEOUT = 120
 _running = []
 _made = []
 
-# A shell starts what goes to the background with SIGINT ignored, and children
-# would inherit that; a handler of our own gives them the default.
+# What goes to the background is started with SIGINT ignored, by nohup with
+# SIGHUP, and children would inherit that; with a handler here they get the default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 class Skip(Exception):

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* region_run.c - `run` where there is no BPF: the regions are all there is. */
 
+#include "region_run.h"
 #include "child.h"
 #include "output.h"
-#include "region_run.h"
 #include "signals.h"
 #include "text.h"
 
