@@ -31,6 +31,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <jithooks/probes.h>
+
 #include "index.h"
 #include "internal.h"
 
@@ -348,7 +350,12 @@ void jit_region_open(void)
 
 /* ---- Rows ----------------------------------------------------------------- */
 
-#define BEGIN(row) __atomic_store_n(&(row)->begin, (row)->begin + 1, __ATOMIC_SEQ_CST)
+/* What is written after the fence is not seen before the new `begin`. */
+#define BEGIN(row)                                                                   \
+	do {                                                                         \
+		__atomic_store_n(&(row)->begin, (row)->begin + 1, __ATOMIC_RELAXED); \
+		__atomic_thread_fence(__ATOMIC_RELEASE);                             \
+	} while (0)
 #define END(row) __atomic_store_n(&(row)->end, (row)->begin, __ATOMIC_RELEASE)
 
 static bool push_free(uint32_t i)
@@ -380,7 +387,7 @@ static bool take_retired(uint32_t *i)
 			self.retired--;
 			jit_region->event.trace_no = row->no;
 			jit_region->event.loop = row->loop;
-			if (jit_probe_enabled(JIT_PROBE_FREE))
+			if (JIT_PROBE_ON(free))
 				jit_fire(JIT_PROBE_FREE);
 			jit_index_remove(&self.loops, row->no);
 			return true;
@@ -514,12 +521,12 @@ struct jit_abort_row *jit_region_abort(uint32_t reason_id, const char *reason, c
 	return row;
 }
 
-void jit_region_count_abort(struct jit_abort_row *row, enum jit_counter counter)
+void jit_region_count_abort(struct jit_abort_row *row, enum jit_counter counter, uint64_t when)
 {
 	BEGIN(row);
 	row->abort.instance = jit_region->instance;
 	row->abort.counter = counter;
 	row->abort.count++;
-	row->abort.last_ns = jit_now();
+	row->abort.last_ns = when;
 	END(row);
 }
