@@ -218,7 +218,7 @@ static void set_number(struct watch *w, uint32_t traceno, uint64_t no)
 /* ---- What LuaJIT does not survive ------------------------------------------- */
 
 /* Is there a Lua function below the one that is being recorded? */
-static bool lua_below(const struct call *c)
+static bool ask_lua_below(const struct call *c)
 {
 	struct lua_Debug ar;
 
@@ -230,6 +230,21 @@ static bool lua_below(const struct call *c)
 		if (c->api->getinfo(c->L, "l", &ar) && ar.currentline >= 0)
 			return true;
 	return false;
+}
+
+static bool lua_below(const struct call *c)
+{
+	struct direct *d = &c->w->direct;
+	bool read = direct_called_by_lua(d, c->L), asked;
+
+	if (read && !direct_in_doubt(&d->callers)) {
+		direct_answered(&d->callers, true);
+		return true;
+	}
+	asked = ask_lua_below(c);
+	if (read)
+		direct_answered(&d->callers, asked);
+	return asked;
 }
 
 static void unguard(const struct call *c)
@@ -246,9 +261,8 @@ static void unguard(const struct call *c)
 
 static void guard(const struct call *c)
 {
-	const void *function = c->api->topointer(c->L, ARG_FUNCTION);
-
-	if (lua_below(c) || !direct_guard(&c->w->direct, c->L, function))
+	if (lua_below(c) ||
+	    !direct_guard(&c->w->direct, c->L, c->api->topointer(c->L, ARG_FUNCTION)))
 		return;
 	c->w->guarded = c->L;
 	c->api->pushthread(c->L);
