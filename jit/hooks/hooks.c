@@ -78,7 +78,7 @@ void jit_report(jit_vm *vm, const char *format, ...)
 		fprintf(stderr, "%s\n", line);
 }
 
-static bool enter_set(jit_vm *vm, enum jit_slot_no no, struct jit_slot *slot)
+static SELDOM bool enter_set(jit_vm *vm, enum jit_slot_no no, struct jit_slot *slot)
 {
 	if (in_hook) {
 		jit_bump(JIT_HOOKS_SUPPRESSED, 1);

@@ -12,7 +12,16 @@
 
 #include <jithooks/hooks.h>
 
+#include "lock.h"
+
 #define NO_ROW UINT32_MAX
+
+/*
+ * Not called for most traces. The code around a call of it is kept out of the
+ * way too: between two traces the VM's compiler has pushed us out of the
+ * processor's caches, so a trace costs by the lines of code it goes through.
+ */
+#define SELDOM __attribute__((noinline, cold))
 
 #if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
@@ -27,9 +36,28 @@
 extern struct jit_region *jit_region;
 
 void jit_region_open(void);
-void jit_region_lock(void);
-bool jit_region_trylock(void);
-void jit_region_unlock(void);
+
+extern uint32_t jit_region_locked;
+
+/* There is a region, and whoever takes the lock has something to write into it. */
+static inline void jit_region_lock(void)
+{
+	jit_lock_take(&jit_region_locked);
+	jit_region->inherited = 0;
+}
+
+static inline bool jit_region_trylock(void)
+{
+	if (!jit_lock_try(&jit_region_locked))
+		return false;
+	jit_region->inherited = 0;
+	return true;
+}
+
+static inline void jit_region_unlock(void)
+{
+	jit_lock_drop(&jit_region_locked);
+}
 
 /* All below: with the lock held. */
 
@@ -78,7 +106,7 @@ static inline void jit_bump(enum jit_counter c, uint64_t n)
 /* ---- probes.c: the sites ------------------------------------------------- */
 
 /* With the lock held: completes jit_region->event and fires the probe. */
-void jit_fire(enum jit_probe probe);
+SELDOM void jit_fire(enum jit_probe probe);
 
 /* ---- timers.c -------------------------------------------------------------- */
 

@@ -50,12 +50,12 @@ static const uint32_t entry_sizes[NAREAS] = {
 };
 
 struct jit_region *jit_region;
+uint32_t jit_region_locked = JIT_LOCK_FREE;
 
 /* What stands in when there is no address space at all: counters only. */
 static struct jit_region bare;
 
 static struct {
-	pthread_mutex_t lock;
 	pthread_once_t once;
 	size_t page;
 	size_t header_bytes;
@@ -75,7 +75,7 @@ static struct {
 	uint32_t n_free, cap_free;
 	uint32_t retired; /* rows that may be taken when none is free */
 	uint32_t retired_next;
-} self = {.lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT, .fd = NO_FD};
+} self = {.once = PTHREAD_ONCE_INIT, .fd = NO_FD};
 
 /*
  * The way in from outside. The note holds the address of the anchor as the
@@ -121,7 +121,7 @@ static int back(char *base, uint64_t offset, uint64_t bytes)
 }
 
 /* Doubles an area. The header must not promise what is not there yet. */
-static bool grow(int which)
+static SELDOM bool grow(int which)
 {
 	uint64_t have = self.backed[which];
 	uint64_t want = have ? 2 * have : FIRST_BYTES;
@@ -260,35 +260,12 @@ static void leave_parents_file(void)
 	self.copied = false;
 }
 
-/* Whoever takes the lock has something to write. */
-static void make_own(void)
-{
-	if (jit_region)
-		jit_region->inherited = 0;
-}
-
-void jit_region_lock(void)
-{
-	pthread_mutex_lock(&self.lock);
-	make_own();
-}
-
-bool jit_region_trylock(void)
-{
-	if (pthread_mutex_trylock(&self.lock))
-		return false;
-	make_own();
-	return true;
-}
-
-void jit_region_unlock(void)
-{
-	pthread_mutex_unlock(&self.lock);
-}
-
 static void before_fork(void)
 {
-	jit_region_lock();
+	if (jit_region)
+		jit_region_lock();
+	else
+		jit_lock_take(&jit_region_locked); /* another thread is about to make it */
 	if (jit_region && self.fd != NO_FD)
 		copy_for_child();
 }
@@ -377,7 +354,7 @@ static bool push_free(uint32_t i)
  * The loops of a closed VM are kept until the table has no other row to give:
  * the last picture of a program that has ended its VM is worth having.
  */
-static bool take_retired(uint32_t *i)
+static SELDOM bool take_retired(uint32_t *i)
 {
 	while (self.retired && self.retired_next < jit_region->loops.used) {
 		struct jit_loop_row *row = row_at(LOOPS, self.retired_next++);
