@@ -52,7 +52,9 @@ CFLAGS ?= $(if $(DEBUG),-O0,-O2) -g
 ifdef SANITIZE
 CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
-ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-semantic-interposition $(WARN) $(CFLAGS) \
+# Without a PLT: a trace calls some twenty functions of other libraries, and each
+# stub is a cache line that the VM's compiler has pushed out in between.
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fno-plt -fvisibility=hidden -fno-semantic-interposition $(WARN) $(CFLAGS) \
 	-Iinclude -I$(B) -DJITSCOPE_VERSION='"$(VERSION)"' -DJITSCOPE_LIBDIR='"$(LIBDIR)"' -MMD -MP
 LDLIBS_OBSERVER := -lbpf -lelf -lz
 

@@ -78,15 +78,8 @@ void jit_report(jit_vm *vm, const char *format, ...)
 		fprintf(stderr, "%s\n", line);
 }
 
-/*
- * Is there a hook to call, here and now? If so the thread is inside it until
- * leave(), and its time goes to HOOKS.
- */
-static bool enter(jit_vm *vm, enum jit_slot_no no, struct jit_slot *slot)
+static SELDOM bool enter_set(jit_vm *vm, enum jit_slot_no no, struct jit_slot *slot)
 {
-	/* A race with a setter is as if the setter had come a moment later. */
-	if (!__atomic_load_n(&vm->slots[no].compile, __ATOMIC_RELAXED))
-		return false;
 	if (in_hook) {
 		jit_bump(JIT_HOOKS_SUPPRESSED, 1);
 		return false;
@@ -100,6 +93,16 @@ static bool enter(jit_vm *vm, enum jit_slot_no no, struct jit_slot *slot)
 	error_text[0] = '\0';
 	jit_time_start(JIT_TIME_HOOKS);
 	return true;
+}
+
+/*
+ * Is there a hook to call, here and now? If so the thread is inside it until
+ * leave(), and its time goes to HOOKS. A race with a setter is as if the
+ * setter had come a moment later.
+ */
+static inline bool enter(jit_vm *vm, enum jit_slot_no no, struct jit_slot *slot)
+{
+	return __atomic_load_n(&vm->slots[no].compile, __ATOMIC_RELAXED) && enter_set(vm, no, slot);
 }
 
 static void leave(jit_vm *vm, const struct jit_slot *slot, int failed)

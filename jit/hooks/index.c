@@ -18,7 +18,7 @@ static uint32_t place(const struct jit_index *index, uint64_t key)
 	return i;
 }
 
-static bool grow(struct jit_index *index)
+static __attribute__((noinline, cold)) bool grow(struct jit_index *index)
 {
 	struct jit_index bigger = {.size = index->size ? index->size * 2 : 64, .used = index->used};
 

@@ -12,7 +12,23 @@
 
 #include <jithooks/hooks.h>
 
+#include "lock.h"
+
 #define NO_ROW UINT32_MAX
+
+/*
+ * Not called for most traces. The code around a call of it is kept out of the
+ * way too: between two traces the VM's compiler has pushed us out of the
+ * processor's caches, so a trace costs by the lines of code it goes through.
+ */
+#define SELDOM __attribute__((noinline, cold))
+
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define JIT_ONE_THREAD __libc_single_threaded
+#else
+#define JIT_ONE_THREAD 0
+#endif
 
 /* ---- region.c: the memory that an observer reads ------------------------ */
 
@@ -20,9 +36,28 @@
 extern struct jit_region *jit_region;
 
 void jit_region_open(void);
-void jit_region_lock(void);
-bool jit_region_trylock(void);
-void jit_region_unlock(void);
+
+extern uint32_t jit_region_locked;
+
+/* There is a region, and whoever takes the lock has something to write into it. */
+static inline void jit_region_lock(void)
+{
+	jit_lock_take(&jit_region_locked);
+	jit_region->inherited = 0;
+}
+
+static inline bool jit_region_trylock(void)
+{
+	if (!jit_lock_try(&jit_region_locked))
+		return false;
+	jit_region->inherited = 0;
+	return true;
+}
+
+static inline void jit_region_unlock(void)
+{
+	jit_lock_drop(&jit_region_locked);
+}
 
 /* All below: with the lock held. */
 
@@ -40,16 +75,27 @@ uint64_t *jit_region_run_count(uint32_t slot);
 /* The row of this reason and place, made if new; NULL if the table is full. */
 struct jit_abort_row *jit_region_abort(uint32_t reason_id, const char *reason,
 				       const char *greenkey);
-void jit_region_count_abort(struct jit_abort_row *row, enum jit_counter counter);
+void jit_region_count_abort(struct jit_abort_row *row, enum jit_counter counter, uint64_t when);
 
 static inline struct jit_totals *jit_totals(void)
 {
 	return &jit_region->event.totals;
 }
 
-static inline void jit_add(__u64 *to, uint64_t n)
+/*
+ * Counts are added to without a lock, by every thread. As long as there is
+ * only one (the C library knows), no other can come in between, and the adds
+ * of a trace, half a dozen, need not be atomic. Returns what was there before.
+ */
+static inline uint64_t jit_add(__u64 *to, uint64_t n)
 {
-	__atomic_fetch_add(to, n, __ATOMIC_RELAXED);
+	uint64_t before;
+
+	if (!JIT_ONE_THREAD)
+		return __atomic_fetch_add(to, n, __ATOMIC_RELAXED);
+	before = __atomic_load_n(to, __ATOMIC_RELAXED);
+	__atomic_store_n(to, before + n, __ATOMIC_RELAXED);
+	return before;
 }
 
 static inline void jit_bump(enum jit_counter c, uint64_t n)
@@ -60,7 +106,7 @@ static inline void jit_bump(enum jit_counter c, uint64_t n)
 /* ---- probes.c: the sites ------------------------------------------------- */
 
 /* With the lock held: completes jit_region->event and fires the probe. */
-void jit_fire(enum jit_probe probe);
+SELDOM void jit_fire(enum jit_probe probe);
 
 /* ---- timers.c -------------------------------------------------------------- */
 
@@ -72,10 +118,20 @@ static inline uint64_t jit_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* TRACING and BACKEND time that this thread has spent so far. */
-uint64_t jit_time_spent(void);
-/* When this thread's times last changed: now, right after a start or an end. */
-uint64_t jit_time_last(void);
+#define JIT_TIMER_DEPTH 16
+
+/* What a thread is doing: one for each, and finding it is not free. */
+struct jit_timer {
+	unsigned depth; /* may exceed JIT_TIMER_DEPTH: deeper levels are billed to the last */
+	uint8_t what[JIT_TIMER_DEPTH];
+	uint64_t since; /* when its times last changed: now, right after a start or an end */
+	uint64_t spent; /* TRACING and BACKEND together */
+};
+
+/* This thread's; the first two start and end something before. */
+const struct jit_timer *jit_timer_start(enum jit_time what);
+const struct jit_timer *jit_timer_end(enum jit_time what);
+const struct jit_timer *jit_timer(void);
 
 /* ---- hooks.c: the slots and the calls -------------------------------------- */
 

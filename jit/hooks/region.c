@@ -31,6 +31,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <jithooks/probes.h>
+
 #include "index.h"
 #include "internal.h"
 
@@ -48,12 +50,12 @@ static const uint32_t entry_sizes[NAREAS] = {
 };
 
 struct jit_region *jit_region;
+uint32_t jit_region_locked = JIT_LOCK_FREE;
 
 /* What stands in when there is no address space at all: counters only. */
 static struct jit_region bare;
 
 static struct {
-	pthread_mutex_t lock;
 	pthread_once_t once;
 	size_t page;
 	size_t header_bytes;
@@ -73,7 +75,7 @@ static struct {
 	uint32_t n_free, cap_free;
 	uint32_t retired; /* rows that may be taken when none is free */
 	uint32_t retired_next;
-} self = {.lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT, .fd = NO_FD};
+} self = {.once = PTHREAD_ONCE_INIT, .fd = NO_FD};
 
 /*
  * The way in from outside. The note holds the address of the anchor as the
@@ -119,7 +121,7 @@ static int back(char *base, uint64_t offset, uint64_t bytes)
 }
 
 /* Doubles an area. The header must not promise what is not there yet. */
-static bool grow(int which)
+static SELDOM bool grow(int which)
 {
 	uint64_t have = self.backed[which];
 	uint64_t want = have ? 2 * have : FIRST_BYTES;
@@ -258,35 +260,12 @@ static void leave_parents_file(void)
 	self.copied = false;
 }
 
-/* Whoever takes the lock has something to write. */
-static void make_own(void)
-{
-	if (jit_region)
-		jit_region->inherited = 0;
-}
-
-void jit_region_lock(void)
-{
-	pthread_mutex_lock(&self.lock);
-	make_own();
-}
-
-bool jit_region_trylock(void)
-{
-	if (pthread_mutex_trylock(&self.lock))
-		return false;
-	make_own();
-	return true;
-}
-
-void jit_region_unlock(void)
-{
-	pthread_mutex_unlock(&self.lock);
-}
-
 static void before_fork(void)
 {
-	jit_region_lock();
+	if (jit_region)
+		jit_region_lock();
+	else
+		jit_lock_take(&jit_region_locked); /* another thread is about to make it */
 	if (jit_region && self.fd != NO_FD)
 		copy_for_child();
 }
@@ -348,7 +327,12 @@ void jit_region_open(void)
 
 /* ---- Rows ----------------------------------------------------------------- */
 
-#define BEGIN(row) __atomic_store_n(&(row)->begin, (row)->begin + 1, __ATOMIC_SEQ_CST)
+/* What is written after the fence is not seen before the new `begin`. */
+#define BEGIN(row)                                                                   \
+	do {                                                                         \
+		__atomic_store_n(&(row)->begin, (row)->begin + 1, __ATOMIC_RELAXED); \
+		__atomic_thread_fence(__ATOMIC_RELEASE);                             \
+	} while (0)
 #define END(row) __atomic_store_n(&(row)->end, (row)->begin, __ATOMIC_RELEASE)
 
 static bool push_free(uint32_t i)
@@ -370,7 +354,7 @@ static bool push_free(uint32_t i)
  * The loops of a closed VM are kept until the table has no other row to give:
  * the last picture of a program that has ended its VM is worth having.
  */
-static bool take_retired(uint32_t *i)
+static SELDOM bool take_retired(uint32_t *i)
 {
 	while (self.retired && self.retired_next < jit_region->loops.used) {
 		struct jit_loop_row *row = row_at(LOOPS, self.retired_next++);
@@ -380,7 +364,7 @@ static bool take_retired(uint32_t *i)
 			self.retired--;
 			jit_region->event.trace_no = row->no;
 			jit_region->event.loop = row->loop;
-			if (jit_probe_enabled(JIT_PROBE_FREE))
+			if (JIT_PROBE_ON(free))
 				jit_fire(JIT_PROBE_FREE);
 			jit_index_remove(&self.loops, row->no);
 			return true;
@@ -514,12 +498,12 @@ struct jit_abort_row *jit_region_abort(uint32_t reason_id, const char *reason, c
 	return row;
 }
 
-void jit_region_count_abort(struct jit_abort_row *row, enum jit_counter counter)
+void jit_region_count_abort(struct jit_abort_row *row, enum jit_counter counter, uint64_t when)
 {
 	BEGIN(row);
 	row->abort.instance = jit_region->instance;
 	row->abort.counter = counter;
 	row->abort.count++;
-	row->abort.last_ns = jit_now();
+	row->abort.last_ns = when;
 	END(row);
 }

@@ -8,64 +8,74 @@
  */
 #include "internal.h"
 
-#define DEPTH 16
+static __thread struct jit_timer this_thread;
 
-static __thread struct {
-	unsigned depth; /* may exceed DEPTH: deeper levels are billed to the last */
-	uint8_t what[DEPTH];
-	uint64_t since;
-	uint64_t spent; /* TRACING and BACKEND together */
-} self;
-
-static void bill(uint64_t now)
+/* In a library that takes a call each time, which the compiler would repeat. */
+static inline struct jit_timer *self(void)
 {
-	unsigned top = self.depth > DEPTH ? DEPTH : self.depth;
+	struct jit_timer *timer = &this_thread;
+
+	__asm__("" : "+r"(timer));
+	return timer;
+}
+
+static void bill(struct jit_timer *timer, uint64_t now)
+{
+	unsigned top = timer->depth > JIT_TIMER_DEPTH ? JIT_TIMER_DEPTH : timer->depth;
 
 	if (top) {
-		uint64_t ns = now - self.since;
-		enum jit_time what = self.what[top - 1];
+		uint64_t ns = now - timer->since;
+		enum jit_time what = timer->what[top - 1];
 
 		jit_add((__u64 *)&jit_totals()->times + what, ns);
 		if (what != JIT_TIME_HOOKS)
-			self.spent += ns;
+			timer->spent += ns;
 	}
-	self.since = now;
+	timer->since = now;
+}
+
+const struct jit_timer *jit_timer_start(enum jit_time what)
+{
+	struct jit_timer *timer = self();
+
+	bill(timer, jit_now());
+	if (timer->depth < JIT_TIMER_DEPTH)
+		timer->what[timer->depth] = what;
+	timer->depth++;
+	return timer;
+}
+
+const struct jit_timer *jit_timer_end(enum jit_time what)
+{
+	struct jit_timer *timer = self();
+	unsigned i = timer->depth;
+
+	if (i > JIT_TIMER_DEPTH) {
+		timer->depth--; /* what it was is not known: taken to match */
+		return timer;
+	}
+	while (i > 0 && timer->what[i - 1] != what)
+		i--;
+	if (i) { /* else ended without a start: nothing to bill */
+		bill(timer, jit_now());
+		timer->depth = i - 1;
+	}
+	return timer;
+}
+
+const struct jit_timer *jit_timer(void)
+{
+	return self();
 }
 
 void jit_time_start(enum jit_time what)
 {
-	if (!jit_region || (unsigned)what >= JIT_NTIMES)
-		return;
-	bill(jit_now());
-	if (self.depth < DEPTH)
-		self.what[self.depth] = what;
-	self.depth++;
+	if (jit_region && (unsigned)what < JIT_NTIMES)
+		jit_timer_start(what);
 }
 
 void jit_time_end(enum jit_time what)
 {
-	unsigned i = self.depth;
-
-	if (!jit_region)
-		return;
-	if (i > DEPTH) {
-		self.depth--; /* what it was is not known: taken to match */
-		return;
-	}
-	while (i > 0 && self.what[i - 1] != what)
-		i--;
-	if (!i)
-		return; /* ended without a start: nothing to bill */
-	bill(jit_now());
-	self.depth = i - 1;
-}
-
-uint64_t jit_time_spent(void)
-{
-	return self.spent;
-}
-
-uint64_t jit_time_last(void)
-{
-	return self.since;
+	if (jit_region)
+		jit_timer_end(what);
 }

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <jithooks/probes.h>
+
 #include "internal.h"
 
 static uint32_t vms; /* made so far */
@@ -83,13 +85,15 @@ const char *jit_greenkey(struct jit_trace *t)
  */
 static void describe(jit_vm *vm, struct jit_trace *t, struct jit_loop *loop)
 {
+	const struct jit_timer *timer = t->timed ? jit_timer() : NULL;
+
 	loop->instance = jit_region->instance;
 	loop->loop_no = t->loop_no;
 	loop->parent_no = t->parent_no;
 	loop->vm_no = t->vm_no;
 	loop->asmaddr = 0;
-	loop->compile_ns = t->timed ? jit_time_spent() - t->spent_ns : 0;
-	loop->when_ns = t->timed ? jit_time_last() : jit_now();
+	loop->compile_ns = timer ? timer->spent - t->spent_ns : 0;
+	loop->when_ns = timer ? timer->since : jit_now();
 	loop->runs = 0;
 	loop->asmlen = 0;
 	loop->operations = t->ops_after;
@@ -130,16 +134,15 @@ void jit_trace_start(jit_vm *vm, struct jit_trace *t, const struct jit_trace_pla
 	}
 	if (!vm->config.own_counters) {
 		jit_bump(JIT_TRACING, 1);
-		jit_time_start(JIT_TIME_TRACING);
-		t->spent_ns = jit_time_spent();
+		t->spent_ns = jit_timer_start(JIT_TIME_TRACING)->spent;
 		t->timed = 1;
 	}
 
-	t->no = __atomic_fetch_add(&jit_region->next_no, 1, __ATOMIC_RELAXED);
+	t->no = jit_add(&jit_region->next_no, 1);
 	t->loop_no = t->no;
-	if (!t->parent_no && !jit_probe_enabled(JIT_PROBE_TRACE_START))
+	if (!t->parent_no && !JIT_PROBE_ON(trace__start))
 		return;
-	if (jit_probe_enabled(JIT_PROBE_TRACE_START))
+	if (JIT_PROBE_ON(trace__start))
 		jit_greenkey(t);
 	jit_region_lock();
 	if (t->parent_no) {
@@ -147,7 +150,7 @@ void jit_trace_start(jit_vm *vm, struct jit_trace *t, const struct jit_trace_pla
 
 		t->loop_no = parent ? parent->loop.loop_no : t->parent_no;
 	}
-	if (jit_probe_enabled(JIT_PROBE_TRACE_START) && t->timed && t->placed) {
+	if (JIT_PROBE_ON(trace__start) && t->timed && t->placed) {
 		event_of(vm, t);
 		jit_fire(JIT_PROBE_TRACE_START);
 	}
@@ -165,7 +168,7 @@ int jit_optimize(jit_vm *vm, struct jit_trace *t, struct jit_optimize *ops)
 {
 	t->ops_before = ops->ops_before;
 	t->ops_after = ops->ops_after;
-	if (jit_probe_enabled(JIT_PROBE_OPTIMIZE)) {
+	if (JIT_PROBE_ON(optimize)) {
 		jit_greenkey(t);
 		jit_region_lock();
 		event_of(vm, t);
@@ -222,7 +225,7 @@ void jit_trace_compiled(jit_vm *vm, struct jit_trace *t, const struct jit_code *
 	const struct jit_loop *loop;
 
 	if (t->timed)
-		jit_time_end(JIT_TIME_TRACING);
+		jit_timer_end(JIT_TIME_TRACING);
 	pypy_count(vm,
 		   t->type == JIT_TYPE_BRIDGE ? JIT_TOTAL_COMPILED_BRIDGES
 					      : JIT_TOTAL_COMPILED_LOOPS,
@@ -232,7 +235,7 @@ void jit_trace_compiled(jit_vm *vm, struct jit_trace *t, const struct jit_code *
 	jit_greenkey(t);
 	jit_region_lock();
 	loop = enter(vm, t, code);
-	if (jit_probe_enabled(JIT_PROBE_COMPILE)) {
+	if (JIT_PROBE_ON(compile)) {
 		struct jit_event *e = &jit_region->event;
 
 		e->trace_no = t->no;
@@ -252,11 +255,10 @@ void jit_trace_aborted(jit_vm *vm, struct jit_trace *t, const struct jit_abort_i
 	enum jit_counter counter = jit_is_abort(info->counter) ? info->counter : JIT_ABORT_OTHER;
 	const char *reason = info->reason ? info->reason : jit_counter_name(counter);
 	const char *greenkey = info->greenkey ? info->greenkey : jit_greenkey(t);
-	bool tell = jit_probe_enabled(JIT_PROBE_ABORT);
+	bool tell = JIT_PROBE_ON(abort);
 	struct jit_abort_row *row;
+	uint64_t when = t->timed ? jit_timer_end(JIT_TIME_TRACING)->since : jit_now();
 
-	if (t->timed)
-		jit_time_end(JIT_TIME_TRACING);
 	if (counter == JIT_ABORT_OTHER)
 		jit_bump(counter, 1);
 	else
@@ -268,7 +270,7 @@ void jit_trace_aborted(jit_vm *vm, struct jit_trace *t, const struct jit_abort_i
 	jit_region_lock();
 	row = jit_region_abort(info->reason_id, reason, greenkey);
 	if (row)
-		jit_region_count_abort(row, counter);
+		jit_region_count_abort(row, counter, when);
 	else
 		jit_bump(JIT_UNTRACKED_ABORTS, 1);
 	if (tell) {
@@ -312,7 +314,7 @@ void jit_trace_freed(jit_vm *vm, uint64_t no)
 	if (row) {
 		if (!vm->config.own_counters)
 			count_freed(&row->loop);
-		if (jit_probe_enabled(JIT_PROBE_FREE)) {
+		if (JIT_PROBE_ON(free)) {
 			struct jit_event *e = &jit_region->event;
 
 			e->trace_no = no;
@@ -344,7 +346,7 @@ void jit_flushed(jit_vm *vm, const char *cause)
 	e->flush = *f;
 	e->trace_no = 0;
 	e->loop = (struct jit_loop){.vm = vm->no};
-	if (jit_probe_enabled(JIT_PROBE_FLUSH))
+	if (JIT_PROBE_ON(flush))
 		jit_fire(JIT_PROBE_FLUSH);
 	jit_region_unlock();
 }
@@ -369,7 +371,7 @@ void jit_take_over(jit_vm *vm, const uint64_t *counters, size_t n, uint64_t trac
 	__atomic_store_n(&jit_totals()->times.tracing_ns, tracing_ns, __ATOMIC_RELAXED);
 	__atomic_store_n(&jit_totals()->times.backend_ns, backend_ns, __ATOMIC_RELAXED);
 	JIT_COPY(jit_region->event.jitdriver, vm->jitdriver_name);
-	if (tell && jit_probe_enabled(JIT_PROBE_UPDATE))
+	if (tell && JIT_PROBE_ON(update))
 		jit_fire(JIT_PROBE_UPDATE);
 	jit_region_unlock();
 }
@@ -394,7 +396,7 @@ __attribute__((destructor)) static void last_word(void)
 	/* exit() may have been called from a signal handler: do not wait. */
 	if (!jit_region || !jit_region_trylock())
 		return;
-	if (jit_region->next_no > 1 && jit_probe_enabled(JIT_PROBE_UPDATE))
+	if (jit_region->next_no > 1 && JIT_PROBE_ON(update))
 		jit_fire(JIT_PROBE_UPDATE);
 	jit_region_unlock();
 }

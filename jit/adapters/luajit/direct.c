@@ -297,6 +297,42 @@ static bool looks_like_a_thread(const struct thread *t)
 	       t->max_stack - t->stack < STACK_LIMIT;
 }
 
+/*
+ * The slot below the base of a frame says in its lower bits how the frame was
+ * entered. From a Lua function: then it holds the address of that function's
+ * next instruction. Else by C or by the VM, and it holds how many bytes lie
+ * between this base and the one before. A function with a variable number of
+ * arguments has a second frame above its own.
+ */
+enum { FRAME_LUA = 0, FRAME_VARARG = 3, FRAME_PROTECTED_C = 5 };
+enum { FRAME_LUA_BITS = 3, FRAME_BITS = 7 };
+
+/* From a base to the one before, if the frame was entered like that; or NULL. */
+static const uint64_t *base_before(const struct thread *t, const uint64_t *base, unsigned entered)
+{
+	uint64_t size = base[-1] / sizeof(*base);
+
+	if ((base[-1] & FRAME_BITS) != entered || size >= (size_t)(base - t->stack))
+		return NULL;
+	return base - size;
+}
+
+bool direct_called_by_lua(const struct direct *d, lua_State *L)
+{
+	const struct thread *t = (const void *)L;
+	const uint64_t *base, *named;
+
+	if (!d->newest || d->callers.wrong || !looks_like_a_thread(t))
+		return false;
+	base = base_before(t, t->base, FRAME_PROTECTED_C);
+	if (!base)
+		return false;
+	named = base_before(t, base, FRAME_VARARG);
+	if (named)
+		base = named;
+	return (base[-1] & FRAME_LUA_BITS) == FRAME_LUA;
+}
+
 bool direct_guard(const struct direct *d, lua_State *L, const void *function)
 {
 	const struct thread *t = (const void *)L;

@@ -36,7 +36,7 @@ struct direct_proof {
 /* newest == NULL: this VM is not one that can be read. */
 struct direct {
 	void *const *newest; /* head of the VM's list of objects */
-	struct direct_proof places, traces;
+	struct direct_proof places, traces, callers;
 };
 
 /* A bytecode instruction. proto == NULL: not known. */
@@ -94,6 +94,11 @@ bool direct_place(const struct direct *d, const void *function, uint32_t pc,
 uint32_t direct_instruction(const struct direct_place *place);
 /* As funcinfo(function, pc).loc, cut to size; false: ask the VM. */
 bool direct_place_text(const struct direct_place *place, char *text, size_t size);
+/*
+ * Was the function that runs below the handler called by a Lua function? L is
+ * the handler's thread. false: it was not, or that cannot be read.
+ */
+bool direct_called_by_lua(const struct direct *d, lua_State *L);
 /*
  * Keeps LuaJIT from crashing if the trace that starts in `function` is given
  * up with no Lua function on the stack; L is the thread that runs it. false:

@@ -34,6 +34,9 @@ static const char *const link_words[] = {
 
 #define N_LINKS (sizeof(link_words) / sizeof(link_words[0]))
 
+/* Not called for most traces: kept away from the code that is, see jit/hooks/internal.h. */
+#define SELDOM __attribute__((noinline, cold))
+
 struct call {
 	const struct lua_api *api;
 	lua_State *L;
@@ -92,7 +95,7 @@ static void info_text(const struct call *c, char *text, size_t size)
  * A place as jit/v.lua has it: "file:line", for a fast function its name, for
  * another C function its address. pc: index of the argument, 0: none.
  */
-static void ask_place(const struct call *c, int function, int pc, char *text, size_t size)
+static SELDOM void ask_place(const struct call *c, int function, int pc, char *text, size_t size)
 {
 	const struct lua_api *api = c->api;
 
@@ -129,7 +132,7 @@ static bool ask_trace_info(const struct call *c, struct direct_trace *trace)
 	return found;
 }
 
-static void ask_trace(const struct call *c, struct direct_trace *trace)
+static SELDOM void ask_trace(const struct call *c, struct direct_trace *trace)
 {
 	const struct lua_api *api = c->api;
 	size_t length = 0;
@@ -218,7 +221,7 @@ static void set_number(struct watch *w, uint32_t traceno, uint64_t no)
 /* ---- What LuaJIT does not survive ------------------------------------------- */
 
 /* Is there a Lua function below the one that is being recorded? */
-static bool lua_below(const struct call *c)
+static SELDOM bool ask_lua_below(const struct call *c)
 {
 	struct lua_Debug ar;
 
@@ -232,10 +235,23 @@ static bool lua_below(const struct call *c)
 	return false;
 }
 
-static void unguard(const struct call *c)
+static bool lua_below(const struct call *c)
 {
-	if (!c->w->guarded)
-		return;
+	struct direct *d = &c->w->direct;
+	bool read = direct_called_by_lua(d, c->L), asked;
+
+	if (read && !direct_in_doubt(&d->callers)) {
+		direct_answered(&d->callers, true);
+		return true;
+	}
+	asked = ask_lua_below(c);
+	if (read)
+		direct_answered(&d->callers, asked);
+	return asked;
+}
+
+static SELDOM void unguard(const struct call *c)
+{
 	direct_unguard(c->w->guarded);
 	c->w->guarded = NULL;
 	c->api->pushnil(c->L);
@@ -246,9 +262,8 @@ static void unguard(const struct call *c)
 
 static void guard(const struct call *c)
 {
-	const void *function = c->api->topointer(c->L, ARG_FUNCTION);
-
-	if (lua_below(c) || !direct_guard(&c->w->direct, c->L, function))
+	if (lua_below(c) ||
+	    !direct_guard(&c->w->direct, c->L, c->api->topointer(c->L, ARG_FUNCTION)))
 		return;
 	c->w->guarded = c->L;
 	c->api->pushthread(c->L);
@@ -258,7 +273,7 @@ static void guard(const struct call *c)
 }
 
 /* The search ended at the guard: the function is right, and pc means nothing. */
-static void mend_place(const struct call *c)
+static SELDOM void mend_place(const struct call *c)
 {
 	const void *function = c->api->topointer(c->L, ARG_FUNCTION);
 	struct direct_place place;
@@ -274,12 +289,10 @@ static void mend_place(const struct call *c)
 /* ---- The events ------------------------------------------------------------ */
 
 /* LuaJIT dropped the open trace without a word. */
-static void drop_open(struct watch *w, const char *why)
+static SELDOM void drop_open(struct watch *w, const char *why)
 {
 	struct jit_abort_info info = {.counter = JIT_ABORT_OTHER, .reason = why};
 
-	if (!w->open)
-		return;
 	w->open = false;
 	jit_trace_aborted(w->vm, &w->trace, &info);
 }
@@ -293,7 +306,8 @@ static void on_start(const struct call *c)
 	bool has_parent = c->args >= ARG_6;
 	int exit_no = has_parent ? (int)api->tointeger(c->L, ARG_6) : 0;
 
-	drop_open(w, "dropped while being recorded");
+	if (w->open)
+		drop_open(w, "dropped while being recorded");
 	w->traceno = (uint32_t)api->tointeger(c->L, ARG_TRACENO);
 	/* Its number is free, so the trace that had it was collected. */
 	if (number_of(w, w->traceno)) {
@@ -330,6 +344,7 @@ static bool closes_itself(const struct direct_trace *trace, uint32_t traceno)
 static void on_stop(const struct call *c)
 {
 	struct watch *w = c->w;
+	enum jit_trace_type type;
 	struct direct_trace trace;
 	struct jit_code code;
 
@@ -338,10 +353,9 @@ static void on_stop(const struct call *c)
 		return;
 	w->open = false;
 	finished_trace(c, &trace);
-	if (w->trace.type != JIT_TYPE_BRIDGE)
-		jit_trace_retype(w->vm, &w->trace,
-				 closes_itself(&trace, w->traceno) ? JIT_TYPE_LOOP
-								   : JIT_TYPE_ENTRY_BRIDGE);
+	type = closes_itself(&trace, w->traceno) ? JIT_TYPE_LOOP : JIT_TYPE_ENTRY_BRIDGE;
+	if (w->trace.type != JIT_TYPE_BRIDGE && w->trace.type != type)
+		jit_trace_retype(w->vm, &w->trace, type);
 	set_number(w, w->traceno, w->trace.no);
 	jit_count(w->vm, JIT_OPT_OPS, trace.nins);
 	code = (struct jit_code){
@@ -453,12 +467,13 @@ static const char *flush_cause(const struct call *c)
 	return *ar.what == 'C' ? "jit.flush() called" : "trace table full (maxtrace)";
 }
 
-static void on_flush(const struct call *c)
+static SELDOM void on_flush(const struct call *c)
 {
 	struct watch *w = c->w;
 	const char *cause = flush_cause(c);
 
-	drop_open(w, "flushed while being recorded");
+	if (w->open)
+		drop_open(w, "flushed while being recorded");
 	w->mcode_full = false;
 	if (w->numbers)
 		memset(w->numbers, 0, w->n_numbers * sizeof(*w->numbers));
@@ -466,7 +481,7 @@ static void on_flush(const struct call *c)
 }
 
 /* The program's own handler, billed as the hook that it is. */
-static int call_chained(const struct call *c)
+static SELDOM int call_chained(const struct call *c)
 {
 	int failed;
 
@@ -491,7 +506,8 @@ int watch_on_trace(const struct lua_api *api, lua_State *L)
 
 	if (what && what[0] == 'a')
 		mend_place(&c);
-	unguard(&c);
+	if (c.w->guarded)
+		unguard(&c);
 	if (c.w->vm && what) {
 		if (what[0] == 's' && what[1] == 't')
 			what[2] == 'a' ? on_start(&c) : on_stop(&c);

@@ -2,6 +2,7 @@
 /* lua_api.c - finds the LuaJITs of this process, and their functions. */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <string.h>
 
 #include "lua_api.h"
 #include "watch.h"
@@ -59,7 +60,11 @@ static void *own_symbol(void *handle, const void *object, const char *name)
 /* The object as a handle: by its name, or as the program itself. */
 static void *open_object(const Dl_info *at)
 {
-	void *handle = dlopen(at->dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+	void *handle = NULL;
+
+	/* A program is named as it was called: no path means no library to look for. */
+	if (strchr(at->dli_fname, '/'))
+		handle = dlopen(at->dli_fname, RTLD_LAZY | RTLD_NOLOAD);
 
 	if (handle && own_symbol(handle, at->dli_fbase, "luaJIT_setmode"))
 		return handle;
