@@ -85,6 +85,16 @@ void *heap_allocate(void *heap, void *p, size_t old_size, size_t new_size)
 	return q;
 }
 
+void *heap_get(void *heap, size_t size)
+{
+	return heap_allocate(heap, NULL, 0, size);
+}
+
+void heap_put(void *heap, void *p, size_t size)
+{
+	heap_allocate(heap, p, size, 0);
+}
+
 #else
 
 #define ARENA_SIZE ((size_t)64 << 10)
@@ -610,23 +620,27 @@ static __attribute__((noinline)) void *reallocate(Heap *h, void *p, size_t old_s
 	return q;
 }
 
+void *heap_get(void *heap, size_t size)
+{
+	return likely(size <= SMALL_LIMIT) ? alloc_small(heap, size) : alloc_large(heap, size);
+}
+
+void heap_put(void *heap, void *p, size_t size)
+{
+	if (likely(size <= SMALL_LIMIT))
+		free_small(heap, p);
+	else
+		free_large(heap, p, size);
+}
+
 void *heap_allocate(void *heap, void *p, size_t old_size, size_t new_size)
 {
-	Heap *h = heap;
-
-	if (!p) {
-		if (likely(new_size - 1 < SMALL_LIMIT))
-			return alloc_small(h, new_size);
-		return new_size ? alloc_large(h, new_size) : NULL;
-	}
-	if (!new_size) {
-		if (likely(old_size <= SMALL_LIMIT))
-			free_small(h, p);
-		else
-			free_large(h, p, old_size);
-		return NULL;
-	}
-	return reallocate(h, p, old_size, new_size);
+	if (!p)
+		return new_size ? heap_get(heap, new_size) : NULL;
+	if (new_size)
+		return reallocate(heap, p, old_size, new_size);
+	heap_put(heap, p, old_size);
+	return NULL;
 }
 
 void *heap_new(void)

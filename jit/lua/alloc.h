@@ -17,5 +17,8 @@
 void *heap_new(void);
 /* The lua_Alloc; ud is the heap. */
 void *heap_allocate(void *heap, void *p, size_t old_size, size_t new_size);
+/* What it does for a new block and for one that is given back (size > 0), called directly. */
+void *heap_get(void *heap, size_t size);
+void heap_put(void *heap, void *p, size_t size);
 
 #endif
