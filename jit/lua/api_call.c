@@ -7,6 +7,7 @@
 #include "chunk.h"
 #include "debug.h"
 #include "function.h"
+#include "gc.h"
 #include "table.h"
 
 /* ---- Calls -------------------------------------------------------------------------- */
@@ -103,6 +104,7 @@ int lua_load(lua_State *L, lua_Reader reader, void *data, const char *name, cons
 	L->c_calls -= NON_YIELDABLE;
 	if (status == LUA_OK && as_lua_function(L->top - 1)->upvalue_count >= 1)
 		set_environment(L, as_lua_function(L->top - 1));
+	gc_check(L);
 	return status;
 }
 
