@@ -345,7 +345,9 @@ LuaFunction *front_compile(lua_State *L, Input *in, int first, const char *name)
 		raise_message(L, front, top, status);
 	clean(front, top);
 	status = c.status != LUA_OK ? c.status : write_status;
-	if (status == LUA_OK)
+	if (status == LUA_OK && !pipe.first)
+		run_undump(L, &u); /* leaves nothing behind if it raises */
+	else if (status == LUA_OK)
 		status = call_raw_protected(L, run_undump, &u);
 	while (pipe.first)
 		free_first(&pipe);
