@@ -11,7 +11,8 @@
  * works until it has paid for 2^step_size bytes in advance. After a cycle the
  * debt is set so that the next one begins when memory in use is gc_pause percent
  * of what was left: the estimate, which is the memory in use at the end of
- * marking less what the sweep has freed since.
+ * marking, without objects that await their finalizers, less what the sweep has
+ * freed since.
  *
  * Generational mode is accepted and means an incremental collector with the same
  * parameters: what it promises a program, that garbage goes and that live objects
@@ -146,7 +147,6 @@ static size_t do_some(lua_State *L, size_t budget)
 			break;
 		}
 		work = gc_atomic(L);
-		g->estimate = g->total_bytes;
 		gc_sweep_begin(g);
 		break;
 	case PHASE_SWEEP_END:

@@ -34,9 +34,20 @@ void gc_check_finalizer(lua_State *L, Object *o, Table *metatable)
 	o->marked |= MARK_FINALIZABLE;
 }
 
-void gc_separate_finalizable(Global *g, bool all)
+static size_t bytes_of(const Object *o)
+{
+	const Userdata *ud = (const Userdata *)o;
+
+	if (o->tag == TAG_TABLE)
+		return table_bytes((const Table *)o);
+	lua_assert(o->tag == TAG_USERDATA);
+	return userdata_size(ud->user_values, ud->length);
+}
+
+size_t gc_separate_finalizable(Global *g, bool all)
 {
 	Object **p = &g->finalizable, **last = &g->to_finalize, *o;
+	size_t bytes = 0;
 
 	while (*last)
 		last = &(*last)->next;
@@ -45,11 +56,13 @@ void gc_separate_finalizable(Global *g, bool all)
 			p = &o->next;
 			continue;
 		}
+		bytes += bytes_of(o);
 		*p = o->next;
 		o->next = NULL;
 		*last = o;
 		last = &o->next;
 	}
+	return bytes;
 }
 
 /* The next one to be called, an ordinary object again. Nothing is being swept. */

@@ -87,7 +87,7 @@ void gc_mark_roots(Global *g);
 size_t gc_propagate(Global *g, size_t budget);
 /* Puts an object that was black back among those to be traversed in the atomic phase. */
 void gc_gray_again(Global *g, Object *o);
-/* All the rest; flips the whites. Returns the units of work. */
+/* All the rest; flips the whites and sets the estimate. Returns the units of work. */
 size_t gc_atomic(lua_State *L);
 
 /* ---- gc_sweep.c ------------------------------------------------------------------------- */
@@ -103,8 +103,8 @@ void gc_free_list(lua_State *L, Object *list, const Object *keep);
 
 /* ---- gc_finalize.c ---------------------------------------------------------------------- */
 
-/* Moves what is white (or all) from finalizable to the end of to_finalize. */
-void gc_separate_finalizable(Global *g, bool all);
+/* Moves what is white (or all) from finalizable to the end of to_finalize; returns its bytes. */
+size_t gc_separate_finalizable(Global *g, bool all);
 /* Calls up to n finalizers; returns how many. */
 unsigned gc_call_finalizers(lua_State *L, unsigned n);
 

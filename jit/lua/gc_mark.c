@@ -664,7 +664,8 @@ size_t gc_atomic(lua_State *L)
 	work += clear_by_values(g, g->all_weak, NULL);
 	weak_values = g->weak_values;
 	all_weak = g->all_weak;
-	gc_separate_finalizable(g, false);
+	/* The resurrected will be garbage, as a rule, when their finalizers have run. */
+	g->estimate = g->total_bytes - gc_separate_finalizable(g, false);
 	for (Object *o = g->to_finalize; o; o = o->next) {
 		gc_mark(g, o);
 		work++;
