@@ -137,6 +137,7 @@ $(B)/adapters/pypy/%: jit/adapters/pypy/%
 # to dump it (jit/lua/front.c).
 
 $(call obj,$(LUA_SRC) $(JITLUA_SRC) $(UNIT_LUA_SRC)): EXTRA := $(LUA_CFLAGS) $(if $(DEBUG),-DJITLUA_DEBUG)
+$(call obj,$(LUA_SRC) $(JITLUA_SRC) $(UNIT_LUA_SRC)): | $(LUA_ARCHIVE)
 
 $(LUA_ARCHIVE):
 	@echo "make: no liblua5.4.a: install liblua5.4-dev (\`make deps\` does)" >&2; exit 1
