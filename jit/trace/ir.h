@@ -174,6 +174,7 @@ enum ir_opcode {
 
 /* name, text, object it is in, member, type ('1', '4': unsigned of that many bytes; 'r', '8') */
 #define IR_FIELDS(X)                                                          \
+	X(OBJECT_TAG, "object.tag", Object, tag, '1')                         \
 	X(TABLE_ARRAY_SIZE, "table.array_size", Table, array_size, '4')       \
 	X(TABLE_ARRAY, "table.array", Table, array, 'r')                      \
 	X(TABLE_NODE_MASK, "table.node_mask", Table, node_mask, '4')          \
@@ -244,10 +245,11 @@ typedef struct ir {
 	VECTOR(Snapshot, snapshots);
 	VECTOR(SnapshotEntry, snapshot_entries);
 	VECTOR(SnapshotFrame, snapshot_frames);
-	const Proto *proto; /* of the first frame; NULL in a list that was parsed */
-	int32_t label;	    /* place of the label, -1: none */
-	int max_slot;	    /* slots above base that it needs on the stack */
-	bool failed;	    /* memory ran out while it was built: nothing in it may be used */
+	const Proto *proto;  /* of the first frame; NULL in a list that was parsed */
+	int32_t label;	     /* place of the label, -1: none */
+	uint32_t max_frames; /* that it inlines at once */
+	int max_slot;	     /* slots above base that it needs on the stack */
+	bool failed;	     /* memory ran out while it was built: nothing in it may be used */
 } Ir;
 
 /* ---- ir.c: building ---------------------------------------------------------------- */

@@ -98,10 +98,11 @@ typedef struct trace_exit {
 typedef struct trace {
 	uint32_t number; /* index in Jit.traces; 0 is none */
 	uint8_t kind;
-	bool links_itself;	      /* ends in `jump` */
-	Proto *proto;		      /* where it begins */
-	const Instruction *pc;	      /* first instruction that it stands for */
-	Instruction original;	      /* of a loop or function: what the patched place held */
+	bool links_itself;     /* ends in `jump` */
+	Proto *proto;	       /* where it begins */
+	const Instruction *pc; /* first instruction that it stands for */
+	Instruction *patch;    /* loop or function: the instruction that enters it, else NULL */
+	Instruction original;  /* of a loop or function: what the patched place held */
 	uint32_t parent, parent_exit; /* bridge */
 	uint32_t root;		      /* bridge: the trace its family began with */
 	Ir ir;			      /* constants and snapshots are needed for exits */
@@ -137,6 +138,7 @@ extern const Backend backend_x64; /* ../x64 */
 
 struct recorder;
 
+#define MAX_OPERANDS 256
 #define HOT_COUNTERS 1024 /* a power of two */
 
 typedef struct jit {
@@ -148,12 +150,13 @@ typedef struct jit {
 	uint16_t hot[HOT_COUNTERS]; /* by place; counts down */
 	Trace **traces;		    /* by number */
 	uint32_t n_traces, size_traces;
-	struct recorder *recorder; /* while recording, else NULL */
-	lua_State *recording;	   /* the thread that records */
-	struct penalty *penalties; /* places whose traces were given up; life.c */
-	Trace *current;		   /* being recorded */
-	jit_vm *vm;		   /* libjithooks */
-	Value operands[256];	   /* what helpers are given and give back (helpers.h) */
+	struct recorder *recorder;    /* while recording, else NULL */
+	lua_State *recording;	      /* the thread that records */
+	struct penalty *penalties;    /* places whose traces were given up; life.c */
+	Trace *current;		      /* being recorded */
+	unsigned random;	      /* state of the penalties' generator */
+	jit_vm *vm;		      /* libjithooks */
+	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
 	Value result;
 } Jit;
 
@@ -191,13 +194,23 @@ void jit_forget_proto(Global *g, Proto *p);
 
 /* Begins with the frame's state at pc; for a bridge with that of parent's exit. */
 bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t);
+/* Frees the recorder, if there is one. */
+void record_stop(Jit *jit);
 /* MODE_RECORD: called before each instruction is executed, pc behind it. */
 void record_instruction(lua_State *L, Frame *f, const Instruction *pc);
 
 /* ---- opt.c ------------------------------------------------------------------------------- */
 
-/* All passes, in the order listed there. Leaves ir as it was if memory runs out. */
-void optimize(Jit *jit, Ir *ir);
+/*
+ * All passes, in the order listed there. false: types change from turn to turn, or
+ * memory ran out; ir is as it was.
+ */
+bool optimize(Jit *jit, Ir *ir);
+
+/* ---- tell.c: libjithooks ------------------------------------------------------------------ */
+
+/* Probe and optimize hook; a list that the hook returns and that is good replaces t's. */
+void jit_tell_optimize(Jit *jit, Trace *t, unsigned ops_before);
 
 /* ---- exit.c ------------------------------------------------------------------------------ */
 
