@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "../trace/trace.h"
 #include "call.h"
 #include "chunk.h"
 #include "function.h"
@@ -180,6 +181,7 @@ static void free_state(lua_State *L)
 	Global *g = L->global;
 
 	gc_free_all(L);
+	jit_shut(g);
 	if (g->front)
 		front_close(g);
 	if (g->strings.buckets)

@@ -386,7 +386,10 @@ void jit_finish_recording(lua_State *L)
 	}
 	jit_count(jit->vm, JIT_RECORDED_OPS, before);
 	jit_count(jit->vm, JIT_GUARDS, count_guards(&t->ir));
-	optimize(jit, &t->ir);
+	if (!optimize(jit, &t->ir)) {
+		jit_abort(L, ABORT_UNSTABLE, NULL);
+		return;
+	}
 	jit_count(jit->vm, JIT_OPT_OPS, count_operations(&t->ir));
 	jit_count(jit->vm, JIT_OPT_GUARDS, count_guards(&t->ir));
 	jit_tell_optimize(jit, t, before);
@@ -512,4 +515,98 @@ void jit_flush(lua_State *L, const char *cause)
 	jit->n_traces = jit->n_traces ? 1 : 0;
 	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
 	jit_flushed(jit->vm, cause);
+}
+
+/* ---- The JIT of a state
+ * -------------------------------------------------------------------------------- */
+
+bool jit_open(lua_State *L)
+{
+	static const int64_t defaults[] = {
+#define X(name, value) [JIT_PARAMETER_##name] = value,
+		JIT_PARAMETERS(X)
+#undef X
+	};
+	Jit *jit = calloc(1, sizeof(*jit));
+
+	if (!jit)
+		return false;
+	jit->penalties = calloc(PENALTIES, sizeof(*jit->penalties));
+	if (!jit->penalties ||
+	    jit_vm_create(&jit->vm, &(struct jit_vm_config){.jitdriver_name = "jitlua"})) {
+		free(jit->penalties);
+		free(jit);
+		return false;
+	}
+	memcpy(jit->parameters, defaults, sizeof(defaults));
+	for (int i = 0; i < HOT_COUNTERS; i++)
+		jit->hot[i] = start_count(jit, TRACE_LOOP);
+	jit->random = 1;
+	jit->backend = &backend_ir;
+	L->global->jit = jit;
+	jit_switch(L, true);
+	return true;
+}
+
+void jit_shut(Global *g)
+{
+	Jit *jit = g->jit;
+
+	if (!jit)
+		return;
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i])
+			free_trace(g->main_thread, jit->traces[i]);
+	if (jit->current)
+		free_trace(g->main_thread, jit->current);
+	record_stop(jit);
+	jit_vm_destroy(jit->vm);
+	free(jit->traces);
+	free(jit->penalties);
+	free(jit);
+	g->jit = NULL;
+}
+
+void jit_switch(lua_State *L, bool on)
+{
+	Global *g = L->global;
+
+	g->jit->on = on;
+	interp_update_mode(g->main_thread);
+	for (Object *o = g->objects; o; o = o->next)
+		if (o->tag == TAG_THREAD)
+			interp_update_mode((lua_State *)o);
+}
+
+typedef void (*MarkWhite)(Global *g, Object *o);
+
+static void mark_object(Global *g, const void *object, MarkWhite mark_white)
+{
+	Object *o = (Object *)object;
+
+	if (is_white(o))
+		mark_white(g, o);
+}
+
+static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
+{
+	const Ir *ir = &t->ir;
+
+	mark_object(g, t->proto, mark_white);
+	for (uint32_t i = 0; i < ir->n_constants; i++)
+		if (ir->constants[i].tag & TAG_COLLECTABLE)
+			mark_object(g, ir->constants[i].u.object, mark_white);
+	for (uint32_t i = 0; i < ir->n_snapshot_frames; i++)
+		mark_object(g, ir->snapshot_frames[i].proto, mark_white);
+}
+
+void jit_mark(Global *g, MarkWhite mark_white)
+{
+	const Jit *jit = g->jit;
+
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i])
+			mark_trace(g, jit->traces[i], mark_white);
+	if (jit->current)
+		mark_trace(g, jit->current, mark_white);
 }

@@ -186,9 +186,8 @@ void jit_finish_recording(lua_State *L);
 void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail);
 /* All traces are forgotten and their places unpatched. */
 void jit_flush(lua_State *L, const char *cause);
-/* The collector: marks objects in traces; a proto is about to be freed. */
-void jit_mark(lua_State *L);
-void jit_forget_proto(Global *g, Proto *p);
+/* The collector: traces keep the objects that they name. */
+void jit_mark(Global *g, void (*mark_white)(Global *g, Object *o));
 
 /* ---- record.c --------------------------------------------------------------------------- */
 
