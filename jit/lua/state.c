@@ -114,6 +114,7 @@ LUA_API lua_State *lua_newthread(lua_State *L)
 
 void state_free_thread(lua_State *L, lua_State *thread)
 {
+	jit_forget_thread(L->global, thread);
 	/* Closures may live on with its variables. */
 	if (thread->stack) {
 		upvalues_close(thread, thread->stack);

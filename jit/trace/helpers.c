@@ -310,7 +310,7 @@ static lua_Integer helper_to_number(lua_State *L, String *s)
 
 static lua_Integer helper_call_function(lua_State *L, lua_Integer func, lua_Integer nresults)
 {
-	call_no_yield(L, frame_base(L->frame) + func, (int)nresults);
+	call_prepare(L, frame_base(L->frame) + func, (int)nresults);
 	return 1;
 }
 

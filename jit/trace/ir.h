@@ -77,6 +77,8 @@ enum {
 	X(GETSLOT_I, "getslot_i", 'i', "", IR_LOAD)                                           \
 	X(GETSLOT_F, "getslot_f", 'f', "", IR_LOAD)                                           \
 	X(GETSLOT_R, "getslot_r", 'r', "", IR_LOAD)                                           \
+	/* Where a slot is, good until the stack can move. descr: slot from base. */          \
+	X(SLOT_ADDRESS, "slot_address", 'r', "", IR_LOAD)                                     \
 	/* Fields of objects. descr: enum ir_field. */                                        \
 	X(GETFIELD_I, "getfield_i", 'i', "r", IR_LOAD)                                        \
 	X(GETFIELD_R, "getfield_r", 'r', "r", IR_LOAD)                                        \

@@ -222,6 +222,9 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	Trace *t;
 
 	*counter = p->count ? p->count : start_count(jit, kind);
+	/* Another coroutine than the one that is recorded runs. */
+	if (jit->current && jit->recording != L)
+		jit_abort(jit->recording, ABORT_COROUTINE, NULL);
 	if (!may_record(L))
 		return;
 	t = new_trace(L, kind, frame_function(f)->proto, pc);
@@ -321,6 +324,19 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 			  });
 	punish(jit, t);
 	free_trace(L, t);
+}
+
+void jit_interrupted(Global *g, int status)
+{
+	if (g->jit->current)
+		jit_abort(g->jit->recording, status == LUA_YIELD ? ABORT_COROUTINE : ABORT_ERROR,
+			  NULL);
+}
+
+void jit_forget_thread(Global *g, const lua_State *thread)
+{
+	if (g->jit && g->jit->recording == thread)
+		jit_abort(g->jit->recording, ABORT_COROUTINE, NULL);
 }
 
 /* A place in the list of traces, exits, the patch: the trace can be entered. */
@@ -426,12 +442,30 @@ static void reserve_frames(lua_State *L, unsigned n)
 	}
 }
 
+/* All slots that are captured now are such that t keeps in memory. */
+static bool knows_captured(const lua_State *L, const Trace *t, const Value *base)
+{
+	for (const Upvalue *uv = L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next)
+		if (uv->v - base >= MAX_SLOTS ||
+		    !slot_is_captured(t->captured, (int)(uv->v - base)))
+			return false;
+	return true;
+}
+
 static bool may_enter(lua_State *L, const Trace *t)
 {
 	const Value *base = frame_base(L->frame);
 
 	return L->mode == MODE_JIT && L->stack_last - base > t->ir.max_slot &&
-	       (!L->open_upvalues || L->open_upvalues->v < base);
+	       knows_captured(L, t, base);
+}
+
+bool jit_may_link(const Trace *from, const Trace *to)
+{
+	for (int i = 0; i < MAX_SLOTS / 64; i++)
+		if (from->captured[i] & ~to->captured[i])
+			return false;
+	return true;
 }
 
 /* An exit was taken: is it hot enough for a bridge of its own? */
@@ -453,6 +487,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 		return;
 	bridge->parent = t->number;
 	bridge->parent_exit = (uint32_t)exit;
+	memcpy(bridge->captured, t->captured, sizeof(bridge->captured));
 	bridge->root = t->kind == TRACE_BRIDGE ? t->root : t->number;
 	start(L, f, bridge);
 }
@@ -559,6 +594,8 @@ void jit_shut(Global *g)
 			free_trace(g->main_thread, jit->traces[i]);
 	if (jit->current)
 		free_trace(g->main_thread, jit->current);
+	if (jit->backend->close)
+		jit->backend->close(jit);
 	record_stop(jit);
 	jit_vm_destroy(jit->vm);
 	free(jit->traces);

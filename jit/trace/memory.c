@@ -23,6 +23,7 @@ static enum kind kind_of(enum ir_opcode opcode)
 	case IR_GETSLOT_I:
 	case IR_GETSLOT_F:
 	case IR_GETSLOT_R:
+	case IR_SLOT_ADDRESS:
 		return SLOT;
 	case IR_GETVALUE_TAG:
 	case IR_GETVALUE_I:

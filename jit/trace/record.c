@@ -57,10 +57,24 @@ static Value *slot_value(const Recorder *r, int slot)
 	return frame_base(r->L->frame) - r->base + slot;
 }
 
-/* The tag of a value as it is kept apart by the trace. */
+/* A slot that closures share is read and written where they see it. */
+static IrRef use_captured(Recorder *r, int slot, uint8_t *tag)
+{
+	uint8_t found = slot_value(r, slot)->tag;
+	IrRef address = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
+	IrRef tag_ref = record_emit(r, IR_GETVALUE_TAG, address, IR_NONE, -1);
+
+	if (tag)
+		*tag = found;
+	return record_load(r, tag_ref, found, IR_GETVALUE_I, address, IR_NONE);
+}
+
 IrRef record_use_slot(Recorder *r, int slot, uint8_t *tag)
 {
 	RecordedSlot *s = record_slot(r, slot);
+
+	if (slot_is_captured(r->t->captured, slot))
+		return use_captured(r, slot, tag);
 
 	if (s->state == SLOT_UNKNOWN) {
 		uint8_t found = slot_value(r, slot)->tag;
@@ -85,6 +99,13 @@ void record_set_slot(Recorder *r, int slot, IrRef ref, uint8_t tag)
 {
 	RecordedSlot *s = record_slot(r, slot);
 
+	if (slot_is_captured(r->t->captured, slot)) {
+		IrRef address = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
+
+		record_emit(r, IR_SETVALUE, address, ref == IR_NONE ? ir_integer(r->ir, 0) : ref,
+			    tag);
+		return;
+	}
 	*s = (RecordedSlot){.ref = ref, .tag = tag, .state = SLOT_WRITTEN};
 }
 
@@ -452,6 +473,23 @@ void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 /* ---- Beginning, end
  * ------------------------------------------------------------------------------------------ */
 
+/* A bridge may be entered in all states in which its parent was. */
+static bool find_captured(Recorder *r, const Value *base)
+{
+	uint64_t *captured = r->t->captured;
+
+	for (const Upvalue *uv = r->L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next) {
+		ptrdiff_t slot = uv->v - base;
+
+		if (slot >= MAX_SLOTS) {
+			jit_abort(r->L, ABORT_OPEN_UPVALUE, NULL);
+			return false;
+		}
+		captured[slot / 64] |= 1ull << (slot % 64);
+	}
+	return true;
+}
+
 bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t)
 {
 	Jit *jit = L->global->jit;
@@ -474,11 +512,7 @@ bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t)
 		return false;
 	}
 	r->ir->ops[r->slots[0].ref].tag = TAG_LUA_FUNCTION;
-	if (L->open_upvalues && L->open_upvalues->v >= frame_base(f)) {
-		jit_abort(L, ABORT_OPEN_UPVALUE, NULL);
-		return false;
-	}
-	return true;
+	return find_captured(r, frame_base(f));
 }
 
 void record_stop(Jit *jit)

@@ -22,7 +22,6 @@
 #include "../lua/table.h"
 #include "helpers.h"
 
-#define MAX_SLOTS 250
 #define MAX_INLINED 16
 
 enum slot_state { SLOT_UNKNOWN, SLOT_LOADED, SLOT_WRITTEN };

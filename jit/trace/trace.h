@@ -86,6 +86,14 @@ enum jit_abort_reason {
 		ABORT_REASON_COUNT
 };
 
+/* Slots from its base that a trace can use; a multiple of 64. */
+#define MAX_SLOTS 256
+
+static inline bool slot_is_captured(const uint64_t *captured, int slot)
+{
+	return slot >= 0 && captured[slot / 64] >> (slot % 64) & 1;
+}
+
 enum { TRACE_LOOP, TRACE_FUNCTION, TRACE_BRIDGE };
 
 /* A guard's way out. Number = snapshot index. */
@@ -98,6 +106,11 @@ typedef struct trace_exit {
 typedef struct trace {
 	uint32_t number; /* index in Jit.traces; 0 is none */
 	uint8_t kind;
+	/*
+	 * Slots that closures may share (open upvalues): the trace keeps them in memory.
+	 * It may only be entered when no other slots of its frame are shared.
+	 */
+	uint64_t captured[MAX_SLOTS / 64];
 	bool links_itself;     /* ends in `jump` */
 	Proto *proto;	       /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
@@ -129,6 +142,8 @@ typedef struct backend {
 	/* Exit `exit` of t goes on in bridge `to` from now on. */
 	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
 	void (*free)(lua_State *L, Trace *t);
+	/* All traces are freed: what is left of the backend's in jit; NULL: nothing. */
+	void (*close)(struct jit *jit);
 } Backend;
 
 extern const Backend backend_ir; /* run.c */
@@ -146,6 +161,7 @@ typedef struct jit {
 	bool verify;	  /* after every pass */
 	bool fail_guards; /* test mode: every guard fails once */
 	const Backend *backend;
+	void *machine; /* backend_x64's: code memory, state at an exit */
 	int64_t parameters[JIT_PARAMETER_COUNT];
 	uint16_t hot[HOT_COUNTERS]; /* by place; counts down */
 	Trace **traces;		    /* by number */
@@ -179,11 +195,17 @@ static inline uint16_t *jit_counter_of(Jit *jit, const Instruction *patch)
 }
 /* Enters trace `number` at a patched place; L->frame is the frame to go on with. */
 void jit_enter(lua_State *L, uint32_t number);
+/* May an exit of `from` go on in `to` without asking anew whether `to` may be entered? */
+bool jit_may_link(const Trace *from, const Trace *to);
 /* The instruction that pc really stands for. */
 Instruction jit_original(const Jit *jit, const Instruction *pc);
 /* Recording is over: compile what was recorded, or say why not. */
 void jit_finish_recording(lua_State *L);
 void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail);
+/* An error or a yield unwinds: a recording cannot follow. */
+void jit_interrupted(Global *g, int status);
+/* The thread is about to be freed. */
+void jit_forget_thread(Global *g, const lua_State *thread);
 /* All traces are forgotten and their places unpatched. */
 void jit_flush(lua_State *L, const char *cause);
 /* The collector: traces keep the objects that they name. */
