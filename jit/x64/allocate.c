@@ -89,7 +89,7 @@ static bool may_fuse(const Compile *c, IrRef guard)
 		return (is_integer_comparison(from->opcode) || is_float_comparison(from->opcode)) &&
 		       (ref < c->ir->label) == (guard < c->ir->label);
 	if (!is_load(from->opcode) || from->type == 'f' || from->opcode == IR_GETARRAYITEM_I ||
-	    from->opcode == IR_GETARRAYITEM_R)
+	    from->opcode == IR_GETARRAYITEM_R || from->opcode == IR_SLOT_ADDRESS)
 		return false;
 	/* What does not fit is compared as a whole. */
 	if (op->opcode == IR_GUARD_VALUE && load_size(from) < 8 &&

@@ -9,7 +9,6 @@
 #define MAX_PASSES 4
 /* So that traces can mostly go on in each other without asking again for room. */
 #define MIN_FRAMES 4
-#define SLOTS_ROUND 64
 
 /* What guards jump to: the number of the record, then the code that is shared. */
 static uint32_t *compile_exits(Compile *c)
@@ -26,7 +25,7 @@ static uint32_t *compile_exits(Compile *c)
 	emit_store(code, at_reg(RSP, 16), RAX);
 	emit_jump_fixup(code, -1, FIX_ADDRESS, (uintptr_t)c->m->leave);
 	for (uint32_t i = 0; i < x->n_records; i++) {
-		exits[i] = code->n;
+		exits[i] = x->records[i].stub = code->n;
 		if (!x->records[i].n_jumps)
 			continue;
 		emit_mov_imm(code, RAX, i);
@@ -116,7 +115,6 @@ int x64_assemble(lua_State *L, Trace *t)
 	if (c && x && m) {
 		*x = (MachineTrace){.machine = m, .t = t};
 		*c = (Compile){.L = L, .jit = L->global->jit, .m = m, .t = t, .ir = &t->ir, .x = x};
-		t->ir.max_slot = (t->ir.max_slot + SLOTS_ROUND) / SLOTS_ROUND * SLOTS_ROUND;
 		if (t->ir.max_frames < MIN_FRAMES)
 			t->ir.max_frames = MIN_FRAMES;
 		failed = compile(c);

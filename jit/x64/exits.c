@@ -9,8 +9,7 @@
  *
  * When the exit has got a bridge, its guards jump to code that writes the
  * snapshot's slots and goes on in the bridge, without leaving machine code: if it
- * opens no frames, and the bridge needs no more room than what was made sure of
- * when the trace was entered. Otherwise jit_enter() goes on in it.
+ * opens no frames, and there is the room that the bridge needs. Otherwise jit_enter() goes on in it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -232,7 +231,18 @@ void emit_write_snapshot(Code *code, const Trace *t, const MachineTrace *x, cons
 bool may_link(const Trace *from, int32_t snapshot, const Trace *to)
 {
 	return !from->ir.snapshots[snapshot].frames && to->code &&
-	       to->ir.max_slot <= from->ir.max_slot && to->ir.max_frames <= from->ir.max_frames;
+	       to->ir.max_frames <= from->ir.max_frames && jit_may_link(from, to);
+}
+
+/* Is there less room on the stack than `to` needs: the condition, CC_BE. */
+static bool check_room(Code *code, const Trace *from, const Trace *to)
+{
+	if (to->ir.max_slot <= from->ir.max_slot)
+		return false;
+	emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, stack_last)));
+	emit_rr(code, X_ALU(ALU_SUB), RAX, BASE);
+	emit_alu_imm(code, ALU_CMP, RAX, to->ir.max_slot * (int32_t)sizeof(Value));
+	return true;
 }
 
 static Trace *finish_target(const Compile *c, const IrOp *op)
@@ -255,6 +265,8 @@ void compile_finish(Compile *c, const IrOp *op)
 		emit_write_snapshot(&c->code, c->t, c->x, &c->x->records[record]);
 		emit_jump_back(&c->code, 0);
 	} else if (to && to != c->t && may_link(c->t, op->snapshot, to)) {
+		if (check_room(&c->code, c->t, to))
+			exit_if(c, record, CC_BE);
 		emit_write_snapshot(&c->code, c->t, c->x, &c->x->records[record]);
 		emit_jump_fixup(&c->code, -1, FIX_ADDRESS, (uintptr_t)to->code);
 	} else {
@@ -278,6 +290,9 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 		if (r->snapshot != exit || !r->may_link || !r->n_jumps)
 			continue;
 		code_open(&code);
+		if (check_room(&code, t, to))
+			emit_jump_fixup(&code, CC_BE, FIX_ADDRESS,
+					(uintptr_t)t->code + r->stub);
 		emit_write_snapshot(&code, t, x, r);
 		emit_jump_fixup(&code, -1, FIX_ADDRESS, (uintptr_t)to->code);
 		at = code.failed ? NULL : machine_install(m, &code, NULL);

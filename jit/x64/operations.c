@@ -114,6 +114,7 @@ Mem load_address(Compile *c, const IrOp *op)
 	case IR_GETSLOT_I:
 	case IR_GETSLOT_F:
 	case IR_GETSLOT_R:
+	case IR_SLOT_ADDRESS:
 		return at_reg(BASE, op->descr * (int)sizeof(Value));
 	case IR_GETFIELD_I:
 	case IR_GETFIELD_R:
@@ -157,6 +158,10 @@ static void compile_load(Compile *c, const IrOp *op)
 	Mem from = load_address(c, op);
 
 	free_operands(c);
+	if (op->opcode == IR_SLOT_ADDRESS) {
+		emit_rm(&c->code, X_LEA, result(c), from, 0);
+		return;
+	}
 	emit_sized_load(c, result(c), from, load_size(op));
 }
 

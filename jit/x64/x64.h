@@ -195,6 +195,7 @@ typedef struct record {
 	int32_t snapshot;
 	uint32_t locations; /* one for each of the snapshot's entries */
 	uint32_t jumps[3];  /* places of their rel32 in the code; 0: none */
+	uint32_t stub;
 	uint8_t n_jumps;
 	bool may_link;
 } Record;
