@@ -70,7 +70,7 @@ LDLIBS_LUA := -lm -ldl
 # ---- What the tree is made of ------------------------------------------------
 
 HOOKS_SRC := $(wildcard jit/hooks/*.c)
-LUA_SRC := $(wildcard jit/lua/*.c)
+LUA_SRC := $(wildcard jit/lua/*.c jit/trace/*.c $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),jit/x64/*.c))
 JITLUA_SRC := $(wildcard tools/jitlua/*.c)
 USER_SRC := $(wildcard user/*.c)
 TOOL_SRC := $(wildcard tools/jitscope/*.c)
@@ -167,8 +167,8 @@ $(B)/libjitlua.a: $(B)/lua/jitlua.o
 	$(call run,AR,$@) $(AR) rcs $@ $^
 
 # Modules written in C find the API in the program.
-$(B)/jitlua: $(call obj,$(JITLUA_SRC)) $(B)/libjitlua.a tools/jitlua/exports.list
-	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $(filter %.o %.a,$^) -Wl,--dynamic-list=tools/jitlua/exports.list \
+$(B)/jitlua: $(call obj,$(JITLUA_SRC)) $(B)/libjitlua.a $(B)/libjithooks.a tools/jitlua/exports.list
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $(filter %.o %.a,$^) $(B)/libjithooks.a -Wl,--dynamic-list=tools/jitlua/exports.list \
 		$(LDLIBS_LUA)
 
 jitlua: $(B)/jitlua $(B)/libjitlua.a
@@ -206,8 +206,8 @@ $(B)/unit: $(call obj,$(UNIT_SRC) tests/unit/main.c) $(B)/libjitscope.a $(B)/lib
 	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_OBSERVER) -ljansson -lpthread
 
 # The core's own functions, which libjitlua.a hides.
-$(B)/unit-lua: $(call obj,$(UNIT_LUA_SRC) $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o
-	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_LUA)
+$(B)/unit-lua: $(call obj,$(UNIT_LUA_SRC) $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o $(B)/libjithooks.a
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_LUA) -lpthread
 
 $(B)/tests/%: tests/programs/%.c $(B)/libjithooks.a
 	@mkdir -p $(@D)

@@ -151,7 +151,7 @@ static inline void finish(lua_State *L, Frame *f, int nresults)
 {
 	int wanted = f->nresults;
 
-	if (unlikely(wanted < LUA_MULTRET || L->mode != MODE_NORMAL))
+	if (unlikely(wanted < LUA_MULTRET || !mode_is_quick(L)))
 		wanted = finish_slow(L, f, nresults);
 	move_results(L, f->func, nresults, wanted);
 	L->frame = f->previous;
@@ -188,7 +188,7 @@ static inline int run_c(lua_State *L, Value *func, int nresults, lua_CFunction c
 	f->nresults = (int16_t)nresults;
 	f->status = FRAME_C;
 	L->frame = f;
-	if (unlikely(L->mode != MODE_NORMAL))
+	if (unlikely(!mode_is_quick(L)))
 		hook_of_c_call(L, f);
 	n = c(L);
 	finish(L, f, n);
@@ -369,7 +369,7 @@ void call_finish_pcall(lua_State *L, Frame *f)
 	Value *first = f->func + f->u.c.context;
 
 	L->error_function = f->u.c.old_error_function;
-	if (unlikely(L->mode != MODE_NORMAL)) {
+	if (unlikely(!mode_is_quick(L))) {
 		finish_pcall_hooked(L, f);
 		return;
 	}
@@ -385,7 +385,7 @@ Frame *call_prepare_pcall(lua_State *L, Value *func, int nresults, bool with_han
 {
 	Frame *f, *callee;
 
-	if (unlikely(!(L->c_calls & RECOVERABLE) || L->mode != MODE_NORMAL ||
+	if (unlikely(!(L->c_calls & RECOVERABLE) || !mode_is_quick(L) ||
 		     L->top - func < 2 + with_handler || (with_handler && !is_function(func + 2))))
 		return call_prepare(L, func, nresults);
 	func = ensure_over(L, LUA_MINSTACK, func);

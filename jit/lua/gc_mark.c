@@ -29,6 +29,7 @@
  */
 #include "call.h"
 #include "function.h"
+#include "../trace/trace.h"
 #include "gc_internal.h"
 #include "table.h"
 
@@ -527,6 +528,8 @@ void gc_mark_roots(Global *g)
 	gc_mark(g, (Object *)g->main_thread);
 	mark_value(g, &g->registry);
 	mark_metatables(g);
+	if (g->jit)
+		jit_mark(g, gc_mark_white);
 	/* Finalizers that were not called yet. */
 	for (Object *o = g->to_finalize; o; o = o->next)
 		gc_mark(g, o);

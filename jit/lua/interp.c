@@ -26,9 +26,17 @@
  * is followed by one of the MMBIN family, which is skipped when the quick way
  * applied and calls the metamethod otherwise.
  */
-#include "interp_quick.h"
+#ifndef INTERP_JIT
+#define INTERP_JIT 0
+#define INTERP_RUN interp_run_plain
+#endif
 
-void interp_run(lua_State *L, Frame *frame)
+#include "interp_quick.h"
+#if INTERP_JIT
+#include "../trace/trace.h"
+#endif
+
+void INTERP_RUN(lua_State *L, Frame *frame)
 {
 	static const void *const labels[MODE_COUNT][128] = {
 		[MODE_NORMAL] =
@@ -39,6 +47,26 @@ void interp_run(lua_State *L, Frame *frame)
 					[OPCODE_COUNT... 127] = &&op_EXTRAARG,
 			},
 		[MODE_HOOK] = {[0 ... 127] = &&hook},
+#if INTERP_JIT
+		[MODE_JIT] =
+			{
+#define X(name, sets_a, test) [OP_##name] = &&op_##name,
+				OPCODES(X)
+#undef X
+					[OP_FORLOOP] = &&hot_for_loop,
+				[OP_TFORLOOP] = &&hot_tfor_loop,
+				[OP_JMP] = &&hot_jump,
+				[OP_JFORLOOP] = &&enter_for_loop,
+				[OP_JTFORLOOP] = &&enter_tfor_loop,
+				[OP_JJMP] = &&enter_jump,
+				[OP_JFUNCTION] = &&op_EXTRAARG,
+				[OP_COLD_FORLOOP] = &&op_FORLOOP,
+				[OP_COLD_TFORLOOP] = &&op_TFORLOOP,
+				[OP_COLD_JMP] = &&op_JMP,
+				[OP_COLD_JMP + 1 ... 127] = &&op_EXTRAARG,
+			},
+		[MODE_RECORD] = {[0 ... 127] = &&record},
+#endif
 	};
 	const void *const *dispatch;
 	const Instruction *pc;
@@ -56,7 +84,7 @@ start_of_nested:
 	frame = L->frame;
 start:
 	/* A function begins (or is resumed): L->frame == frame. */
-	if (unlikely(L->mode != MODE_NORMAL)) {
+	if (unlikely(!mode_is_quick(L))) {
 		const Proto *p = frame_function(frame)->proto;
 
 		/* A vararg function's call hook waits for OP_VARARGPREP. */
@@ -77,7 +105,13 @@ hook:
 		base = frame_base(frame);
 		dispatch = labels[L->mode];
 	}
+#if INTERP_JIT
+	i = jit_original(L->global->jit, pc - 1);
+#endif
 	goto *labels[MODE_NORMAL][get_op(i)];
+#if INTERP_JIT
+#include "interp_hot.h"
+#endif
 
 	/* ---- Loads ------------------------------------------------------------------- */
 
@@ -521,7 +555,7 @@ call_function:
 		Value *top = L->top;
 		ptrdiff_t missing;
 
-		if (unlikely(!f || L->stack_last - top <= p->stack_size || L->mode != MODE_NORMAL))
+		if (unlikely(!f || L->stack_last - top <= p->stack_size || !mode_is_quick(L)))
 			goto call_slow;
 		f->func = func;
 		f->top = func + 1 + p->stack_size;
@@ -555,7 +589,7 @@ call_function:
 		if (unlikely(c == luaB_pcall || c == luaB_xpcall))
 			goto call_pcall;
 		if (unlikely(!f || L->stack_last - L->top <= LUA_MINSTACK ||
-			     L->mode != MODE_NORMAL))
+			     !mode_is_quick(L)))
 			goto call_slow;
 		f->func = func;
 		f->top = L->top + LUA_MINSTACK;
@@ -564,7 +598,7 @@ call_function:
 		L->frame = f;
 		n = c(L);
 		base = frame_base(frame);
-		if (unlikely(L->mode != MODE_NORMAL || f->nresults < LUA_MULTRET)) {
+		if (unlikely(!mode_is_quick(L) || f->nresults < LUA_MULTRET)) {
 			call_finish(L, f, n);
 			base = frame_base(frame);
 			dispatch = labels[L->mode];
@@ -679,7 +713,7 @@ leave:
 	goto start;
 
 	OP (RETURN0) {
-		if (unlikely(L->mode != MODE_NORMAL)) {
+		if (unlikely(!mode_is_quick(L))) {
 			SAVE_PC();
 			L->top = RA;
 			call_finish(L, frame, 0);
@@ -698,7 +732,7 @@ leave:
 		goto return_quick;
 	}
 	OP (RETURN1) {
-		if (unlikely(L->mode != MODE_NORMAL)) {
+		if (unlikely(!mode_is_quick(L))) {
 			SAVE_PC();
 			L->top = RA + 1;
 			call_finish(L, frame, 1);
@@ -788,7 +822,7 @@ return_quick:
 
 		nresults = get_c(i);
 		if (likely(ra->tag == TAG_C_FUNCTION && is_table(ra + 1) &&
-			   L->mode == MODE_NORMAL)) {
+			   mode_is_quick(L))) {
 			const Table *t = as_table(ra + 1);
 
 			if (ra->u.f == luaB_next) {
@@ -822,6 +856,9 @@ iterated:
 		} while (--nresults > 2);
 	}
 	i = *pc++;
+#if INTERP_JIT
+	goto *dispatch[get_op(i)];
+#endif
 	OP (TFORLOOP) {
 		Value *ra = RA;
 
@@ -853,7 +890,7 @@ iterated:
 	OP (VARARGPREP) {
 		SAVE_PC();
 		interp_adjust_varargs(L, frame);
-		if (unlikely(L->mode != MODE_NORMAL))
+		if (unlikely(!mode_is_quick(L)))
 			call_hook_of_call(L, frame);
 		base = frame_base(frame);
 		dispatch = labels[L->mode];

@@ -14,6 +14,10 @@
 #include "opcodes.h"
 #include "vm.h"
 
+/* interp.c, compiled without and with a JIT; interp_run() chooses. */
+void interp_run_plain(lua_State *L, Frame *frame);
+void interp_run_jit(lua_State *L, Frame *frame);
+
 /* ---- Tables ------------------------------------------------------------------------- */
 
 /* The node of a short string; NULL if there is none. */

@@ -52,7 +52,7 @@
 /* A hook may have been set or removed. Volatile: so that the test is one instruction. */
 #define CHECK_MODE()                                                      \
 	do {                                                              \
-		if (unlikely(L->mode != MODE_NORMAL))                     \
+		if (unlikely(!mode_is_quick(L)))                     \
 			dispatch = labels[*(volatile uint8_t *)&L->mode]; \
 	} while (0)
 
@@ -85,14 +85,19 @@
 		}                                   \
 	} while (0)
 
-/* Takes the jump that follows a test, or skips it. */
-#define JUMP_IF(condition)                     \
-	do {                                   \
-		if ((condition) != get_k(i)) { \
-			NEXT_BUT_ONE;          \
-		}                              \
-		i = *pc;                       \
-		pc += get_sj(i) + 1;           \
+/*
+ * Takes the jump that follows a test, or skips it. With a JIT one that goes back, or
+ * is patched, is an instruction of its own, for it may be hot.
+ */
+#define JUMP_IF(condition)                                                \
+	do {                                                              \
+		if ((condition) != get_k(i)) {                            \
+			NEXT_BUT_ONE;                                     \
+		}                                                         \
+		i = *pc;                                                  \
+		if (INTERP_JIT && (get_op(i) != OP_JMP || get_sj(i) < 0)) \
+			NEXT;                                             \
+		pc += get_sj(i) + 1;                                      \
 		CHECK_MODE();                  \
 		NEXT;                          \
 	} while (0)

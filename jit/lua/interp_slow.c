@@ -3,6 +3,7 @@
  * interp_slow.c - what instructions do when their quick way does not apply, and
  * how an instruction is finished after a yield inside it.
  */
+#include "../trace/trace.h"
 #include "interp.h"
 
 /* ---- Tables ------------------------------------------------------------------------- */
@@ -292,7 +293,22 @@ void interp_finish_instruction(lua_State *L)
 	}
 }
 
+void interp_run(lua_State *L, Frame *f)
+{
+	if (L->global->jit)
+		interp_run_jit(L, f);
+	else
+		interp_run_plain(L, f);
+}
+
 void interp_update_mode(lua_State *L)
 {
-	L->mode = L->hook_mask ? MODE_HOOK : MODE_NORMAL;
+	const Jit *jit = L->global->jit;
+
+	if (L->hook_mask)
+		L->mode = MODE_HOOK;
+	else if (jit && jit->recording == L)
+		L->mode = MODE_RECORD;
+	else
+		L->mode = jit && jit->on ? MODE_JIT : MODE_NORMAL;
 }

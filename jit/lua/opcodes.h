@@ -106,7 +106,19 @@ enum opcode {
 #define X(name, sets_a, test) OP_##name,
 	OPCODES(X)
 #undef X
-		OPCODE_COUNT
+		OPCODE_COUNT,
+
+	/*
+	 * Patched over others by the JIT (trace/life.c), never in a chunk. J*: enters the
+	 * trace that Bx (JJMP: Ax) numbers. COLD_*: as the original, but not counted.
+	 */
+	OP_JFORLOOP = OPCODE_COUNT,
+	OP_JTFORLOOP,
+	OP_JJMP,
+	OP_JFUNCTION,
+	OP_COLD_FORLOOP,
+	OP_COLD_TFORLOOP,
+	OP_COLD_JMP,
 };
 
 #define MAX_BX ((1 << 17) - 1)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "../trace/trace.h"
 #include "call.h"
 #include "chunk.h"
 #include "function.h"
@@ -113,6 +114,7 @@ LUA_API lua_State *lua_newthread(lua_State *L)
 
 void state_free_thread(lua_State *L, lua_State *thread)
 {
+	jit_forget_thread(L->global, thread);
 	/* Closures may live on with its variables. */
 	if (thread->stack) {
 		upvalues_close(thread, thread->stack);
@@ -180,6 +182,7 @@ static void free_state(lua_State *L)
 	Global *g = L->global;
 
 	gc_free_all(L);
+	jit_shut(g);
 	if (g->front)
 		front_close(g);
 	if (g->strings.buckets)

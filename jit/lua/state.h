@@ -96,7 +96,12 @@ enum {
 #define frame_base(f) ((f)->func + 1)
 
 /* lua_State.mode */
-enum { MODE_NORMAL, MODE_HOOK, MODE_COUNT };
+/*
+ * In the first two calls and returns take their quick way; in MODE_JIT hot places are
+ * counted and traces entered.
+ */
+enum { MODE_NORMAL, MODE_JIT, MODE_HOOK, MODE_RECORD, MODE_COUNT };
+#define mode_is_quick(L) ((L)->mode <= MODE_JIT)
 
 struct longjmp_handler;
 struct Global;
@@ -182,6 +187,7 @@ typedef struct global {
 	String *string_cache[STRING_CACHE_SETS][STRING_CACHE_WAYS];
 	lua_WarnFunction warn;
 	void *warn_data;
+	struct jit *jit; /* NULL: there is none */
 	void *front; /* the compiler's own state, made when it is first needed */
 } Global;
 

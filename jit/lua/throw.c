@@ -17,6 +17,7 @@
  */
 #include <stdlib.h>
 
+#include "../trace/trace.h"
 #include "call.h"
 #include "debug.h"
 #include "function.h"
@@ -75,6 +76,8 @@ static _Noreturn __attribute__((cold, noinline)) void throw_unprotected(lua_Stat
 
 _Noreturn void throw_status(lua_State *L, int status)
 {
+	if (unlikely(L->global->jit))
+		jit_interrupted(L->global, status);
 	if (unlikely(!L->handler))
 		throw_unprotected(L, status);
 	L->handler->status = status;

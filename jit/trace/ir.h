@@ -77,6 +77,8 @@ enum {
 	X(GETSLOT_I, "getslot_i", 'i', "", IR_LOAD)                                           \
 	X(GETSLOT_F, "getslot_f", 'f', "", IR_LOAD)                                           \
 	X(GETSLOT_R, "getslot_r", 'r', "", IR_LOAD)                                           \
+	/* Where a slot is, good until the stack can move. descr: slot from base. */          \
+	X(SLOT_ADDRESS, "slot_address", 'r', "", IR_LOAD)                                     \
 	/* Fields of objects. descr: enum ir_field. */                                        \
 	X(GETFIELD_I, "getfield_i", 'i', "r", IR_LOAD)                                        \
 	X(GETFIELD_R, "getfield_r", 'r', "r", IR_LOAD)                                        \
@@ -174,6 +176,7 @@ enum ir_opcode {
 
 /* name, text, object it is in, member, type ('1', '4': unsigned of that many bytes; 'r', '8') */
 #define IR_FIELDS(X)                                                          \
+	X(OBJECT_TAG, "object.tag", Object, tag, '1')                         \
 	X(TABLE_ARRAY_SIZE, "table.array_size", Table, array_size, '4')       \
 	X(TABLE_ARRAY, "table.array", Table, array, 'r')                      \
 	X(TABLE_NODE_MASK, "table.node_mask", Table, node_mask, '4')          \
@@ -244,10 +247,11 @@ typedef struct ir {
 	VECTOR(Snapshot, snapshots);
 	VECTOR(SnapshotEntry, snapshot_entries);
 	VECTOR(SnapshotFrame, snapshot_frames);
-	const Proto *proto; /* of the first frame; NULL in a list that was parsed */
-	int32_t label;	    /* place of the label, -1: none */
-	int max_slot;	    /* slots above base that it needs on the stack */
-	bool failed;	    /* memory ran out while it was built: nothing in it may be used */
+	const Proto *proto;  /* of the first frame; NULL in a list that was parsed */
+	int32_t label;	     /* place of the label, -1: none */
+	uint32_t max_frames; /* that it inlines at once */
+	int max_slot;	     /* slots above base that it needs on the stack */
+	bool failed;	     /* memory ran out while it was built: nothing in it may be used */
 } Ir;
 
 /* ---- ir.c: building ---------------------------------------------------------------- */

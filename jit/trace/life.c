@@ -222,6 +222,9 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	Trace *t;
 
 	*counter = p->count ? p->count : start_count(jit, kind);
+	/* Another coroutine than the one that is recorded runs. */
+	if (jit->current && jit->recording != L)
+		jit_abort(jit->recording, ABORT_COROUTINE, NULL);
 	if (!may_record(L))
 		return;
 	t = new_trace(L, kind, frame_function(f)->proto, pc);
@@ -323,6 +326,19 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 	free_trace(L, t);
 }
 
+void jit_interrupted(Global *g, int status)
+{
+	if (g->jit->current)
+		jit_abort(g->jit->recording, status == LUA_YIELD ? ABORT_COROUTINE : ABORT_ERROR,
+			  NULL);
+}
+
+void jit_forget_thread(Global *g, const lua_State *thread)
+{
+	if (g->jit && g->jit->recording == thread)
+		jit_abort(g->jit->recording, ABORT_COROUTINE, NULL);
+}
+
 /* A place in the list of traces, exits, the patch: the trace can be entered. */
 static void install(lua_State *L, Trace *t)
 {
@@ -386,7 +402,10 @@ void jit_finish_recording(lua_State *L)
 	}
 	jit_count(jit->vm, JIT_RECORDED_OPS, before);
 	jit_count(jit->vm, JIT_GUARDS, count_guards(&t->ir));
-	optimize(jit, &t->ir);
+	if (!optimize(jit, &t->ir)) {
+		jit_abort(L, ABORT_UNSTABLE, NULL);
+		return;
+	}
 	jit_count(jit->vm, JIT_OPT_OPS, count_operations(&t->ir));
 	jit_count(jit->vm, JIT_OPT_GUARDS, count_guards(&t->ir));
 	jit_tell_optimize(jit, t, before);
@@ -423,12 +442,30 @@ static void reserve_frames(lua_State *L, unsigned n)
 	}
 }
 
+/* All slots that are captured now are such that t keeps in memory. */
+static bool knows_captured(const lua_State *L, const Trace *t, const Value *base)
+{
+	for (const Upvalue *uv = L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next)
+		if (uv->v - base >= MAX_SLOTS ||
+		    !slot_is_captured(t->captured, (int)(uv->v - base)))
+			return false;
+	return true;
+}
+
 static bool may_enter(lua_State *L, const Trace *t)
 {
 	const Value *base = frame_base(L->frame);
 
 	return L->mode == MODE_JIT && L->stack_last - base > t->ir.max_slot &&
-	       (!L->open_upvalues || L->open_upvalues->v < base);
+	       knows_captured(L, t, base);
+}
+
+bool jit_may_link(const Trace *from, const Trace *to)
+{
+	for (int i = 0; i < MAX_SLOTS / 64; i++)
+		if (from->captured[i] & ~to->captured[i])
+			return false;
+	return true;
 }
 
 /* An exit was taken: is it hot enough for a bridge of its own? */
@@ -450,6 +487,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 		return;
 	bridge->parent = t->number;
 	bridge->parent_exit = (uint32_t)exit;
+	memcpy(bridge->captured, t->captured, sizeof(bridge->captured));
 	bridge->root = t->kind == TRACE_BRIDGE ? t->root : t->number;
 	start(L, f, bridge);
 }
@@ -512,4 +550,100 @@ void jit_flush(lua_State *L, const char *cause)
 	jit->n_traces = jit->n_traces ? 1 : 0;
 	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
 	jit_flushed(jit->vm, cause);
+}
+
+/* ---- The JIT of a state
+ * -------------------------------------------------------------------------------- */
+
+bool jit_open(lua_State *L)
+{
+	static const int64_t defaults[] = {
+#define X(name, value) [JIT_PARAMETER_##name] = value,
+		JIT_PARAMETERS(X)
+#undef X
+	};
+	Jit *jit = calloc(1, sizeof(*jit));
+
+	if (!jit)
+		return false;
+	jit->penalties = calloc(PENALTIES, sizeof(*jit->penalties));
+	if (!jit->penalties ||
+	    jit_vm_create(&jit->vm, &(struct jit_vm_config){.jitdriver_name = "jitlua"})) {
+		free(jit->penalties);
+		free(jit);
+		return false;
+	}
+	memcpy(jit->parameters, defaults, sizeof(defaults));
+	for (int i = 0; i < HOT_COUNTERS; i++)
+		jit->hot[i] = start_count(jit, TRACE_LOOP);
+	jit->random = 1;
+	jit->backend = &backend_ir;
+	L->global->jit = jit;
+	jit_switch(L, true);
+	return true;
+}
+
+void jit_shut(Global *g)
+{
+	Jit *jit = g->jit;
+
+	if (!jit)
+		return;
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i])
+			free_trace(g->main_thread, jit->traces[i]);
+	if (jit->current)
+		free_trace(g->main_thread, jit->current);
+	if (jit->backend->close)
+		jit->backend->close(jit);
+	record_stop(jit);
+	jit_vm_destroy(jit->vm);
+	free(jit->traces);
+	free(jit->penalties);
+	free(jit);
+	g->jit = NULL;
+}
+
+void jit_switch(lua_State *L, bool on)
+{
+	Global *g = L->global;
+
+	g->jit->on = on;
+	interp_update_mode(g->main_thread);
+	for (Object *o = g->objects; o; o = o->next)
+		if (o->tag == TAG_THREAD)
+			interp_update_mode((lua_State *)o);
+}
+
+typedef void (*MarkWhite)(Global *g, Object *o);
+
+static void mark_object(Global *g, const void *object, MarkWhite mark_white)
+{
+	Object *o = (Object *)object;
+
+	if (is_white(o))
+		mark_white(g, o);
+}
+
+static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
+{
+	const Ir *ir = &t->ir;
+
+	mark_object(g, t->proto, mark_white);
+	for (uint32_t i = 0; i < ir->n_constants; i++)
+		if (ir->constants[i].tag & TAG_COLLECTABLE)
+			mark_object(g, ir->constants[i].u.object, mark_white);
+	for (uint32_t i = 0; i < ir->n_snapshot_frames; i++)
+		mark_object(g, ir->snapshot_frames[i].proto, mark_white);
+}
+
+void jit_mark(Global *g, MarkWhite mark_white)
+{
+	const Jit *jit = g->jit;
+
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i])
+			mark_trace(g, jit->traces[i], mark_white);
+	if (jit->current)
+		mark_trace(g, jit->current, mark_white);
 }

@@ -115,6 +115,8 @@ static Payload load(const struct run *r, const IrOp *op)
 	case IR_GETSLOT_F:
 	case IR_GETSLOT_R:
 		return base[op->descr].u;
+	case IR_SLOT_ADDRESS:
+		return (Payload){.p = (void *)(base + op->descr)};
 	case IR_GETFIELD_I:
 	case IR_GETFIELD_R:
 		return get_field(a.p, op->descr);

@@ -86,6 +86,14 @@ enum jit_abort_reason {
 		ABORT_REASON_COUNT
 };
 
+/* Slots from its base that a trace can use; a multiple of 64. */
+#define MAX_SLOTS 256
+
+static inline bool slot_is_captured(const uint64_t *captured, int slot)
+{
+	return slot >= 0 && captured[slot / 64] >> (slot % 64) & 1;
+}
+
 enum { TRACE_LOOP, TRACE_FUNCTION, TRACE_BRIDGE };
 
 /* A guard's way out. Number = snapshot index. */
@@ -98,10 +106,16 @@ typedef struct trace_exit {
 typedef struct trace {
 	uint32_t number; /* index in Jit.traces; 0 is none */
 	uint8_t kind;
-	bool links_itself;	      /* ends in `jump` */
-	Proto *proto;		      /* where it begins */
-	const Instruction *pc;	      /* first instruction that it stands for */
-	Instruction original;	      /* of a loop or function: what the patched place held */
+	/*
+	 * Slots that closures may share (open upvalues): the trace keeps them in memory.
+	 * It may only be entered when no other slots of its frame are shared.
+	 */
+	uint64_t captured[MAX_SLOTS / 64];
+	bool links_itself;     /* ends in `jump` */
+	Proto *proto;	       /* where it begins */
+	const Instruction *pc; /* first instruction that it stands for */
+	Instruction *patch;    /* loop or function: the instruction that enters it, else NULL */
+	Instruction original;  /* of a loop or function: what the patched place held */
 	uint32_t parent, parent_exit; /* bridge */
 	uint32_t root;		      /* bridge: the trace its family began with */
 	Ir ir;			      /* constants and snapshots are needed for exits */
@@ -128,6 +142,8 @@ typedef struct backend {
 	/* Exit `exit` of t goes on in bridge `to` from now on. */
 	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
 	void (*free)(lua_State *L, Trace *t);
+	/* All traces are freed: what is left of the backend's in jit; NULL: nothing. */
+	void (*close)(struct jit *jit);
 } Backend;
 
 extern const Backend backend_ir; /* run.c */
@@ -137,6 +153,7 @@ extern const Backend backend_x64; /* ../x64 */
 
 struct recorder;
 
+#define MAX_OPERANDS 256
 #define HOT_COUNTERS 1024 /* a power of two */
 
 typedef struct jit {
@@ -144,16 +161,18 @@ typedef struct jit {
 	bool verify;	  /* after every pass */
 	bool fail_guards; /* test mode: every guard fails once */
 	const Backend *backend;
+	void *machine; /* backend_x64's: code memory, state at an exit */
 	int64_t parameters[JIT_PARAMETER_COUNT];
 	uint16_t hot[HOT_COUNTERS]; /* by place; counts down */
 	Trace **traces;		    /* by number */
 	uint32_t n_traces, size_traces;
-	struct recorder *recorder; /* while recording, else NULL */
-	lua_State *recording;	   /* the thread that records */
-	struct penalty *penalties; /* places whose traces were given up; life.c */
-	Trace *current;		   /* being recorded */
-	jit_vm *vm;		   /* libjithooks */
-	Value operands[256];	   /* what helpers are given and give back (helpers.h) */
+	struct recorder *recorder;    /* while recording, else NULL */
+	lua_State *recording;	      /* the thread that records */
+	struct penalty *penalties;    /* places whose traces were given up; life.c */
+	Trace *current;		      /* being recorded */
+	unsigned random;	      /* state of the penalties' generator */
+	jit_vm *vm;		      /* libjithooks */
+	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
 	Value result;
 } Jit;
 
@@ -176,28 +195,43 @@ static inline uint16_t *jit_counter_of(Jit *jit, const Instruction *patch)
 }
 /* Enters trace `number` at a patched place; L->frame is the frame to go on with. */
 void jit_enter(lua_State *L, uint32_t number);
+/* May an exit of `from` go on in `to` without asking anew whether `to` may be entered? */
+bool jit_may_link(const Trace *from, const Trace *to);
 /* The instruction that pc really stands for. */
 Instruction jit_original(const Jit *jit, const Instruction *pc);
 /* Recording is over: compile what was recorded, or say why not. */
 void jit_finish_recording(lua_State *L);
 void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail);
+/* An error or a yield unwinds: a recording cannot follow. */
+void jit_interrupted(Global *g, int status);
+/* The thread is about to be freed. */
+void jit_forget_thread(Global *g, const lua_State *thread);
 /* All traces are forgotten and their places unpatched. */
 void jit_flush(lua_State *L, const char *cause);
-/* The collector: marks objects in traces; a proto is about to be freed. */
-void jit_mark(lua_State *L);
-void jit_forget_proto(Global *g, Proto *p);
+/* The collector: traces keep the objects that they name. */
+void jit_mark(Global *g, void (*mark_white)(Global *g, Object *o));
 
 /* ---- record.c --------------------------------------------------------------------------- */
 
 /* Begins with the frame's state at pc; for a bridge with that of parent's exit. */
 bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t);
+/* Frees the recorder, if there is one. */
+void record_stop(Jit *jit);
 /* MODE_RECORD: called before each instruction is executed, pc behind it. */
 void record_instruction(lua_State *L, Frame *f, const Instruction *pc);
 
 /* ---- opt.c ------------------------------------------------------------------------------- */
 
-/* All passes, in the order listed there. Leaves ir as it was if memory runs out. */
-void optimize(Jit *jit, Ir *ir);
+/*
+ * All passes, in the order listed there. false: types change from turn to turn, or
+ * memory ran out; ir is as it was.
+ */
+bool optimize(Jit *jit, Ir *ir);
+
+/* ---- tell.c: libjithooks ------------------------------------------------------------------ */
+
+/* Probe and optimize hook; a list that the hook returns and that is good replaces t's. */
+void jit_tell_optimize(Jit *jit, Trace *t, unsigned ops_before);
 
 /* ---- exit.c ------------------------------------------------------------------------------ */
 

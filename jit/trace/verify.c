@@ -121,6 +121,7 @@ static bool check_descr(const struct check *c, const IrOp *op, const IrRef *args
 	case IR_GETSLOT_I:
 	case IR_GETSLOT_F:
 	case IR_GETSLOT_R:
+	case IR_SLOT_ADDRESS:
 		return (op->descr >= -1 && op->descr < MAX_SLOT) ||
 		       wrong(c, "no slot %d", op->descr);
 	case IR_NODE_AT:

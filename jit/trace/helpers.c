@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * helpers.c - what traces call; see helpers.h for the rules they keep.
+ *
+ * What can raise an error (out of memory, mostly) runs protected, without an
+ * emergency collection: one would free what only the trace's registers hold.
+ */
+#include "helpers.h"
+
+#include <math.h>
+
+#include "../lua/call.h"
+#include "../lua/gc.h"
+#include "../lua/number.h"
+#include "../lua/table.h"
+#include "../lua/vm.h"
+
+/* ---- Running what may fail ------------------------------------------------------------------- */
+
+/* Runs f(L, data); false if it raised. What it pushed is gone then. */
+static bool attempt(lua_State *L, ProtectedFunction f, void *data)
+{
+	Global *g = L->global;
+	ptrdiff_t top = save_slot(L, L->top);
+	uint8_t before = g->stop_emergency;
+	int status;
+
+	g->stop_emergency = 1;
+	status = call_raw_protected(L, f, data);
+	g->stop_emergency = before;
+	L->top = restore_slot(L, top);
+	return status == LUA_OK;
+}
+
+/* ---- Numbers ------------------------------------------------------------------------------------
+ */
+
+#define UNARY(name, function)                                             \
+	static lua_Number helper_float_##name(lua_State *L, lua_Number a) \
+	{                                                                 \
+		(void)L;                                                  \
+		return function(a);                                       \
+	}
+
+UNARY(sin, sin)
+UNARY(cos, cos)
+UNARY(tan, tan)
+UNARY(asin, asin)
+UNARY(acos, acos)
+UNARY(exp, exp)
+UNARY(log, log)
+#undef UNARY
+
+#define BINARY(name, function)                                                          \
+	static lua_Number helper_float_##name(lua_State *L, lua_Number a, lua_Number b) \
+	{                                                                               \
+		(void)L;                                                                \
+		return function(a, b);                                                  \
+	}
+
+BINARY(pow, float_pow)
+BINARY(mod, float_mod)
+BINARY(atan2, atan2)
+BINARY(fmod, fmod)
+#undef BINARY
+
+#define COMPARISON(name, type_a, make_a, type_b, make_b, compare)          \
+	static lua_Integer helper_##name(lua_State *L, type_a a, type_b b) \
+	{                                                                  \
+		Value x, y;                                                \
+		(void)L;                                                   \
+		make_a(&x, a);                                             \
+		make_b(&y, b);                                             \
+		return compare(&x, &y);                                    \
+	}
+
+COMPARISON(int_float_lt, lua_Integer, set_integer, lua_Number, set_float, number_less)
+COMPARISON(int_float_le, lua_Integer, set_integer, lua_Number, set_float, number_less_equal)
+COMPARISON(float_int_lt, lua_Number, set_float, lua_Integer, set_integer, number_less)
+COMPARISON(float_int_le, lua_Number, set_float, lua_Integer, set_integer, number_less_equal)
+#undef COMPARISON
+
+static lua_Integer helper_shift_left(lua_State *L, lua_Integer a, lua_Integer n)
+{
+	(void)L;
+	return int_shift_left(a, n);
+}
+
+/* ---- Tables
+ * ---------------------------------------------------------------------------------------- */
+
+static lua_Integer give(lua_State *L, Slot s)
+{
+	slot_get(s, &L->global->jit->result);
+	return L->global->jit->result.tag;
+}
+
+static lua_Integer helper_table_get_integer(lua_State *L, Table *t, lua_Integer key)
+{
+	return give(L, table_find_integer(t, key));
+}
+
+static lua_Integer helper_table_get_string(lua_State *L, Table *t, String *key)
+{
+	return give(L, table_find_string(t, key));
+}
+
+static lua_Integer helper_table_get(lua_State *L, Table *t)
+{
+	return give(L, table_find(t, &L->global->jit->operands[0]));
+}
+
+struct put {
+	Table *t;
+	const Value *key, *v;
+};
+
+static void put(lua_State *L, void *data)
+{
+	struct put *p = data;
+
+	table_put(L, p->t, p->key, p->v);
+	gc_barrier_back(L, p->t, p->v);
+}
+
+static lua_Integer helper_table_put(lua_State *L, Table *t)
+{
+	Jit *jit = L->global->jit;
+	struct put p = {.t = t, .key = &jit->operands[0], .v = &jit->operands[1]};
+
+	return attempt(L, put, &p);
+}
+
+static lua_Integer helper_table_put_integer(lua_State *L, Table *t, lua_Integer key)
+{
+	Slot s = table_find_integer(t, key);
+	Value *v = &L->global->jit->operands[1];
+
+	if (s.payload && *s.tag != TAG_NIL) {
+		slot_set(s, v);
+		gc_barrier_back(L, t, v);
+		return 1;
+	}
+	set_integer(&L->global->jit->operands[0], key);
+	return helper_table_put(L, t);
+}
+
+static lua_Integer helper_table_put_string(lua_State *L, Table *t, String *key)
+{
+	set_object(&L->global->jit->operands[0], key);
+	return helper_table_put(L, t);
+}
+
+static lua_Integer helper_table_border(lua_State *L, Table *t)
+{
+	(void)L;
+	return (lua_Integer)table_border(t);
+}
+
+struct new_table {
+	Table *t;
+	unsigned array, hash;
+};
+
+/* Anchored while its parts are made. */
+static void new_table(lua_State *L, void *data)
+{
+	struct new_table *n = data;
+	Table *t = table_new(L);
+
+	if (n->array | n->hash)
+		table_resize(L, t, n->array, n->hash);
+	n->t = t;
+}
+
+static Table *helper_table_new(lua_State *L, lua_Integer array, lua_Integer hash)
+{
+	struct new_table n = {.array = (unsigned)array, .hash = (unsigned)hash};
+
+	return attempt(L, new_table, &n) ? n.t : NULL;
+}
+
+static lua_Integer helper_table_append(lua_State *L, Table *t)
+{
+	return helper_table_put_integer(L, t, (lua_Integer)table_border(t) + 1);
+}
+
+/* Position: elements of the array part, then nodes, from 1. */
+static lua_Integer helper_table_next(lua_State *L, Table *t, lua_Integer position)
+{
+	Value *out = L->global->jit->operands;
+
+	for (; (lua_Unsigned)position < t->array_size; position++) {
+		if (*array_tag(t, position) == TAG_NIL)
+			continue;
+		set_integer(&out[0], position + 1);
+		out[1] = (Value){.u = *array_payload(t, position), .tag = *array_tag(t, position)};
+		return position + 1;
+	}
+	for (lua_Integer n = position - t->array_size; n <= t->node_mask; n++) {
+		const Node *node = &t->nodes[n];
+
+		if (node->value_tag == TAG_NIL)
+			continue;
+		out[0] = (Value){.u = node->key, .tag = node->key_tag};
+		out[1] = (Value){.u = node->value, .tag = node->value_tag};
+		return n + t->array_size + 1;
+	}
+	return 0;
+}
+
+/* ---- Strings
+ * ---------------------------------------------------------------------------------------- */
+
+struct text {
+	String *s;
+	lua_Integer n;
+	const char *text;
+	size_t length;
+};
+
+/* The operands are pushed, so the stack must have room: it grows here, not in the trace. */
+static void concat(lua_State *L, void *data)
+{
+	struct text *t = data;
+	const Value *from = L->global->jit->operands;
+
+	for (lua_Integer i = 0; i < t->n; i++) {
+		set_value(L->top, &from[i]);
+		L->top++;
+	}
+	vm_concat(L, (int)t->n);
+	t->s = as_string(L->top - 1);
+}
+
+static String *helper_concat(lua_State *L, lua_Integer n)
+{
+	struct text t = {.n = n};
+
+	/* Above everything that the trace's frames may have there. */
+	if (L->stack_last - L->top <= n + LUA_MINSTACK)
+		return NULL;
+	return attempt(L, concat, &t) ? t.s : NULL;
+}
+
+static void new_string(lua_State *L, void *data)
+{
+	struct text *t = data;
+
+	t->s = string_new(L, t->text, t->length);
+}
+
+static String *make_string(lua_State *L, const char *text, size_t length)
+{
+	struct text t = {.text = text, .length = length};
+
+	return attempt(L, new_string, &t) ? t.s : NULL;
+}
+
+/* Bounds as string.sub() has them after it dealt with negative ones. */
+static String *helper_string_sub(lua_State *L, String *s, lua_Integer i, lua_Integer j)
+{
+	lua_Integer length = (lua_Integer)string_length(s);
+
+	if (i < 1)
+		i = 1;
+	if (j > length)
+		j = length;
+	return i > j ? make_string(L, "", 0) : make_string(L, s->text + i - 1, (size_t)(j - i + 1));
+}
+
+static String *helper_string_char(lua_State *L, lua_Integer c)
+{
+	char text = (char)c;
+
+	return make_string(L, &text, 1);
+}
+
+static lua_Integer helper_string_equal(lua_State *L, String *a, String *b)
+{
+	(void)L;
+	return string_equal(a, b);
+}
+
+static lua_Integer helper_string_compare(lua_State *L, String *a, String *b)
+{
+	(void)L;
+	return string_compare(a, b);
+}
+
+static String *helper_to_string(lua_State *L)
+{
+	const Value *v = &L->global->jit->operands[0];
+	char text[NUMBER_TEXT_SIZE];
+
+	return is_string(v) ? as_string(v) : make_string(L, text, number_to_text(v, text));
+}
+
+static lua_Integer helper_to_number(lua_State *L, String *s)
+{
+	Value *v = &L->global->jit->result;
+
+	if (number_from_text(s->text, v) != string_length(s) + 1)
+		set_nil(v);
+	return v->tag;
+}
+
+/* ---- Calls
+ * -------------------------------------------------------------------------------------------- */
+
+static lua_Integer helper_call_function(lua_State *L, lua_Integer func, lua_Integer nresults)
+{
+	call_prepare(L, frame_base(L->frame) + func, (int)nresults);
+	return 1;
+}
+
+const struct helper_info helper_info[HELPER_COUNT] = {
+#define X(name, function, type, args, effects) \
+	[HELPER_##name] = {#function, (void *)(function), type, args, effects},
+	IR_HELPERS(X)
+#undef X
+};

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * opt.c - the optimizer: its passes, and the copying that they share.
+ *
+ * What is proved by a guard holds from there on, since traces are straight: after
+ * guard_value(x, c) x is c, after guard_true(x) x is 1. A guard that is proved
+ * already is dropped, one that is proved to fail makes the trace worthless, which
+ * cannot happen in what was recorded, only in the second copy of a loop's body,
+ * where it means that types are not stable.
+ */
+#include "opt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool opt_open(Opt *o, Ir *to, uint32_t old_ops, uint32_t new_ops)
+{
+	*o = (Opt){.to = to, .size = new_ops, .calls = -1, .last_call = -1, .forces = -1};
+	for (int i = 0; i < IR_OPCODE_COUNT; i++)
+		o->last[i] = -1;
+	o->map = malloc((old_ops + 1) * sizeof(*o->map));
+	o->same = malloc((new_ops + 1) * sizeof(*o->same));
+	o->chain = malloc((new_ops + 1) * sizeof(*o->chain));
+	if (!o->map || !o->same || !o->chain) {
+		opt_close(o);
+		return false;
+	}
+	for (uint32_t i = 0; i < old_ops; i++)
+		o->map[i] = IR_NONE;
+	return true;
+}
+
+void opt_close(Opt *o)
+{
+	free(o->map);
+	free(o->same);
+	free(o->chain);
+	o->map = o->same = NULL;
+	o->chain = NULL;
+}
+
+/* What guards proved a reference to be. */
+static IrRef known(const Opt *o, IrRef ref)
+{
+	while (ref >= 0 && o->same[ref] != IR_NONE)
+		ref = o->same[ref];
+	return ref;
+}
+
+IrRef opt_map(const Opt *o, IrRef ref)
+{
+	return ref < 0 ? ref : known(o, o->map[ref]);
+}
+
+/* ---- Sharing ------------------------------------------------------------------------------- */
+
+static bool same_arguments(const Ir *ir, const IrOp *a, const IrOp *b, const IrRef *b_args)
+{
+	const IrRef *args = ir_args(ir, a);
+
+	if (a->nargs != b->nargs || a->descr != b->descr)
+		return false;
+	for (unsigned i = 0; i < a->nargs; i++)
+		if (args[i] != b_args[i])
+			return false;
+	return true;
+}
+
+/* An earlier operation, behind place `after`, that computes the same. */
+static IrRef find_same(const Opt *o, const IrOp *op, const IrRef *args, int32_t after)
+{
+	for (int32_t at = o->last[op->opcode]; at > after; at = o->chain[at])
+		if (same_arguments(o->to, &o->to->ops[at], op, args))
+			return at;
+	return IR_NONE;
+}
+
+static unsigned effects(const IrOp *op)
+{
+	return ir_info[op->opcode].flags & IR_CALL ? helper_info[op->descr].effects : 0;
+}
+
+/* What a call reads may have been changed by any store: it is shared only if pure. */
+static IrRef find_shared(Opt *o, const IrOp *op, const IrRef *args)
+{
+	unsigned flags = ir_info[op->opcode].flags;
+
+	if (flags & IR_LOAD)
+		return forward(o, op);
+	if (flags & IR_PURE || (flags & IR_CALL && op->type != 'v' && effects(op) == HELPER_PURE))
+		return find_same(o, op, args, -1);
+	return IR_NONE;
+}
+
+/* ---- Guards -------------------------------------------------------------------------------- */
+
+static bool is_integer_constant(const Opt *o, IrRef ref, lua_Integer *i)
+{
+	if (!ir_is_constant(ref) || ir_constant(o->to, ref)->type == 'f')
+		return false;
+	*i = ir_constant(o->to, ref)->u.i;
+	return true;
+}
+
+enum proof { UNKNOWN, HOLDS, FAILS };
+
+/* What is known of a guard's condition. */
+static enum proof prove(const Opt *o, const IrOp *op)
+{
+	lua_Integer a, b;
+
+	switch (op->opcode) {
+	case IR_GUARD_TRUE:
+		return !is_integer_constant(o, op->arg[0], &a) ? UNKNOWN : a ? HOLDS : FAILS;
+	case IR_GUARD_FALSE:
+		return !is_integer_constant(o, op->arg[0], &a) ? UNKNOWN : a ? FAILS : HOLDS;
+	case IR_GUARD_NONNULL:
+	case IR_GUARD_ISNULL:
+		if (is_integer_constant(o, op->arg[0], &a))
+			return (a != 0) == (op->opcode == IR_GUARD_NONNULL) ? HOLDS : FAILS;
+		return find_same(o, op, op->arg, -1) != IR_NONE ? HOLDS : UNKNOWN;
+	case IR_GUARD_VALUE:
+		if (is_integer_constant(o, op->arg[0], &a) &&
+		    is_integer_constant(o, op->arg[1], &b))
+			return a == b ? HOLDS : FAILS;
+		return UNKNOWN;
+	default:
+		return UNKNOWN;
+	}
+}
+
+static void learn(Opt *o, const IrOp *op)
+{
+	if (op->nargs == 0 || op->arg[0] < 0)
+		return;
+	switch (op->opcode) {
+	case IR_GUARD_TRUE:
+		/* Conditions are 0 or 1: comparisons, and helpers that say so. */
+		o->same[op->arg[0]] = ir_integer(o->to, 1);
+		break;
+	case IR_GUARD_FALSE:
+		o->same[op->arg[0]] = ir_integer(o->to, 0);
+		break;
+	case IR_GUARD_ISNULL:
+		o->same[op->arg[0]] = ir_address(o->to, NULL);
+		break;
+	case IR_GUARD_VALUE:
+		o->same[op->arg[0]] = op->arg[1];
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- Emitting -------------------------------------------------------------------------------- */
+
+static IrRef append(Opt *o, const IrOp *op, const IrRef *args)
+{
+	bool many = ir_info[op->opcode].flags & IR_MANY;
+	IrRef ref =
+		many ? ir_emit_many(o->to, op->opcode, args, op->nargs, op->descr)
+		     : ir_emit(o->to, op->opcode, op->arg[0], op->arg[1], op->arg[2], op->descr);
+
+	if (o->to->failed || (uint32_t)ref >= o->size) {
+		o->failed = true;
+		return 0;
+	}
+	o->to->ops[ref].tag = op->tag;
+	o->to->ops[ref].snapshot = op->snapshot;
+	o->to->ops[ref].line = op->line;
+	o->same[ref] = IR_NONE;
+	o->chain[ref] = o->last[op->opcode];
+	o->last[op->opcode] = ref;
+	if (effects(op) & (HELPER_WRITES | HELPER_FORCES))
+		o->calls = ref;
+	if (effects(op) & HELPER_FORCES)
+		o->forces = ref;
+	if (ir_info[op->opcode].flags & IR_CALL && effects(op) != HELPER_PURE)
+		o->last_call = ref;
+	return ref;
+}
+
+IrRef opt_emit(Opt *o, const IrOp *from, const IrRef *args)
+{
+	IrOp copy = *from, *op = &copy;
+	IrRef found;
+
+	if (o->failed)
+		return 0;
+	if (!(ir_info[op->opcode].flags & IR_MANY)) {
+		memcpy(op->arg, args, sizeof(op->arg));
+		found = fold(o, op);
+		if (found != IR_NONE)
+			return known(o, found);
+		args = op->arg;
+	}
+	found = find_shared(o, op, args);
+	if (found != IR_NONE)
+		return known(o, found);
+	if (ir_info[op->opcode].flags & IR_GUARD) {
+		enum proof proof = prove(o, op);
+
+		if (proof == HOLDS)
+			return 0;
+		if (proof == FAILS)
+			o->failed = true;
+		found = append(o, op, args);
+		learn(o, op);
+		return found;
+	}
+	if (ir_info[op->opcode].flags & IR_STORE && is_redundant_store(o, op))
+		return 0;
+	return append(o, op, args);
+}
+
+/* ---- The passes ---------------------------------------------------------------------------------
+ */
+
+/* Puts `to` in the place of ir's list. */
+static void replace(Ir *ir, Ir *to)
+{
+	ir_close(ir);
+	*ir = *to;
+}
+
+bool optimize(Jit *jit, Ir *ir)
+{
+	Ir to;
+	bool done;
+
+	(void)jit;
+	ir_open(&to);
+	to.proto = ir->proto;
+	done = peel(ir, &to) && !to.failed;
+	if (!done) {
+		ir_close(&to);
+		return false;
+	}
+	to.max_slot = ir->max_slot;
+	to.max_frames = ir->max_frames;
+	replace(ir, &to);
+	eliminate_dead_code(ir);
+	return true;
+}

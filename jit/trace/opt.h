@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * opt.h - private to the optimizer: a pass that copies a list goes through
+ * opt_emit(), which folds, shares and forwards on the way.
+ *
+ * A pass reads one list and writes another. `map` says what each operation of the
+ * old list is in the new one; what is found to be equal to something that is there
+ * already, or to a constant, is only mapped and not written.
+ */
+#ifndef JITLUA_OPT_H
+#define JITLUA_OPT_H
+
+#include "helpers.h"
+
+typedef struct opt {
+	Ir *to;
+	IrRef *map;	/* of the list that is copied: old place -> new reference */
+	IrRef *same;	/* new place -> what guards proved it to be, IR_NONE: nothing */
+	int32_t *chain; /* new place -> the one before it with the same opcode, -1: none */
+	uint32_t size;	/* of same and chain */
+	int32_t last[IR_OPCODE_COUNT]; /* head of each chain */
+	int32_t calls;		       /* place of the last call that writes tables, -1 */
+	int32_t last_call;	       /* of the last of any helper, -1 */
+	int32_t forces;		       /* of the last that may do anything, -1 */
+	bool failed;
+} Opt;
+
+/* ---- opt.c ------------------------------------------------------------------------------ */
+
+bool opt_open(Opt *o, Ir *to, uint32_t old_ops, uint32_t new_ops);
+void opt_close(Opt *o);
+/* What reference `ref` of the old list is now. */
+IrRef opt_map(const Opt *o, IrRef ref);
+/*
+ * Writes op (arguments are references of the new list, `args` for IR_MANY) unless it
+ * is not needed; returns what stands for it.
+ */
+IrRef opt_emit(Opt *o, const IrOp *op, const IrRef *args);
+
+/* ---- fold.c ------------------------------------------------------------------------------ */
+
+/*
+ * A reference that op equals without being computed, or IR_NONE. May change op (its
+ * opcode, the order of its arguments) to a simpler one that does the same.
+ */
+IrRef fold(Opt *o, IrOp *op);
+
+/* ---- memory.c ------------------------------------------------------------------------------ */
+
+/* The value that load op reads, if it is known: an earlier load's or store's. IR_NONE if not. */
+IrRef forward(Opt *o, const IrOp *op);
+/* Does store op write what is there already? */
+bool is_redundant_store(Opt *o, const IrOp *op);
+
+/* ---- peel.c, dce.c --------------------------------------------------------------------------- */
+
+/*
+ * Of a recorded loop: preamble, label and body. false: the types at the end are not
+ * those at the beginning, `to` is to be thrown away.
+ */
+bool peel(const Ir *from, Ir *to);
+/* Operations that nobody needs become nop and are taken out. */
+void eliminate_dead_code(Ir *ir);
+
+#endif

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * peel.c - a recorded turn of a loop becomes a preamble and a body.
+ *
+ * The turn is copied twice through the same pipeline. The first copy, the preamble,
+ * loads and guards what the loop needs. In the second the slots are known to hold
+ * what the first left in them, so whatever does not change from turn to turn is
+ * found to be there already: invariants and their guards leave the loop without a
+ * pass of their own.
+ *
+ * What crosses from one turn to the next and is not the same each turn is an
+ * argument of the label. There are two ways to cross. A slot: what the turn left in
+ * it. And any value of the preamble that the body uses, by way of memory (a load is
+ * forwarded from a store of the turn before): if operation q of the turn is r in
+ * the preamble and r is used in the body, then the next turn has to use what q is
+ * in the body.
+ *
+ * Which of them change is found by trying: slots that were written are taken to
+ * change, values are not; the body is copied, what turned out otherwise is noted,
+ * and the body is copied again, until nothing changes any more.
+ *
+ * A list that ends in `finish` has no body: it is copied once.
+ */
+#include "opt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_ROUNDS 12
+#define MAX_TURNS 200
+/* Operations that a copy has at the most. */
+#define LARGEST(from) ((from)->n_ops * 2 + 2 * MAX_TURNS)
+#define NO_SLOT INT16_MIN
+
+struct turn {
+	int16_t slot; /* NO_SLOT: the value of operation `old` */
+	uint8_t tag;
+	bool varies;
+	bool stands_in; /* wherever the body uses `first`, it means `value` */
+	IrRef old;	/* reference in the old list of what crosses */
+	IrRef first;	/* at the end of the preamble */
+	IrRef value;	/* in the body: an argument, or `first` if it does not change */
+};
+
+struct peel {
+	const Ir *from;
+	Ir *to;
+	Opt o;
+	struct turn turns[MAX_TURNS]; /* slots in the last snapshot's order, then values */
+	unsigned n_turns;
+	IrRef *preamble; /* old place -> reference at the end of the preamble */
+	uint8_t *used;	 /* by place in the preamble: the body uses it */
+	int32_t *copied; /* old snapshot -> new, -1: not yet */
+};
+
+static const struct turn *turn_of(const struct peel *p, int slot)
+{
+	for (unsigned i = 0; i < p->n_turns; i++)
+		if (p->turns[i].slot == slot)
+			return &p->turns[i];
+	return NULL;
+}
+
+/* ---- Snapshots ------------------------------------------------------------------------------- */
+
+static bool add_entry(Ir *to, int16_t slot, uint8_t tag, IrRef ref)
+{
+	if (!IR_ROOM(to, snapshot_entries, 1))
+		return false;
+	to->snapshot_entries[to->n_snapshot_entries++] =
+		(SnapshotEntry){.slot = slot, .tag = tag, .ref = ref};
+	return true;
+}
+
+static bool has_slot(const Ir *ir, const Snapshot *s, int slot)
+{
+	for (uint32_t i = 0; i < s->entries; i++)
+		if (ir->snapshot_entries[s->entry + i].slot == slot)
+			return true;
+	return false;
+}
+
+/* The body uses a reference: what is of the preamble crosses. */
+static IrRef use(struct peel *p, IrRef ref, bool body)
+{
+	if (body && ref >= 0 && ref < p->to->label)
+		p->used[ref] = 1;
+	return ref;
+}
+
+/* In the body a slot that this turn did not write yet holds what the last one left. */
+static void copy_snapshot(struct peel *p, int32_t n, bool body)
+{
+	const Ir *from = p->from;
+	const Snapshot *s = &from->snapshots[n];
+	Ir *to = p->to;
+	Snapshot copy = *s;
+
+	copy.entry = to->n_snapshot_entries;
+	copy.frame = to->n_snapshot_frames;
+	for (unsigned i = 0; body && i < p->n_turns; i++)
+		if (p->turns[i].slot != NO_SLOT && !has_slot(from, s, p->turns[i].slot))
+			add_entry(to, p->turns[i].slot, p->turns[i].tag, p->turns[i].value);
+	for (uint32_t i = 0; i < s->entries; i++) {
+		const SnapshotEntry *e = &from->snapshot_entries[s->entry + i];
+
+		add_entry(to, e->slot, e->tag,
+			  e->ref == IR_NONE ? IR_NONE : use(p, opt_map(&p->o, e->ref), body));
+	}
+	if (s->frames && IR_ROOM(to, snapshot_frames, s->frames)) {
+		memcpy(to->snapshot_frames + to->n_snapshot_frames,
+		       from->snapshot_frames + s->frame, s->frames * sizeof(*to->snapshot_frames));
+		to->n_snapshot_frames += s->frames;
+	}
+	copy.entries = to->n_snapshot_entries - copy.entry;
+	if (IR_ROOM(to, snapshots, 1)) {
+		p->copied[n] = (int32_t)to->n_snapshots;
+		to->snapshots[to->n_snapshots++] = copy;
+	}
+}
+
+/* ---- Copying ------------------------------------------------------------------------------------
+ */
+
+/* What a getslot_* of the body reads: the slot as the last turn left it. IR_NONE: memory. */
+static IrRef slot_value(struct peel *p, const IrOp *op)
+{
+	const struct turn *t = turn_of(p, op->descr);
+
+	if (!t)
+		return IR_NONE;
+	if (op->opcode == IR_GETSLOT_TAG)
+		return ir_integer(p->to, t->tag);
+	if (t->value == IR_NONE || ir_type(p->to, t->value) != op->type) {
+		p->o.failed = true; /* behind a guard on the tag that failed */
+		return 0;
+	}
+	return t->value;
+}
+
+static bool is_slot_load(const IrOp *op)
+{
+	return op->opcode >= IR_GETSLOT_TAG && op->opcode <= IR_GETSLOT_R;
+}
+
+static void copy_operation(struct peel *p, uint32_t at, bool body)
+{
+	const Ir *from = p->from;
+	IrOp op = from->ops[at];
+	const IrRef *args = ir_args(from, &op);
+	bool many = ir_info[op.opcode].flags & IR_MANY;
+	IrRef mapped[UINT8_MAX] = {IR_NONE, IR_NONE, IR_NONE};
+	IrRef known = IR_NONE;
+
+	for (unsigned i = 0; i < op.nargs && i < UINT8_MAX; i++)
+		mapped[i] = use(p, opt_map(&p->o, args[i]), body);
+	for (unsigned i = op.nargs; !many && i < 3; i++)
+		mapped[i] = IR_NONE;
+	if (op.snapshot >= 0) {
+		if (p->copied[op.snapshot] < 0)
+			copy_snapshot(p, op.snapshot, body);
+		op.snapshot = p->copied[op.snapshot];
+	}
+	/* A call that may do anything wrote the stack and may have changed it. */
+	if (body && is_slot_load(&op) && p->o.forces <= p->to->label)
+		known = slot_value(p, &op);
+	p->o.map[at] = known != IR_NONE ? known : opt_emit(&p->o, &op, mapped);
+	if (op.type != 'v')
+		use(p, p->o.map[at], body && known == IR_NONE);
+}
+
+static bool copy_turn(struct peel *p, bool body)
+{
+	uint32_t end = p->from->n_ops - 1;
+
+	for (uint32_t i = 0; i < p->from->n_snapshots; i++)
+		p->copied[i] = -1;
+	for (uint32_t at = 0; at < end; at++) {
+		copy_operation(p, at, body);
+		if (p->o.failed || p->to->failed)
+			return false;
+	}
+	return true;
+}
+
+/* ---- The label
+ * ----------------------------------------------------------------------------------- */
+
+static const Snapshot *last_snapshot(const struct peel *p)
+{
+	return &p->from->snapshots[p->from->ops[p->from->n_ops - 1].snapshot];
+}
+
+/* What the slots hold when the preamble is over. */
+static bool find_slots(struct peel *p)
+{
+	const Snapshot *s = last_snapshot(p);
+
+	if (s->entries > MAX_TURNS)
+		return false;
+	p->n_turns = s->entries;
+	for (uint32_t i = 0; i < s->entries; i++) {
+		const SnapshotEntry *e = &p->from->snapshot_entries[s->entry + i];
+
+		p->turns[i] = (struct turn){
+			.slot = e->slot,
+			.tag = e->tag,
+			.old = e->ref,
+			.varies = e->ref != IR_NONE,
+		};
+	}
+	return true;
+}
+
+/* What crosses, as of now: at the end of the preamble, or of the body. */
+static IrRef end_value(const struct peel *p, const struct turn *t)
+{
+	return t->old == IR_NONE ? IR_NONE : opt_map(&p->o, t->old);
+}
+
+static void emit_argument(struct peel *p, struct turn *t, int32_t n)
+{
+	static const enum ir_opcode opcodes[] = {
+		['i'] = IR_ARG_I, ['f'] = IR_ARG_F, ['r'] = IR_ARG_R};
+	IrOp arg = {.snapshot = -1, .descr = n, .tag = t->tag, .type = ir_type(p->to, t->first)};
+
+	arg.opcode = (uint8_t)opcodes[(unsigned char)arg.type];
+	t->value = opt_emit(&p->o, &arg, (const IrRef[]){IR_NONE, IR_NONE, IR_NONE});
+	if (t->stands_in && t->first >= 0)
+		p->o.same[t->first] = t->value;
+}
+
+static void emit_label(struct peel *p)
+{
+	IrRef args[MAX_TURNS];
+	IrOp label = {.opcode = IR_LABEL, .type = 'v', .descr = -1, .snapshot = -1};
+	int32_t n = 0;
+
+	for (unsigned i = 0; i < p->n_turns; i++) {
+		struct turn *t = &p->turns[i];
+
+		t->first = t->value = end_value(p, t);
+		if (t->varies)
+			args[label.nargs++] = t->first;
+	}
+	for (uint32_t at = 0; at < p->from->n_ops; at++)
+		p->preamble[at] = opt_map(&p->o, (IrRef)at);
+	p->to->label = opt_emit(&p->o, &label, args);
+	memset(p->used, 0, p->o.size);
+	for (unsigned i = 0; i < p->n_turns; i++)
+		if (p->turns[i].varies)
+			emit_argument(p, &p->turns[i], n++);
+}
+
+/* A turn that hands on what it got does not vary; one that was taken not to, does. */
+static bool correct_turns(struct peel *p)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < p->n_turns; i++) {
+		struct turn *t = &p->turns[i];
+		IrRef end = end_value(p, t);
+
+		if (t->first == IR_NONE)
+			continue;
+		if (t->varies && (end == t->value || end == t->first)) {
+			t->varies = false;
+			found = true;
+		} else if (!t->varies && end != t->first) {
+			t->varies = true;
+			found = true;
+		}
+	}
+	return found;
+}
+
+/* A value of the preamble is used in the body and is another in the next turn. */
+static bool add_value(struct peel *p, IrRef old, IrRef first, IrRef end, bool *found)
+{
+	for (unsigned i = 0; i < p->n_turns; i++) {
+		struct turn *t = &p->turns[i];
+
+		if (t->first != first || end_value(p, t) != end || !t->varies)
+			continue;
+		if (!t->stands_in)
+			*found = true;
+		t->stands_in = true;
+		return true;
+	}
+	for (unsigned i = 0; i < p->n_turns; i++)
+		if (p->turns[i].first == first && p->turns[i].stands_in)
+			return false; /* it would have to be two things at once */
+	if (p->n_turns == MAX_TURNS)
+		return false;
+	p->turns[p->n_turns++] = (struct turn){
+		.slot = NO_SLOT,
+		.tag = p->from->ops[old].tag,
+		.varies = true,
+		.stands_in = true,
+		.old = old,
+		.first = first,
+	};
+	*found = true;
+	return true;
+}
+
+/* Values that cross by way of memory. false: this cannot be expressed. */
+static bool find_values(struct peel *p, bool *found)
+{
+	for (uint32_t at = 0; at + 1 < p->from->n_ops; at++) {
+		IrRef first = p->preamble[at], end;
+
+		if (p->from->ops[at].type == 'v' || first < 0 || !p->used[first])
+			continue;
+		end = opt_map(&p->o, (IrRef)at);
+		if (end != first && !add_value(p, (IrRef)at, first, end, found))
+			return false;
+	}
+	return true;
+}
+
+/* A constant that the preamble stored may be forwarded: it must be one in each turn. */
+static bool stores_are_stable(const struct peel *p)
+{
+	for (uint32_t at = 0; at + 1 < p->from->n_ops; at++) {
+		const IrOp *op = &p->from->ops[at];
+		IrRef value;
+
+		if (!(ir_info[op->opcode].flags & IR_STORE))
+			continue;
+		value = op->arg[op->opcode == IR_SETARRAYITEM ? 2 : 1];
+		if (value >= 0 && p->preamble[value] < 0 &&
+		    opt_map(&p->o, value) != p->preamble[value])
+			return false;
+	}
+	return true;
+}
+
+static void emit_jump(struct peel *p)
+{
+	IrOp jump = {.opcode = IR_JUMP, .type = 'v', .descr = -1, .snapshot = -1};
+	IrRef args[MAX_TURNS];
+
+	for (unsigned i = 0; i < p->n_turns; i++)
+		if (p->turns[i].varies)
+			args[jump.nargs++] = end_value(p, &p->turns[i]);
+	opt_emit(&p->o, &jump, args);
+}
+
+/* ---- The pass
+ * ---------------------------------------------------------------------------------------- */
+
+static bool begin(struct peel *p)
+{
+	opt_close(&p->o);
+	ir_clear(p->to);
+	/* References to constants mean the same in both lists. */
+	if (!IR_ROOM(p->to, constants, p->from->n_constants))
+		return false;
+	memcpy(p->to->constants, p->from->constants,
+	       p->from->n_constants * sizeof(*p->to->constants));
+	p->to->n_constants = p->from->n_constants;
+	return opt_open(&p->o, p->to, p->from->n_ops, LARGEST(p->from));
+}
+
+/* One try with the turns as they are taken to be. *again: they were not. */
+static bool try_loop(struct peel *p, bool first, bool *again)
+{
+	if (!begin(p) || !copy_turn(p, false))
+		return false;
+	if (first && !find_slots(p))
+		return false;
+	emit_label(p);
+	if (!copy_turn(p, true) || !stores_are_stable(p))
+		return false;
+	*again = correct_turns(p);
+	return find_values(p, again);
+}
+
+static bool peel_loop(struct peel *p)
+{
+	bool again = true;
+
+	for (int round = 0; again; round++) {
+		if (round == MAX_ROUNDS || !try_loop(p, !round, &again))
+			return false;
+	}
+	emit_jump(p);
+	return !p->o.failed;
+}
+
+static bool copy_once(struct peel *p)
+{
+	if (!begin(p) || !copy_turn(p, false))
+		return false;
+	copy_operation(p, p->from->n_ops - 1, false);
+	return !p->o.failed;
+}
+
+bool peel(const Ir *from, Ir *to)
+{
+	struct peel p = {.from = from, .to = to};
+	bool done = false;
+
+	p.copied = malloc((from->n_snapshots + 1) * sizeof(*p.copied));
+	p.preamble = malloc((from->n_ops + 1) * sizeof(*p.preamble));
+	p.used = malloc(LARGEST(from));
+	if (p.copied && p.preamble && p.used)
+		done = from->ops[from->n_ops - 1].opcode == IR_JUMP ? peel_loop(&p) : copy_once(&p);
+	opt_close(&p.o);
+	free(p.preamble);
+	free(p.used);
+	free(p.copied);
+	return done;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * record.h - private to the recorder.
+ *
+ * The recorder follows the interpreter: before each instruction it looks at the
+ * registers that the instruction will read, writes down what the instruction does
+ * to values of just these types, and guards that they are. It knows of each slot
+ * what the trace has in it: nothing yet (memory has it), something it loaded, or
+ * something it wrote, which memory does not have and snapshots must.
+ *
+ * Slots are counted from register 0 of the frame where the trace begins; -1 is
+ * that frame's function.
+ *
+ * Order within an instruction: all guards come before its effects, since a guard
+ * leaves to the instruction's beginning.
+ */
+#ifndef JITLUA_RECORD_H
+#define JITLUA_RECORD_H
+
+#include "../lua/number.h"
+#include "../lua/opcodes.h"
+#include "../lua/table.h"
+#include "helpers.h"
+
+#define MAX_INLINED 16
+
+enum slot_state { SLOT_UNKNOWN, SLOT_LOADED, SLOT_WRITTEN };
+
+typedef struct recorded_slot {
+	IrRef ref; /* IR_NONE: nil, false, true */
+	uint8_t tag;
+	uint8_t state;
+} RecordedSlot;
+
+typedef struct recorder {
+	lua_State *L;
+	Jit *jit;
+	Trace *t;
+	Ir *ir;
+	const Instruction *pc; /* behind the instruction that is recorded */
+	Instruction i;
+	int line;
+	int base; /* slot of the running frame's register 0 */
+	int depth;
+	SnapshotFrame inlined[MAX_INLINED];
+	const Instruction *return_pc; /* depth > 0: where the first frame goes on */
+	int32_t snapshot;	      /* of the instruction's beginning, -1: not taken yet */
+	int variable_top;	      /* slot behind variable results; 0: there are none */
+	bool begun;
+	jmp_buf *give_up; /* record_abort() */
+	RecordedSlot slots[MAX_SLOTS + 1];
+} Recorder;
+
+/* ---- record.c ---------------------------------------------------------------------------- */
+
+/* Gives the trace up; does not return. */
+_Noreturn void record_abort(Recorder *r, enum jit_abort_reason reason, const char *detail);
+/* The name of the instruction that is recorded, for messages. */
+const char *record_instruction_name(const Recorder *r);
+
+RecordedSlot *record_slot(Recorder *r, int slot);
+/* What slot holds, loaded and its tag guarded if need be. *tag may be NULL. */
+IrRef record_use_slot(Recorder *r, int slot, uint8_t *tag);
+/* The same for a register of the running frame. */
+static inline IrRef record_use(Recorder *r, int reg, uint8_t *tag)
+{
+	return record_use_slot(r, r->base + reg, tag);
+}
+void record_set_slot(Recorder *r, int slot, IrRef ref, uint8_t tag);
+static inline void record_set(Recorder *r, int reg, IrRef ref, uint8_t tag)
+{
+	record_set_slot(r, r->base + reg, ref, tag);
+}
+/* What the interpreter has in a register. */
+Value *record_value(const Recorder *r, int reg);
+/* Reference of a constant of the running function (IR_NONE for nil and booleans). */
+IrRef record_constant(Recorder *r, const Value *v);
+
+IrRef record_emit(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b, int32_t descr);
+IrRef record_emit3(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b, IrRef c, int32_t descr);
+/* opcode by the type of a value with this tag: record_typed(IR_GETSLOT_I, tag). */
+static inline enum ir_opcode record_typed(enum ir_opcode integer, uint8_t tag)
+{
+	return tag == TAG_INTEGER ? integer : tag == TAG_FLOAT ? integer + 1 : integer + 2;
+}
+/* A guard that leaves to the beginning of the instruction. */
+void record_guard(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b);
+static inline void record_guard_that(Recorder *r, bool holds, IrRef condition)
+{
+	record_guard(r, holds ? IR_GUARD_TRUE : IR_GUARD_FALSE, condition, IR_NONE);
+}
+void record_guard_integer(Recorder *r, IrRef ref, lua_Integer i);
+/*
+ * A value in memory that `tag_ref` is the tag of: guards the tag and loads with the
+ * opcode for it; IR_NONE for nil and booleans.
+ */
+IrRef record_load(Recorder *r, IrRef tag_ref, uint8_t tag, enum ir_opcode integer, IrRef a,
+		  IrRef b);
+/* A call of a helper with n arguments. */
+IrRef record_call(Recorder *r, enum ir_helper helper, unsigned n, const IrRef *args);
+/* Operand n of the next helper (Jit.operands). */
+void record_operand(Recorder *r, unsigned n, IrRef ref, uint8_t tag);
+/* Takes a snapshot of the state at pc, L->top at slot `top` (-1: the frame's). */
+int32_t record_snapshot(Recorder *r, const Instruction *pc, int top);
+/* Ends the trace: the state is that of before this instruction; descr as in finish. */
+void record_finish(Recorder *r, const Instruction *pc, int32_t descr);
+
+/* ---- The parts: each does one instruction -----------------------------------------------------
+ */
+
+void record_arith(Recorder *r, int op, int a, const Value *b, IrRef b_ref, const Value *c,
+		  IrRef c_ref);
+void record_unary(Recorder *r, enum opcode op);
+/* Comparisons and tests, with the jump that follows. */
+void record_comparison(Recorder *r, enum opcode op);
+void record_for_loop(Recorder *r);
+void record_for_prepare(Recorder *r);
+
+void record_get_upvalue(Recorder *r);
+void record_set_upvalue(Recorder *r);
+void record_get(Recorder *r, enum opcode op);
+void record_put(Recorder *r, enum opcode op);
+void record_new_table(Recorder *r);
+void record_set_list(Recorder *r);
+void record_length(Recorder *r);
+void record_concat(Recorder *r);
+
+void record_call_instruction(Recorder *r, enum opcode op);
+void record_return(Recorder *r, enum opcode op);
+void record_for_call(Recorder *r);
+
+#endif

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * record_arith.c - numbers: operators, comparisons, numeric for loops.
+ *
+ * The types that the operands have are those that the trace is for; they were
+ * guarded when the operands were loaded. An integer that meets a float is cast.
+ */
+#include "../lua/vm.h"
+#include "record.h"
+
+static IrRef as_float(Recorder *r, const Value *v, IrRef ref)
+{
+	return is_integer(v) ? record_emit(r, IR_CAST_INT_TO_FLOAT, ref, IR_NONE, -1) : ref;
+}
+
+/* ---- Operators ----------------------------------------------------------------------------------
+ */
+
+static IrRef call2(Recorder *r, enum ir_helper helper, IrRef a, IrRef b)
+{
+	return record_call(r, helper, 2, (const IrRef[]){a, b});
+}
+
+static void guard_not_zero(Recorder *r, const Value *v, IrRef ref)
+{
+	if (v->u.i == 0)
+		record_abort(r, ABORT_ERROR, NULL);
+	record_guard_that(r, true, record_emit(r, IR_INT_NE, ref, ir_integer(r->ir, 0), -1));
+}
+
+/* A shift whose count is not known to be small goes through the helper. */
+static IrRef shift(Recorder *r, int op, IrRef b, IrRef c)
+{
+	lua_Integer n;
+
+	if (!ir_is_constant(c))
+		return call2(r, HELPER_SHIFT_LEFT, b,
+			     op == LUA_OPSHL ? c : record_emit(r, IR_INT_NEG, c, IR_NONE, -1));
+	n = ir_constant(r->ir, c)->u.i;
+	if (op == LUA_OPSHR && n != LUA_MININTEGER)
+		n = -n;
+	if (n <= -64 || n >= 64)
+		return ir_integer(r->ir, 0);
+	return n >= 0 ? record_emit(r, IR_INT_LSHIFT, b, ir_integer(r->ir, n), -1)
+		      : record_emit(r, IR_UINT_RSHIFT, b, ir_integer(r->ir, -n), -1);
+}
+
+static IrRef integer_operator(Recorder *r, int op, const Value *cv, IrRef b, IrRef c)
+{
+	switch (op) {
+	case LUA_OPADD:
+		return record_emit(r, IR_INT_ADD, b, c, -1);
+	case LUA_OPSUB:
+		return record_emit(r, IR_INT_SUB, b, c, -1);
+	case LUA_OPMUL:
+		return record_emit(r, IR_INT_MUL, b, c, -1);
+	case LUA_OPMOD:
+		guard_not_zero(r, cv, c);
+		return record_emit(r, IR_INT_MOD, b, c, -1);
+	case LUA_OPIDIV:
+		guard_not_zero(r, cv, c);
+		return record_emit(r, IR_INT_FLOORDIV, b, c, -1);
+	case LUA_OPBAND:
+		return record_emit(r, IR_INT_AND, b, c, -1);
+	case LUA_OPBOR:
+		return record_emit(r, IR_INT_OR, b, c, -1);
+	case LUA_OPBXOR:
+		return record_emit(r, IR_INT_XOR, b, c, -1);
+	default:
+		return shift(r, op, b, c);
+	}
+}
+
+static IrRef float_operator(Recorder *r, int op, IrRef b, IrRef c)
+{
+	switch (op) {
+	case LUA_OPADD:
+		return record_emit(r, IR_FLOAT_ADD, b, c, -1);
+	case LUA_OPSUB:
+		return record_emit(r, IR_FLOAT_SUB, b, c, -1);
+	case LUA_OPMUL:
+		return record_emit(r, IR_FLOAT_MUL, b, c, -1);
+	case LUA_OPDIV:
+		return record_emit(r, IR_FLOAT_TRUEDIV, b, c, -1);
+	case LUA_OPIDIV:
+		b = record_emit(r, IR_FLOAT_TRUEDIV, b, c, -1);
+		return record_emit(r, IR_FLOAT_FLOOR, b, IR_NONE, -1);
+	case LUA_OPMOD:
+		return call2(r, HELPER_FLOAT_MOD, b, c);
+	default: /* LUA_OPPOW */
+		if (ir_is_constant(c) && ir_constant(r->ir, c)->u.n == 2)
+			return record_emit(r, IR_FLOAT_MUL, b, b, -1);
+		return call2(r, HELPER_FLOAT_POW, b, c);
+	}
+}
+
+static bool is_bitwise(int op)
+{
+	return op >= LUA_OPBAND && op <= LUA_OPSHR;
+}
+
+void record_arith(Recorder *r, int op, int a, const Value *b, IrRef b_ref, const Value *c,
+		  IrRef c_ref)
+{
+	IrRef result;
+
+	if (!is_number(b) || !is_number(c))
+		record_abort(r, ABORT_METAMETHOD, record_instruction_name(r));
+	if (is_integer(b) && is_integer(c) && op != LUA_OPDIV && op != LUA_OPPOW) {
+		result = integer_operator(r, op, c, b_ref, c_ref);
+		record_set(r, a, result, TAG_INTEGER);
+		return;
+	}
+	if (is_bitwise(op))
+		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	b_ref = as_float(r, b, b_ref);
+	result = float_operator(r, op, b_ref, as_float(r, c, c_ref));
+	record_set(r, a, result, TAG_FLOAT);
+}
+
+void record_unary(Recorder *r, enum opcode op)
+{
+	uint8_t tag;
+	IrRef ref = record_use(r, get_b(r->i), &tag);
+	int a = get_a(r->i);
+
+	if (op == OP_NOT)
+		record_set(r, a, IR_NONE, tag <= TAG_FALSE ? TAG_TRUE : TAG_FALSE);
+	else if (tag == TAG_INTEGER)
+		record_set(r, a,
+			   record_emit(r, op == OP_UNM ? IR_INT_NEG : IR_INT_INVERT, ref, IR_NONE,
+				       -1),
+			   TAG_INTEGER);
+	else if (tag == TAG_FLOAT && op == OP_UNM)
+		record_set(r, a, record_emit(r, IR_FLOAT_NEG, ref, IR_NONE, -1), TAG_FLOAT);
+	else
+		record_abort(r, ABORT_METAMETHOD, record_instruction_name(r));
+}
+
+/* ---- Comparisons
+ * -------------------------------------------------------------------------------------- */
+
+/* a < b or a <= b, for numbers and strings. */
+static IrRef order(Recorder *r, bool or_equal, const Value *a, IrRef x, const Value *b, IrRef y)
+{
+	if (is_integer(a) && is_integer(b))
+		return record_emit(r, or_equal ? IR_INT_LE : IR_INT_LT, x, y, -1);
+	if (is_float(a) && is_float(b))
+		return record_emit(r, or_equal ? IR_FLOAT_LE : IR_FLOAT_LT, x, y, -1);
+	if (is_integer(a) && is_float(b))
+		return call2(r, or_equal ? HELPER_INT_FLOAT_LE : HELPER_INT_FLOAT_LT, x, y);
+	if (is_float(a) && is_integer(b))
+		return call2(r, or_equal ? HELPER_FLOAT_INT_LE : HELPER_FLOAT_INT_LT, x, y);
+	if (is_string(a) && is_string(b))
+		return record_emit(r, or_equal ? IR_INT_LE : IR_INT_LT,
+				   call2(r, HELPER_STRING_COMPARE, x, y), ir_integer(r->ir, 0), -1);
+	record_abort(r, ABORT_METAMETHOD, record_instruction_name(r));
+}
+
+/* An object compares as a pointer where no metamethod can have a say. */
+static void guard_no_equal(Recorder *r, const Value *v, IrRef ref)
+{
+	IrRef meta;
+
+	if (v->tag != TAG_TABLE && v->tag != TAG_USERDATA)
+		return;
+	meta = record_emit(r, IR_GETFIELD_R, ref, IR_NONE,
+			   v->tag == TAG_TABLE ? IR_FIELD_TABLE_METATABLE
+					       : IR_FIELD_USERDATA_METATABLE);
+	if ((v->tag == TAG_TABLE ? as_table(v)->metatable : as_userdata(v)->metatable))
+		record_abort(r, ABORT_METAMETHOD, "__eq");
+	record_guard(r, IR_GUARD_ISNULL, meta, IR_NONE);
+}
+
+/* Guards that a == b is what it is now. */
+static void equality(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y)
+{
+	bool equal = vm_raw_equal(a, b);
+
+	if (a->tag != b->tag) {
+		/* Integer and float: exactly equal in both directions. */
+		if (is_number(a) && is_number(b)) {
+			record_guard_that(r, equal,
+					  record_emit(r, IR_FLOAT_EQ, as_float(r, a, x),
+						      as_float(r, b, y), -1));
+			if ((is_integer(a) ? a->u.i : b->u.i) > (1LL << 53) ||
+			    (is_integer(a) ? a->u.i : b->u.i) < -(1LL << 53))
+				record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+		}
+		return;
+	}
+	switch (a->tag) {
+	case TAG_NIL:
+	case TAG_FALSE:
+	case TAG_TRUE:
+		return;
+	case TAG_INTEGER:
+		record_guard_that(r, equal, record_emit(r, IR_INT_EQ, x, y, -1));
+		return;
+	case TAG_FLOAT:
+		record_guard_that(r, equal, record_emit(r, IR_FLOAT_EQ, x, y, -1));
+		return;
+	case TAG_LONG_STRING:
+		record_guard_that(r, equal, call2(r, HELPER_STRING_EQUAL, x, y));
+		return;
+	default:
+		if (!equal) {
+			guard_no_equal(r, a, x);
+			guard_no_equal(r, b, y);
+		}
+		record_guard_that(r, equal, record_emit(r, IR_PTR_EQ, x, y, -1));
+	}
+}
+
+static void ordered(Recorder *r, bool or_equal, const Value *a, IrRef x, const Value *b, IrRef y)
+{
+	IrRef condition = order(r, or_equal, a, x, b, y);
+	bool holds = or_equal ? vm_less_equal(r->L, a, b) : vm_less(r->L, a, b);
+
+	record_guard_that(r, holds, condition);
+}
+
+static void immediate(const Recorder *r, Value *v)
+{
+	if (get_c(r->i))
+		set_float(v, (lua_Number)get_sb(r->i));
+	else
+		set_integer(v, get_sb(r->i));
+}
+
+static void test_set(Recorder *r)
+{
+	uint8_t tag;
+	IrRef ref = record_use(r, get_b(r->i), &tag);
+
+	if ((tag <= TAG_FALSE) != get_k(r->i))
+		record_set(r, get_a(r->i), ref, tag);
+}
+
+void record_comparison(Recorder *r, enum opcode op)
+{
+	const Value *a = record_value(r, get_a(r->i)), *b;
+	Value number;
+	IrRef x, y;
+
+	if (op == OP_TESTSET) {
+		test_set(r);
+		return;
+	}
+	x = record_use(r, get_a(r->i), NULL);
+	switch (op) {
+	case OP_TEST:
+		return; /* the tag was guarded */
+	case OP_EQ:
+	case OP_LT:
+	case OP_LE:
+		b = record_value(r, get_b(r->i));
+		y = record_use(r, get_b(r->i), NULL);
+		break;
+	case OP_EQK:
+		b = frame_function(r->L->frame)->proto->constants + get_b(r->i);
+		y = record_constant(r, b);
+		break;
+	default:
+		immediate(r, &number);
+		if (op == OP_EQI)
+			set_integer(&number, get_sb(r->i));
+		b = &number;
+		y = ir_value(r->ir, b);
+	}
+	switch (op) {
+	case OP_EQ:
+	case OP_EQK:
+	case OP_EQI:
+		equality(r, a, x, b, y);
+		break;
+	case OP_LT:
+	case OP_LTI:
+		ordered(r, false, a, x, b, y);
+		break;
+	case OP_LE:
+	case OP_LEI:
+		ordered(r, true, a, x, b, y);
+		break;
+	case OP_GTI:
+		ordered(r, false, b, y, a, x);
+		break;
+	default: /* OP_GEI */
+		ordered(r, true, b, y, a, x);
+	}
+}
+
+/* ---- Numeric for loops
+ * ------------------------------------------------------------------------------------ */
+
+static bool leaves_traced_loop(const Recorder *r)
+{
+	return r->depth == 0 && r->t->kind == TRACE_LOOP && r->pc - 1 == r->t->patch;
+}
+
+static void integer_loop(Recorder *r, int a)
+{
+	bool goes_on = record_value(r, a + 1)->u.i != 0;
+	IrRef count = record_use(r, a + 1, NULL), step = record_use(r, a + 2, NULL), index;
+	IrRef zero = ir_integer(r->ir, 0);
+
+	index = record_use(r, a, NULL);
+	record_guard_that(r, goes_on, record_emit(r, IR_INT_NE, count, zero, -1));
+	if (!goes_on)
+		return;
+	index = record_emit(r, IR_INT_ADD, index, step, -1);
+	record_set(r, a + 1, record_emit(r, IR_INT_SUB, count, ir_integer(r->ir, 1), -1),
+		   TAG_INTEGER);
+	record_set(r, a, index, TAG_INTEGER);
+	record_set(r, a + 3, index, TAG_INTEGER);
+}
+
+static void float_loop(Recorder *r, int a)
+{
+	const Value *v = record_value(r, a);
+	lua_Number next = v[0].u.n + v[2].u.n;
+	bool rising = v[2].u.n > 0, goes_on = rising ? next <= v[1].u.n : v[1].u.n <= next;
+	IrRef limit = record_use(r, a + 1, NULL), step = record_use(r, a + 2, NULL), index;
+	IrRef zero = ir_float(r->ir, 0);
+
+	index = record_use(r, a, NULL);
+	record_guard_that(r, rising, record_emit(r, IR_FLOAT_GT, step, zero, -1));
+	index = record_emit(r, IR_FLOAT_ADD, index, step, -1);
+	record_guard_that(r, goes_on,
+			  rising ? record_emit(r, IR_FLOAT_LE, index, limit, -1)
+				 : record_emit(r, IR_FLOAT_LE, limit, index, -1));
+	if (!goes_on)
+		return;
+	record_set(r, a, index, TAG_FLOAT);
+	record_set(r, a + 3, index, TAG_FLOAT);
+}
+
+void record_for_loop(Recorder *r)
+{
+	int a = get_a(r->i);
+	uint8_t tag;
+
+	record_use(r, a + 2, &tag);
+	if (tag == TAG_INTEGER)
+		integer_loop(r, a);
+	else
+		float_loop(r, a);
+	if (leaves_traced_loop(r) && r->ir->n_ops &&
+	    r->slots[r->base + a + 1].state != SLOT_WRITTEN)
+		record_abort(r, ABORT_LEFT_LOOP, NULL);
+}
+
+/* Loops of integers with a step of 1, the common case; the count is limit - start. */
+void record_for_prepare(Recorder *r)
+{
+	int a = get_a(r->i);
+	const Value *v = record_value(r, a);
+	IrRef start, limit;
+	bool runs;
+
+	if (!is_integer(v) || !is_integer(v + 1) || !is_integer(v + 2) || v[2].u.i != 1)
+		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	start = record_use(r, a, NULL);
+	limit = record_use(r, a + 1, NULL);
+	record_guard_integer(r, record_use(r, a + 2, NULL), 1);
+	runs = v->u.i <= v[1].u.i;
+	record_guard_that(r, runs, record_emit(r, IR_INT_LE, start, limit, -1));
+	if (!runs)
+		return;
+	record_set(r, a + 1, record_emit(r, IR_INT_SUB, limit, start, -1), TAG_INTEGER);
+	record_set(r, a + 3, start, TAG_INTEGER);
+}

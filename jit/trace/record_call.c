@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * record_call.c - calls and returns.
+ *
+ * A call of a Lua function is inlined: the trace guards that it is this function
+ * and goes on in it, its registers being slots further up; the frame exists only in
+ * snapshots. A C function that the recorder knows becomes operations; any other is
+ * called for real, with the stack made right before.
+ */
+#include "../lua/interp.h"
+#include "record.h"
+
+/* ---- Lua functions ------------------------------------------------------------------------------
+ */
+
+/* What is above the running frame's registers is no value of the trace any more. */
+static void forget_above(Recorder *r, int slot)
+{
+	for (; slot < MAX_SLOTS; slot++)
+		r->slots[slot + 1].state = SLOT_UNKNOWN;
+}
+
+static void guard_function(Recorder *r, int slot)
+{
+	const Value *v = frame_base(r->L->frame) - r->base + slot;
+	IrRef ref = record_use_slot(r, slot, NULL);
+
+	record_guard(r, IR_GUARD_VALUE, ref, ir_object(r->ir, v->u.p, v->tag));
+	r->slots[slot + 1].ref = ir_object(r->ir, v->u.p, v->tag);
+}
+
+static int recursion_depth(const Recorder *r, const Proto *p)
+{
+	int n = frame_function(r->L->frame)->proto == p;
+
+	for (int i = 0; i < r->depth; i++)
+		n += r->inlined[i].proto == p;
+	return n;
+}
+
+static void enter_function(Recorder *r, int func, int arguments, int nresults)
+{
+	const Proto *p = as_lua_function(record_value(r, func - r->base))->proto;
+
+	if (p->is_vararg)
+		record_abort(r, ABORT_NYI_INSTRUCTION, "VARARGPREP");
+	if (r->depth == MAX_INLINED || !r->jit->parameters[JIT_PARAMETER_inlining] ||
+	    recursion_depth(r, p) > r->jit->parameters[JIT_PARAMETER_max_unroll_recursion])
+		record_abort(r, ABORT_RECURSION, NULL);
+	for (int i = 0; i < arguments && i < p->parameters; i++)
+		record_use_slot(r, func + 1 + i, NULL);
+	guard_function(r, func);
+	for (int i = arguments; i < p->parameters; i++)
+		record_set_slot(r, func + 1 + i, IR_NONE, TAG_NIL);
+	forget_above(r, func + 1 + p->parameters);
+	if (r->depth)
+		r->inlined[r->depth - 1].pc = r->pc;
+	else
+		r->return_pc = r->pc;
+	r->inlined[r->depth++] = (SnapshotFrame){
+		.func_slot = (int16_t)func,
+		.nresults = (int16_t)nresults,
+		.proto = p,
+		.pc = p->code,
+	};
+	if ((uint32_t)r->depth > r->ir->max_frames)
+		r->ir->max_frames = (uint32_t)r->depth;
+	r->base = func + 1;
+}
+
+/* The results, from slot `from` on, go where the function was, as many as are wanted. */
+static void put_results(Recorder *r, int func, int from, int n, int wanted)
+{
+	int count = wanted < 0 ? n : wanted;
+	RecordedSlot results[MAX_SLOTS];
+
+	if (n >= MAX_SLOTS || count >= MAX_SLOTS)
+		record_abort(r, ABORT_TOO_LONG, NULL);
+	for (int i = 0; i < n && i < count; i++)
+		results[i].ref = record_use_slot(r, from + i, &results[i].tag);
+	for (int i = 0; i < count; i++) {
+		if (i < n)
+			record_set_slot(r, func + i, results[i].ref, results[i].tag);
+		else
+			record_set_slot(r, func + i, IR_NONE, TAG_NIL);
+	}
+	r->variable_top = wanted < 0 ? func + n : 0;
+	forget_above(r, func + count);
+}
+
+void record_return(Recorder *r, enum opcode op)
+{
+	int a = get_a(r->i), n = op == OP_RETURN0 ? 0 : op == OP_RETURN1 ? 1 : get_b(r->i) - 1;
+	const SnapshotFrame *f;
+
+	if (op == OP_RETURN && (get_k(r->i) || get_c(r->i)))
+		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	if (r->depth == 0) {
+		if (r->t->kind == TRACE_LOOP)
+			record_abort(r, ABORT_RETURNED, NULL);
+		record_finish(r, r->pc - 1, -1);
+		return;
+	}
+	if (n < 0) {
+		if (!r->variable_top)
+			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+		n = r->variable_top - (r->base + a);
+	}
+	f = &r->inlined[--r->depth];
+	a += r->base;
+	r->base = r->depth ? r->inlined[r->depth - 1].func_slot + 1 : 0;
+	put_results(r, f->func_slot, a, n, f->nresults);
+}
+
+/* ---- C functions
+ * ----------------------------------------------------------------------------------- */
+
+/* The function is called by the trace; its results are read from the stack. */
+static void call_c_function(Recorder *r, int func, int arguments, int nresults)
+{
+	IrRef args[2], done;
+	int32_t snapshot;
+
+	if (nresults < 0)
+		record_abort(r, ABORT_NYI_FUNCTION, "with variable results");
+	for (int i = 0; i <= arguments; i++) {
+		uint8_t tag;
+		IrRef ref = record_use_slot(r, func + i, &tag);
+
+		record_set_slot(r, func + i, ref, tag);
+	}
+	args[0] = ir_integer(r->ir, func - r->base);
+	args[1] = ir_integer(r->ir, nresults);
+	guard_function(r, func);
+	snapshot = record_snapshot(r, r->pc, func + 1 + arguments);
+	done = ir_emit_many(r->ir, IR_CALL_MAY_FORCE_I, args, 2, HELPER_CALL_FUNCTION);
+	if (r->ir->failed)
+		record_abort(r, ABORT_NO_MEMORY, NULL);
+	r->ir->ops[done].snapshot = snapshot;
+	r->ir->ops[done].line = r->line;
+	forget_above(r, func);
+}
+
+void record_call_instruction(Recorder *r, enum opcode op)
+{
+	int func = r->base + get_a(r->i), b = get_b(r->i), nresults = get_c(r->i) - 1;
+	const Value *v = record_value(r, get_a(r->i));
+	int arguments = b - 1;
+
+	if (op == OP_TAILCALL)
+		record_abort(r, ABORT_NYI_INSTRUCTION, record_instruction_name(r));
+	if (!b) {
+		if (!r->variable_top)
+			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+		arguments = r->variable_top - func - 1;
+	}
+	r->variable_top = 0;
+	if (is_lua_function(v))
+		enter_function(r, func, arguments, nresults);
+	else if (is_function(v))
+		call_c_function(r, func, arguments, nresults);
+	else
+		record_abort(r, ABORT_METAMETHOD, "__call");
+}
+
+/* ---- Generic for
+ * ------------------------------------------------------------------------------------ */
+
+/* ipairs(): index + 1 and what is there; ends at nil. */
+static void record_ipairs(Recorder *r, int a)
+{
+	const Value *table = record_value(r, a + 1), *control = record_value(r, a + 2);
+	const Table *t = as_table(table);
+	lua_Integer i = control->u.i + 1;
+	IrRef object, index, size, array, tag_ref, value;
+	uint8_t tag;
+
+	if (!is_table(table) || !is_integer(control) || t->metatable)
+		record_abort(r, ABORT_NYI_FUNCTION, "ipairs of no plain table");
+	object = record_use(r, a + 1, NULL);
+	index = record_use(r, a + 2, NULL);
+	record_guard(r, IR_GUARD_ISNULL,
+		     record_emit(r, IR_GETFIELD_R, object, IR_NONE, IR_FIELD_TABLE_METATABLE),
+		     IR_NONE);
+	size = record_emit(r, IR_GETFIELD_I, object, IR_NONE, IR_FIELD_TABLE_ARRAY_SIZE);
+	if ((lua_Unsigned)i - 1 >= t->array_size)
+		record_abort(r, ABORT_NYI_FUNCTION, "ipairs beyond the array part");
+	record_guard_that(r, true, record_emit(r, IR_UINT_LT, index, size, -1));
+	array = record_emit(r, IR_GETFIELD_R, object, IR_NONE, IR_FIELD_TABLE_ARRAY);
+	tag = *array_tag(t, i - 1);
+	tag_ref = record_emit(r, IR_GETARRAYITEM_TAG, array, index, -1);
+	value = record_load(r, tag_ref, tag, IR_GETARRAYITEM_I, array, index);
+	if (tag == TAG_NIL)
+		record_set(r, a + 4, IR_NONE, TAG_NIL);
+	else
+		record_set(r, a + 4, record_emit(r, IR_INT_ADD, index, ir_integer(r->ir, 1), -1),
+			   TAG_INTEGER);
+	record_set(r, a + 5, value, tag);
+}
+
+void record_for_call(Recorder *r)
+{
+	int a = get_a(r->i), func = r->base + a + 4;
+	const Value *v = record_value(r, a);
+
+	if (v->tag == TAG_C_FUNCTION && v->u.f == ipairsaux && get_c(r->i) == 2) {
+		record_guard(r, IR_GUARD_VALUE, record_use(r, a, NULL),
+			     ir_object(r->ir, v->u.p, v->tag));
+		record_ipairs(r, a);
+		return;
+	}
+	for (int i = 0; i < 3; i++) {
+		uint8_t tag;
+		IrRef ref = record_use(r, a + i, &tag);
+
+		record_set_slot(r, func + i, ref, tag);
+	}
+	/* The registers are copied by the instruction, so they are not there yet. */
+	record_abort(r, ABORT_NYI_FUNCTION, "iterator");
+}

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * record_table.c - tables, upvalues, strings.
+ *
+ * A key that is a constant string is looked for once, now: the trace guards that
+ * the table has so many nodes and this key at this place, which is true of all
+ * tables that were filled in the same way, and then only loads. An element of the
+ * array part is guarded to be there. Everything else asks a helper.
+ */
+#include "../lua/gc.h"
+#include "../lua/meta.h"
+#include "record.h"
+
+static IrRef field(Recorder *r, IrRef table, enum ir_field f)
+{
+	bool pointer = f == IR_FIELD_TABLE_ARRAY || f == IR_FIELD_TABLE_NODES ||
+		       f == IR_FIELD_TABLE_METATABLE || f == IR_FIELD_USERDATA_METATABLE ||
+		       f == IR_FIELD_UPVALUE_V || f == IR_FIELD_FUNCTION_PROTO;
+
+	return record_emit(r, pointer ? IR_GETFIELD_R : IR_GETFIELD_I, table, IR_NONE, (int32_t)f);
+}
+
+/* What a read or a write is about. */
+struct access {
+	const Value *object, *key;
+	IrRef object_ref, key_ref;
+};
+
+/* The result of a read: a reference and a tag. */
+struct found {
+	IrRef ref;
+	uint8_t tag;
+};
+
+static const struct found nothing = {.ref = IR_NONE, .tag = TAG_NIL};
+
+/* ---- Upvalues
+ * ------------------------------------------------------------------------------------ */
+
+/* The address of upvalue n's variable; *cell: the upvalue itself. */
+static IrRef variable(Recorder *r, int n, IrRef *cell)
+{
+	*cell = record_emit(r, IR_GETUPVALUE, record_use(r, -1, NULL), IR_NONE, n);
+	r->ir->ops[*cell].tag = TAG_UPVALUE;
+	return field(r, *cell, IR_FIELD_UPVALUE_V);
+}
+
+static struct found get_upvalue(Recorder *r, int n)
+{
+	const Value *v = frame_function(r->L->frame)->upvalues[n]->v;
+	IrRef cell, address = variable(r, n, &cell);
+	IrRef tag = record_emit(r, IR_GETVALUE_TAG, address, IR_NONE, -1);
+
+	return (struct found){
+		.ref = record_load(r, tag, v->tag, IR_GETVALUE_I, address, IR_NONE),
+		.tag = v->tag,
+	};
+}
+
+void record_get_upvalue(Recorder *r)
+{
+	struct found f = get_upvalue(r, get_b(r->i));
+
+	record_set(r, get_a(r->i), f.ref, f.tag);
+}
+
+static void barrier(Recorder *r, enum ir_opcode opcode, IrRef container, IrRef value, uint8_t tag)
+{
+	if (tag & TAG_COLLECTABLE)
+		record_emit(r, opcode, container, value, -1);
+}
+
+void record_set_upvalue(Recorder *r)
+{
+	uint8_t tag;
+	IrRef value = record_use(r, get_a(r->i), &tag), cell;
+	IrRef address = variable(r, get_b(r->i), &cell);
+
+	record_emit(r, IR_SETVALUE, address, value == IR_NONE ? ir_integer(r->ir, 0) : value, tag);
+	barrier(r, IR_BARRIER, cell, value, tag);
+}
+
+/* ---- Nodes
+ * -------------------------------------------------------------------------------------------- */
+
+static Node *find_node(const Table *t, const String *key)
+{
+	Slot s = table_find_short(t, key);
+
+	return s.payload ? (Node *)((char *)s.payload - offsetof(Node, value)) : NULL;
+}
+
+/* The node of t that has the key, guarded to be where it is. */
+static IrRef guarded_node(Recorder *r, IrRef table, const Table *t, const Node *n, const Value *key)
+{
+	IrRef nodes, node;
+
+	record_guard_integer(r, field(r, table, IR_FIELD_TABLE_NODE_MASK), t->node_mask);
+	nodes = field(r, table, IR_FIELD_TABLE_NODES);
+	node = record_emit(r, IR_NODE_AT, nodes, IR_NONE, (int32_t)(n - t->nodes));
+	record_guard(r, IR_GUARD_VALUE, record_emit(r, IR_GETNODE_KEY, node, IR_NONE, -1),
+		     ir_value(r->ir, key));
+	record_guard_integer(r, record_emit(r, IR_GETNODE_KEYTAG, node, IR_NONE, -1), key->tag);
+	return node;
+}
+
+/* ---- Reading
+ * ------------------------------------------------------------------------------------------- */
+
+static struct found load_result(Recorder *r, IrRef tag_ref, uint8_t tag)
+{
+	return (struct found){
+		.ref = record_load(r, tag_ref, tag, IR_GETVALUE_I,
+				   ir_address(r->ir, &r->jit->result), IR_NONE),
+		.tag = tag,
+	};
+}
+
+/* Any key: by a helper. */
+static struct found ask(Recorder *r, const struct access *a)
+{
+	Slot s = table_find(as_table(a->object), a->key);
+	uint8_t tag = s.payload ? *s.tag : TAG_NIL;
+	IrRef args[] = {a->object_ref, a->key_ref};
+
+	if (is_integer(a->key))
+		return load_result(r, record_call(r, HELPER_TABLE_GET_INTEGER, 2, args), tag);
+	if (is_short_string(a->key))
+		return load_result(r, record_call(r, HELPER_TABLE_GET_STRING, 2, args), tag);
+	record_operand(r, 0, a->key_ref, a->key->tag);
+	return load_result(r, record_call(r, HELPER_TABLE_GET, 1, args), tag);
+}
+
+static struct found raw_get_string(Recorder *r, const struct access *a)
+{
+	const Table *t = as_table(a->object);
+	const Node *n = ir_is_constant(a->key_ref) ? find_node(t, as_string(a->key)) : NULL;
+	IrRef node;
+
+	if (!n)
+		return ask(r, a);
+	node = guarded_node(r, a->object_ref, t, n, a->key);
+	return (struct found){
+		.ref = record_load(r, record_emit(r, IR_GETNODE_TAG, node, IR_NONE, -1),
+				   n->value_tag, IR_GETNODE_I, node, IR_NONE),
+		.tag = n->value_tag,
+	};
+}
+
+static IrRef guarded_index(Recorder *r, const struct access *a)
+{
+	IrRef index = record_emit(r, IR_INT_SUB, a->key_ref, ir_integer(r->ir, 1), -1);
+	IrRef size = field(r, a->object_ref, IR_FIELD_TABLE_ARRAY_SIZE);
+
+	record_guard_that(r, true, record_emit(r, IR_UINT_LT, index, size, -1));
+	return index;
+}
+
+static bool in_array(const struct access *a)
+{
+	return (lua_Unsigned)a->key->u.i - 1 < as_table(a->object)->array_size;
+}
+
+static struct found raw_get_integer(Recorder *r, const struct access *a)
+{
+	IrRef index, array;
+	uint8_t tag;
+
+	if (!in_array(a))
+		return ask(r, a);
+	index = guarded_index(r, a);
+	array = field(r, a->object_ref, IR_FIELD_TABLE_ARRAY);
+	tag = *array_tag(as_table(a->object), a->key->u.i - 1);
+	return (struct found){
+		.ref = record_load(r, record_emit(r, IR_GETARRAYITEM_TAG, array, index, -1), tag,
+				   IR_GETARRAYITEM_I, array, index),
+		.tag = tag,
+	};
+}
+
+static struct found raw_get(Recorder *r, const struct access *a)
+{
+	if (is_integer(a->key))
+		return raw_get_integer(r, a);
+	if (is_short_string(a->key))
+		return raw_get_string(r, a);
+	if (is_float(a->key) || is_nil(a->key))
+		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	return ask(r, a);
+}
+
+#define MAX_CHAIN 8
+
+static struct found get(Recorder *r, struct access a);
+
+/* object[key] for a value whose metatable is mt: follows __index if that is a table. */
+static struct found inherited(Recorder *r, const struct access *a, Table *mt, IrRef mt_ref)
+{
+	static int depth;
+	Value meta = {.tag = TAG_TABLE, .u.object = (Object *)mt}, name;
+	struct access up = {.object = &meta, .object_ref = mt_ref, .key = &name};
+	struct found index, f;
+	Value next;
+
+	set_object(&name, r->L->global->meta_names[META_INDEX]);
+	up.key_ref = ir_value(r->ir, &name);
+	table_get(mt, &name, &next);
+	index = raw_get_string(r, &up);
+	if (index.tag == TAG_NIL)
+		return nothing;
+	if (index.tag != TAG_TABLE)
+		record_abort(r, ABORT_METAMETHOD, "__index");
+	if (depth >= MAX_CHAIN)
+		record_abort(r, ABORT_METAMETHOD, "__index");
+	depth++;
+	f = get(r, (struct access){.object = &next,
+				   .object_ref = index.ref,
+				   .key = a->key,
+				   .key_ref = a->key_ref});
+	depth--;
+	return f;
+}
+
+static struct found get(Recorder *r, struct access a)
+{
+	struct found f;
+	Table *mt;
+	IrRef meta;
+
+	if (is_string(a.object)) {
+		mt = r->L->global->metatables[LUA_TSTRING];
+		if (!mt)
+			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+		return inherited(r, &a, mt, ir_object(r->ir, mt, TAG_TABLE));
+	}
+	if (!is_table(a.object))
+		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	f = raw_get(r, &a);
+	if (f.tag != TAG_NIL)
+		return f;
+	mt = as_table(a.object)->metatable;
+	meta = field(r, a.object_ref, IR_FIELD_TABLE_METATABLE);
+	if (!mt) {
+		record_guard(r, IR_GUARD_ISNULL, meta, IR_NONE);
+		return nothing;
+	}
+	/* The metatable is this one: what is in it can change, and is guarded. */
+	record_guard(r, IR_GUARD_VALUE, meta, ir_object(r->ir, mt, TAG_TABLE));
+	return inherited(r, &a, mt, ir_object(r->ir, mt, TAG_TABLE));
+}
+
+static void operand(Recorder *r, struct access *a, int object, const Value *key, IrRef key_ref)
+{
+	a->object = record_value(r, object);
+	a->object_ref = record_use(r, object, NULL);
+	a->key = key;
+	a->key_ref = key_ref;
+}
+
+static void upvalue_operand(Recorder *r, struct access *a, int n)
+{
+	a->object = frame_function(r->L->frame)->upvalues[n]->v;
+	a->object_ref = get_upvalue(r, n).ref;
+}
+
+void record_get(Recorder *r, enum opcode op)
+{
+	const Value *k = frame_function(r->L->frame)->proto->constants;
+	int b = get_b(r->i), c = get_c(r->i);
+	struct access a = {0};
+	struct found f;
+	Value number;
+
+	switch (op) {
+	case OP_GETTABUP:
+		upvalue_operand(r, &a, b);
+		a.key = k + c;
+		a.key_ref = record_constant(r, k + c);
+		break;
+	case OP_GETFIELD:
+		operand(r, &a, b, k + c, record_constant(r, k + c));
+		break;
+	case OP_GETI:
+		set_integer(&number, c);
+		operand(r, &a, b, &number, ir_integer(r->ir, c));
+		break;
+	case OP_SELF:
+		if (get_k(r->i))
+			operand(r, &a, b, k + c, record_constant(r, k + c));
+		else
+			operand(r, &a, b, record_value(r, c), record_use(r, c, NULL));
+		break;
+	default:
+		operand(r, &a, b, record_value(r, c), record_use(r, c, NULL));
+	}
+	f = get(r, a);
+	if (op == OP_SELF)
+		record_set(r, get_a(r->i) + 1, a.object_ref, a.object->tag);
+	record_set(r, get_a(r->i), f.ref, f.tag);
+}
+
+/* ---- Writing
+ * -------------------------------------------------------------------------------------------- */
+
+struct stored {
+	IrRef ref;
+	uint8_t tag;
+};
+
+static IrRef payload(Recorder *r, const struct stored *v)
+{
+	return v->ref == IR_NONE ? ir_integer(r->ir, 0) : v->ref;
+}
+
+/* No __newindex: the table has no metatable. */
+static void guard_plain(Recorder *r, const struct access *a)
+{
+	if (as_table(a->object)->metatable)
+		record_abort(r, ABORT_METAMETHOD, "__newindex");
+	record_guard(r, IR_GUARD_ISNULL, field(r, a->object_ref, IR_FIELD_TABLE_METATABLE),
+		     IR_NONE);
+}
+
+/* A key that is new, or in no place that can be guarded. */
+static void put_by_helper(Recorder *r, const struct access *a, const struct stored *v)
+{
+	IrRef args[] = {a->object_ref, a->key_ref}, done;
+
+	guard_plain(r, a);
+	record_operand(r, 1, v->ref, v->tag);
+	if (is_integer(a->key)) {
+		done = record_call(r, HELPER_TABLE_PUT_INTEGER, 2, args);
+	} else if (is_short_string(a->key)) {
+		done = record_call(r, HELPER_TABLE_PUT_STRING, 2, args);
+	} else {
+		record_operand(r, 0, a->key_ref, a->key->tag);
+		done = record_call(r, HELPER_TABLE_PUT, 1, args);
+	}
+	record_guard_that(r, true, done);
+}
+
+/* A value that is there is overwritten: no metamethod has a say. */
+static void guard_there(Recorder *r, IrRef tag_ref)
+{
+	record_guard_that(r, true,
+			  record_emit(r, IR_INT_NE, tag_ref, ir_integer(r->ir, TAG_NIL), -1));
+}
+
+static void put_integer(Recorder *r, const struct access *a, const struct stored *v)
+{
+	IrRef index, array;
+
+	if (!in_array(a)) {
+		put_by_helper(r, a, v);
+		return;
+	}
+	index = guarded_index(r, a);
+	array = field(r, a->object_ref, IR_FIELD_TABLE_ARRAY);
+	if (as_table(a->object)->metatable) {
+		if (*array_tag(as_table(a->object), a->key->u.i - 1) == TAG_NIL)
+			record_abort(r, ABORT_METAMETHOD, "__newindex");
+		guard_there(r, record_emit(r, IR_GETARRAYITEM_TAG, array, index, -1));
+	} else {
+		guard_plain(r, a);
+	}
+	record_emit3(r, IR_SETARRAYITEM, array, index, payload(r, v), v->tag);
+	barrier(r, IR_BARRIER_BACK, a->object_ref, v->ref, v->tag);
+}
+
+static void put_string(Recorder *r, const struct access *a, const struct stored *v)
+{
+	const Table *t = as_table(a->object);
+	const Node *n = ir_is_constant(a->key_ref) ? find_node(t, as_string(a->key)) : NULL;
+	IrRef node;
+
+	if (!n || n->value_tag == TAG_NIL) {
+		put_by_helper(r, a, v);
+		return;
+	}
+	node = guarded_node(r, a->object_ref, t, n, a->key);
+	guard_there(r, record_emit(r, IR_GETNODE_TAG, node, IR_NONE, -1));
+	record_emit(r, IR_SETNODE, node, payload(r, v), v->tag);
+	barrier(r, IR_BARRIER_BACK, a->object_ref, v->ref, v->tag);
+}
+
+static void put(Recorder *r, const struct access *a, const struct stored *v)
+{
+	if (!is_table(a->object))
+		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	if (is_integer(a->key))
+		put_integer(r, a, v);
+	else if (is_short_string(a->key))
+		put_string(r, a, v);
+	else if (is_nil(a->key) || is_float(a->key))
+		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	else
+		put_by_helper(r, a, v);
+}
+
+void record_put(Recorder *r, enum opcode op)
+{
+	const Value *k = frame_function(r->L->frame)->proto->constants;
+	int a = get_a(r->i), b = get_b(r->i), c = get_c(r->i);
+	struct access to = {0};
+	struct stored v;
+	Value number;
+
+	if (get_k(r->i))
+		v = (struct stored){record_constant(r, k + c), k[c].tag};
+	else
+		v.ref = record_use(r, c, &v.tag);
+	switch (op) {
+	case OP_SETTABUP:
+		upvalue_operand(r, &to, a);
+		to.key = k + b;
+		to.key_ref = record_constant(r, k + b);
+		break;
+	case OP_SETFIELD:
+		operand(r, &to, a, k + b, record_constant(r, k + b));
+		break;
+	case OP_SETI:
+		set_integer(&number, b);
+		operand(r, &to, a, &number, ir_integer(r->ir, b));
+		break;
+	default:
+		operand(r, &to, a, record_value(r, b), record_use(r, b, NULL));
+	}
+	put(r, &to, &v);
+}
+
+/* ---- New tables
+ * ------------------------------------------------------------------------------------------- */
+
+void record_new_table(Recorder *r)
+{
+	int b = get_b(r->i);
+	lua_Integer array = get_c(r->i), hash = b ? 1 << (b - 1) : 0;
+	IrRef table;
+
+	if (get_k(r->i))
+		array += (lua_Integer)get_ax(*r->pc) << 8;
+	table = record_call(r, HELPER_TABLE_NEW, 2,
+			    (const IrRef[]){ir_integer(r->ir, array), ir_integer(r->ir, hash)});
+	r->ir->ops[table].tag = TAG_TABLE;
+	record_guard(r, IR_GUARD_NONNULL, table, IR_NONE);
+	record_set(r, get_a(r->i), table, TAG_TABLE);
+}
+
+/* NEWTABLE made room for them all. The table is new, so nothing can go wrong halfway. */
+void record_set_list(Recorder *r)
+{
+	int a = get_a(r->i), n = get_b(r->i);
+	lua_Integer first = get_c(r->i);
+	const Table *t = as_table(record_value(r, a));
+	IrRef table = record_use(r, a, NULL), array;
+
+	if (get_k(r->i))
+		first += (lua_Integer)get_ax(*r->pc) << 8;
+	if (n == 0 || first + n > t->array_size)
+		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	for (int i = 1; i <= n; i++)
+		record_use(r, a + i, NULL);
+	record_guard_that(r, true,
+			  record_emit(r, IR_UINT_LT, ir_integer(r->ir, first + n - 1),
+				      field(r, table, IR_FIELD_TABLE_ARRAY_SIZE), -1));
+	array = field(r, table, IR_FIELD_TABLE_ARRAY);
+	for (int i = 1; i <= n; i++) {
+		struct stored v;
+
+		v.ref = record_use(r, a + i, &v.tag);
+		record_emit3(r, IR_SETARRAYITEM, array, ir_integer(r->ir, first + i - 1),
+			     payload(r, &v), v.tag);
+		barrier(r, IR_BARRIER_BACK, table, v.ref, v.tag);
+	}
+}
+
+/* ---- Length, concatenation
+ * ------------------------------------------------------------------------------------ */
+
+void record_length(Recorder *r)
+{
+	const Value *v = record_value(r, get_b(r->i));
+	IrRef ref = record_use(r, get_b(r->i), NULL);
+	struct access a = {.object = v, .object_ref = ref};
+
+	if (is_string(v)) {
+		ref = record_emit(r, IR_STRLEN, ref, IR_NONE, -1);
+	} else if (is_table(v)) {
+		if (as_table(v)->metatable)
+			record_abort(r, ABORT_METAMETHOD, "__len");
+		guard_plain(r, &a);
+		ref = record_call(r, HELPER_TABLE_BORDER, 1, &ref);
+	} else {
+		record_abort(r, ABORT_METAMETHOD, "__len");
+	}
+	record_set(r, get_a(r->i), ref, TAG_INTEGER);
+}
+
+/* Bytes that a value adds to a concatenation. */
+static size_t text_length(Recorder *r, const Value *v)
+{
+	char text[NUMBER_TEXT_SIZE];
+
+	if (is_string(v))
+		return string_length(as_string(v));
+	if (!is_number(v))
+		record_abort(r, ABORT_METAMETHOD, "__concat");
+	return number_to_text(v, text);
+}
+
+/* Whether the result is a short or a long string is guarded. */
+void record_concat(Recorder *r)
+{
+	int a = get_a(r->i), n = get_b(r->i);
+	IrRef result, count = ir_integer(r->ir, n);
+	size_t length = 0;
+	uint8_t tag;
+
+	if (n > MAX_OPERANDS)
+		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	for (int i = 0; i < n; i++) {
+		length += text_length(r, record_value(r, a + i));
+		record_use(r, a + i, NULL);
+	}
+	for (int i = 0; i < n; i++) {
+		IrRef ref = record_use(r, a + i, &tag);
+
+		record_operand(r, (unsigned)i, ref, tag);
+	}
+	result = record_call(r, HELPER_CONCAT, 1, &count);
+	record_guard(r, IR_GUARD_NONNULL, result, IR_NONE);
+	tag = length <= MAX_SHORT_STRING ? TAG_SHORT_STRING : TAG_LONG_STRING;
+	record_guard_integer(r, field(r, result, IR_FIELD_OBJECT_TAG), tag);
+	r->ir->ops[result].tag = tag;
+	record_set(r, a, result, tag);
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * exits.c - guards and what happens where one fails.
+ *
+ * A guard jumps to its own stub behind the trace's code, which says which guard it
+ * was and goes to the code that all traces share: that saves the registers and
+ * returns from run(). exit_restore() then asks for the snapshot's values one by
+ * one; where they are is in the guard's record.
+ *
+ * When the exit has got a bridge, its guards jump to code that writes the
+ * snapshot's slots and goes on in the bridge, without leaving machine code: if it
+ * opens no frames, and there is the room that the bridge needs. Otherwise jit_enter() goes on in it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "x64.h"
+
+/* ---- Records ------------------------------------------------------------------------------- */
+
+static bool room(Compile *c, void *vector, uint32_t n, uint32_t *size, size_t element)
+{
+	uint32_t more = *size ? *size : 64;
+	void *grown;
+
+	if (n <= *size)
+		return true;
+	while (more < n)
+		more *= 2;
+	grown = realloc(*(void **)vector, more * element);
+	if (!grown) {
+		c->failed = true;
+		return false;
+	}
+	*(void **)vector = grown;
+	*size = more;
+	return true;
+}
+
+/* Guards of one instruction mostly have the same locations. */
+static bool share_locations(const MachineTrace *x, const Location *new, uint32_t n, Record *r)
+{
+	const Record *last = x->n_records ? &x->records[x->n_records - 1] : NULL;
+
+	if (!last || last->snapshot != r->snapshot ||
+	    memcmp(x->locations + last->locations, new, n * sizeof(*new)))
+		return false;
+	r->locations = last->locations;
+	return true;
+}
+
+uint32_t new_record(Compile *c, const IrOp *op)
+{
+	MachineTrace *x = c->x;
+	const Snapshot *s = &c->ir->snapshots[op->snapshot];
+	const SnapshotEntry *e = c->ir->snapshot_entries + s->entry;
+	Record r = {
+		.snapshot = op->snapshot,
+		.locations = x->n_locations,
+		.may_link = op->opcode != IR_GUARD_NOT_INVALIDATED,
+	};
+	Location *to;
+
+	if (!room(c, &x->locations, x->n_locations + s->entries, &x->size_locations,
+		  sizeof(*x->locations)) ||
+	    !room(c, &x->records, x->n_records + 1, &x->size_records, sizeof(*x->records)))
+		return 0;
+	to = x->locations + x->n_locations;
+	for (uint32_t i = 0; i < s->entries; i++)
+		to[i] = e[i].ref >= 0 ? location_of(c, e[i].ref) : LOCATION_NONE;
+	if (!share_locations(x, to, s->entries, &r))
+		x->n_locations += s->entries;
+	x->records[x->n_records] = r;
+	return x->n_records++;
+}
+
+/* ---- Guards -------------------------------------------------------------------------------- */
+
+static void exit_if(Compile *c, uint32_t record, int cc)
+{
+	Record *r = &c->x->records[record];
+
+	if (c->failed)
+		return;
+	emit_jump_fixup(&c->code, cc, FIX_EXIT, record);
+	r->jumps[r->n_jumps++] = c->code.n - 4;
+}
+
+/* Equality of floats needs the parity flag too, which is set for a NaN. */
+static void guard_float_equality(Compile *c, uint32_t record, bool exit_if_equal)
+{
+	if (exit_if_equal) {
+		uint32_t differ = emit_jump_short(&c->code, CC_P);
+
+		exit_if(c, record, CC_E);
+		emit_here(&c->code, differ);
+	} else {
+		exit_if(c, record, CC_NE);
+		exit_if(c, record, CC_P);
+	}
+}
+
+static void guard_condition(Compile *c, const IrOp *op, const IrOp *comparison)
+{
+	bool exit_if_true = op->opcode == IR_GUARD_FALSE;
+	int cc = compile_comparison(c, comparison);
+	uint32_t record = new_record(c, op);
+
+	if (comparison->opcode == IR_FLOAT_EQ || comparison->opcode == IR_FLOAT_NE)
+		guard_float_equality(c, record,
+				     exit_if_true == (comparison->opcode == IR_FLOAT_EQ));
+	else
+		exit_if(c, record, exit_if_true ? cc : cc ^ 1);
+}
+
+/* Compares memory with the guard's constant. */
+static void compare_memory(Compile *c, const IrOp *load, IrRef with)
+{
+	Mem mem = load_address(c, load);
+	uint64_t bits = with == IR_NONE ? 0 : (uint64_t)ir_constant(c->ir, with)->u.i;
+
+	if (load_size(load) == 1) {
+		emit_compare_byte(&c->code, mem, (uint8_t)bits);
+	} else if (load_size(load) == 4) {
+		emit_compare_imm32(&c->code, mem, (uint32_t)bits);
+	} else if ((int64_t)bits == (int32_t)bits) {
+		emit_compare_imm(&c->code, mem, (int32_t)bits);
+	} else {
+		emit_mov_imm(&c->code, RAX, bits);
+		emit_rm(&c->code, X_CMP_STORE, RAX, mem, 0);
+	}
+}
+
+static void compare_register(Compile *c, int reg, IrRef with)
+{
+	int32_t imm = 0;
+
+	if (with != IR_NONE && !is_immediate(c, with, &imm)) {
+		emit_rm(&c->code, X_ALU(ALU_CMP), reg, memory_of(c, with), 0);
+	} else if (imm) {
+		emit_alu_imm(&c->code, ALU_CMP, reg, imm);
+	} else {
+		emit_rr(&c->code, X_TEST, reg, reg);
+	}
+}
+
+static void guard_value(Compile *c, const IrOp *op)
+{
+	IrRef ref = op->arg[0];
+	IrRef with = op->opcode == IR_GUARD_VALUE ? op->arg[1] : IR_NONE;
+	bool exit_if_equal = op->opcode == IR_GUARD_TRUE ? true
+						       : op->opcode == IR_GUARD_NONNULL;
+
+	if (ref >= 0 && c->values[ref].flags & VALUE_FUSED)
+		compare_memory(c, ir_op(c->ir, ref), with);
+	else
+		compare_register(c, need(c, ref), with);
+	exit_if(c, new_record(c, op), exit_if_equal ? CC_E : CC_NE);
+}
+
+static void guard_not_invalidated(Compile *c, const IrOp *op)
+{
+	uint32_t record = new_record(c, op);
+
+	emit_compare_byte(&c->code, at_reg(STATE, offsetof(lua_State, mode)), MODE_JIT);
+	exit_if(c, record, CC_NE);
+	emit_load(&c->code, RAX, at_reg(STATE, offsetof(lua_State, global)));
+	emit_compare_imm(&c->code, at_reg(RAX, offsetof(Global, debt)), 0);
+	exit_if(c, record, CC_G);
+}
+
+/* Test mode: the first time the guard fails whatever its condition is. */
+static void fail_once(Compile *c, const IrOp *op)
+{
+	uint32_t record = new_record(c, op), done;
+
+	emit_mov_imm(&c->code, RAX, (uintptr_t)&c->x->forced[c->at]);
+	emit_compare_byte(&c->code, at_reg(RAX, 0), 0);
+	done = emit_jump_short(&c->code, CC_NE);
+	emit_store_byte(&c->code, at_reg(RAX, 0), 1);
+	exit_if(c, record, -1);
+	emit_here(&c->code, done);
+}
+
+void compile_guard(Compile *c, const IrOp *op)
+{
+	IrRef ref = op->nargs ? op->arg[0] : IR_NONE;
+
+	if (c->jit->fail_guards && op->opcode != IR_GUARD_ALWAYS_FAILS)
+		fail_once(c, op);
+	if (op->opcode == IR_GUARD_NOT_INVALIDATED)
+		guard_not_invalidated(c, op);
+	else if (op->opcode == IR_GUARD_ALWAYS_FAILS)
+		exit_if(c, new_record(c, op), -1);
+	else if (op->opcode <= IR_GUARD_FALSE && ref >= 0 && c->values[ref].flags & VALUE_FUSED)
+		guard_condition(c, op, ir_op(c->ir, ref));
+	else
+		guard_value(c, op);
+}
+
+/* ---- Going on in another trace -------------------------------------------------------------- */
+
+static void write_value(Code *code, Mem to, Location from)
+{
+	if (from < LOCATION_SLOT) {
+		emit_store(code, to, from);
+	} else {
+		emit_load(code, RAX, spill_address(from - LOCATION_SLOT));
+		emit_store(code, to, RAX);
+	}
+}
+
+void emit_write_snapshot(Code *code, const Trace *t, const MachineTrace *x, const Record *r)
+{
+	const Ir *ir = &t->ir;
+	const Snapshot *s = &ir->snapshots[r->snapshot];
+
+	for (uint32_t i = 0; i < s->entries; i++) {
+		const SnapshotEntry *e = &ir->snapshot_entries[s->entry + i];
+		int32_t at = e->slot * (int32_t)sizeof(Value);
+
+		if (e->ref >= 0)
+			write_value(code, at_reg(BASE, at), x->locations[r->locations + i]);
+		else if (e->ref != IR_NONE)
+			emit_store_imm(code, at_reg(BASE, at),
+				       (uint64_t)ir_constant(ir, e->ref)->u.i);
+		emit_store_byte(code, at_reg(BASE, at + (int32_t)offsetof(Value, tag)), e->tag);
+	}
+}
+
+bool may_link(const Trace *from, int32_t snapshot, const Trace *to)
+{
+	return !from->ir.snapshots[snapshot].frames && to->code &&
+	       to->ir.max_frames <= from->ir.max_frames && jit_may_link(from, to);
+}
+
+/* Is there less room on the stack than `to` needs: the condition, CC_BE. */
+static bool check_room(Code *code, const Trace *from, const Trace *to)
+{
+	if (to->ir.max_slot <= from->ir.max_slot)
+		return false;
+	emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, stack_last)));
+	emit_rr(code, X_ALU(ALU_SUB), RAX, BASE);
+	emit_alu_imm(code, ALU_CMP, RAX, to->ir.max_slot * (int32_t)sizeof(Value));
+	return true;
+}
+
+static Trace *finish_target(const Compile *c, const IrOp *op)
+{
+	if (op->descr <= 0)
+		return NULL;
+	if ((uint32_t)op->descr == c->t->number)
+		return c->t;
+	return (uint32_t)op->descr < c->jit->n_traces ? c->jit->traces[op->descr] : NULL;
+}
+
+void compile_finish(Compile *c, const IrOp *op)
+{
+	uint32_t record = new_record(c, op);
+	Trace *to = finish_target(c, op);
+
+	if (c->failed)
+		return;
+	if (to == c->t && !c->ir->snapshots[op->snapshot].frames) {
+		emit_write_snapshot(&c->code, c->t, c->x, &c->x->records[record]);
+		emit_jump_back(&c->code, 0);
+	} else if (to && to != c->t && may_link(c->t, op->snapshot, to)) {
+		if (check_room(&c->code, c->t, to))
+			exit_if(c, record, CC_BE);
+		emit_write_snapshot(&c->code, c->t, c->x, &c->x->records[record]);
+		emit_jump_fixup(&c->code, -1, FIX_ADDRESS, (uintptr_t)to->code);
+	} else {
+		exit_if(c, record, -1);
+	}
+}
+
+void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
+{
+	MachineTrace *x = t->backend;
+	Machine *m = machine_of(L);
+	Code code = {0};
+
+	t->exits[exit].bridge = to->number;
+	if (!m || !may_link(t, exit, to) || L->global->jit->fail_guards)
+		return;
+	for (uint32_t i = 0; i < x->n_records; i++) {
+		const Record *r = &x->records[i];
+		uint8_t *at;
+
+		if (r->snapshot != exit || !r->may_link || !r->n_jumps)
+			continue;
+		code_open(&code);
+		if (check_room(&code, t, to))
+			emit_jump_fixup(&code, CC_BE, FIX_ADDRESS,
+					(uintptr_t)t->code + r->stub);
+		emit_write_snapshot(&code, t, x, r);
+		emit_jump_fixup(&code, -1, FIX_ADDRESS, (uintptr_t)to->code);
+		at = code.failed ? NULL : machine_install(m, &code, NULL);
+		for (unsigned j = 0; at && j < r->n_jumps; j++)
+			machine_patch(m, (uint8_t *)t->code + r->jumps[j], at);
+	}
+	code_close(&code);
+}
+
+/* ---- Called by code ---------------------------------------------------------------------------- */
+
+static void keep_spills(const MachineTrace *x, uint32_t record, const uint64_t *frame)
+{
+	Machine *m = x->machine;
+
+	memcpy(m->state.spills, frame + SPILL_OFFSET / 8, x->n_spills * sizeof(*frame));
+	m->left = x;
+	m->record = &x->records[record];
+	m->cursor = 0;
+}
+
+int32_t x64_leave(const MachineTrace *x, uint32_t record, const uint64_t *frame)
+{
+	keep_spills(x, record, frame);
+	return x->records[record].snapshot;
+}
+
+void x64_force(const MachineTrace *x, uint32_t record, const uint64_t *frame, lua_State *L)
+{
+	keep_spills(x, record, frame);
+	exit_restore(L, x->t, x->records[record].snapshot);
+}

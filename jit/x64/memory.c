@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * memory.c - where code lies, and the pieces that all traces share.
+ *
+ * One reserved area for each Jit, so that a rel32 reaches everything in it. Its pages
+ * are writable or executable, never both: they are made writable for as long as code
+ * is copied or a jump is changed, during which none of it runs. It is filled from
+ * its beginning, and empty again when the last trace is gone, which is what a flush
+ * does.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../lua/gc.h"
+#include "x64.h"
+
+static bool protect(uint8_t *from, size_t size, int how)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t first = (uintptr_t)from & ~(page - 1);
+	uintptr_t end = ((uintptr_t)from + size + page - 1) & ~(page - 1);
+
+	return !mprotect((void *)first, end - first, how);
+}
+
+static bool make_writable(uint8_t *from, size_t size)
+{
+	return protect(from, size, PROT_READ | PROT_WRITE);
+}
+
+static bool make_executable(uint8_t *from, size_t size)
+{
+	return protect(from, size, PROT_READ | PROT_EXEC);
+}
+
+static void put32(uint8_t *at, int64_t n)
+{
+	int32_t n32 = (int32_t)n;
+
+	memcpy(at, &n32, sizeof(n32));
+}
+
+static int64_t fixup_target(const Fixup *f, const uint8_t *at, const uint32_t *exits, size_t pool)
+{
+	switch (f->kind) {
+	case FIX_POOL:
+		return (int64_t)(pool + f->target * 8);
+	case FIX_EXIT:
+		return exits[f->target];
+	default:
+		return (int64_t)(f->target - (uintptr_t)at);
+	}
+}
+
+uint8_t *machine_install(Machine *m, Code *code, const uint32_t *exits)
+{
+	size_t pool = (code->n + 7) & ~(size_t)7, size = pool + code->n_pool * 8;
+	uint8_t *at = m->area + m->used;
+
+	if (m->used + size + 16 > m->size || !make_writable(at, size))
+		return NULL;
+	for (uint32_t i = 0; i < code->n_fixups; i++) {
+		const Fixup *f = &code->fixups[i];
+
+		put32(code->bytes + f->at, fixup_target(f, at, exits, pool) - f->end);
+	}
+	memcpy(at, code->bytes, code->n);
+	if (code->n_pool)
+		memcpy(at + pool, code->pool, code->n_pool * 8);
+	if (!make_executable(at, size))
+		return NULL;
+	m->used = (m->used + size + 15) & ~(size_t)15;
+	return at;
+}
+
+void machine_patch(Machine *m, uint8_t *at, const uint8_t *target)
+{
+	(void)m;
+	if (!make_writable(at, 4))
+		return;
+	put32(at, target - (at + 4));
+	make_executable(at, 4);
+}
+
+/* ---- Shared code ------------------------------------------------------------------------- */
+
+static const uint8_t saved[] = {RBX, RBP, R12, R13, R14, R15};
+static const uint8_t clobbered[] = {RCX, RDX, RSI, RDI, R8, R9, R10, R11};
+
+static void emit_push(Code *code, int reg)
+{
+	emit_rr(code, 0xff, 6, reg);
+}
+
+static void emit_pop(Code *code, int reg)
+{
+	emit_rr(code, 0x8f, 0, reg);
+}
+
+static void code_enter(Code *code)
+{
+	for (unsigned i = 0; i < sizeof(saved); i++)
+		emit_push(code, saved[i]);
+	emit_alu_imm(code, ALU_SUB, RSP, FRAME_SIZE);
+	emit_move(code, STATE, RDI);
+	emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, frame)));
+	emit_store(code, at_reg(RSP, 0), RAX);
+	emit_load(code, BASE, at_reg(RAX, offsetof(Frame, func)));
+	emit_alu_imm(code, ALU_ADD, BASE, sizeof(Value));
+	emit_rr(code, 0xff, 4, RSI);
+}
+
+static void save_registers(Code *code, Machine *m)
+{
+	emit_mov_imm(code, RAX, (uintptr_t)&m->state);
+	for (int r = 0; r < XMM0; r++)
+		if (ALL_GPRS & bit(r))
+			emit_store(code, at_reg(RAX, offsetof(ExitState, gprs) + 8 * (size_t)r), r);
+	for (int r = XMM0; r < REGISTERS; r++)
+		if (ALL_XMMS & bit(r))
+			emit_store(code,
+				   at_reg(RAX, offsetof(ExitState, xmms) + 8 * (size_t)(r - XMM0)),
+				   r);
+}
+
+static void code_leave(Code *code, Machine *m)
+{
+	save_registers(code, m);
+	emit_load(code, RDI, at_reg(RSP, 16));
+	emit_load(code, RSI, at_reg(RSP, 8));
+	emit_move(code, RDX, RSP);
+	emit_call(code, (void *)(uintptr_t)x64_leave);
+	emit_alu_imm(code, ALU_ADD, RSP, FRAME_SIZE);
+	for (unsigned i = sizeof(saved); i-- > 0;)
+		emit_pop(code, saved[i]);
+	emit_byte(code, 0xc3);
+}
+
+/* Called, so all is 8 further up. */
+static void code_force(Code *code, Machine *m)
+{
+	save_registers(code, m);
+	emit_load(code, RDI, at_reg(RSP, 24));
+	emit_load(code, RSI, at_reg(RSP, 16));
+	emit_rm(code, X_LEA, RDX, at_reg(RSP, 8), 0);
+	emit_move(code, RCX, STATE);
+	emit_alu_imm(code, ALU_SUB, RSP, 8);
+	emit_call(code, (void *)(uintptr_t)x64_force);
+	emit_alu_imm(code, ALU_ADD, RSP, 8);
+	emit_byte(code, 0xc3);
+}
+
+/* The container and the value were pushed; all registers are kept. */
+static void code_barrier(Code *code, const void *slow)
+{
+	int xmms = 17 * 8, gprs = (int)sizeof(clobbered) * 8;
+
+	for (unsigned i = 0; i < sizeof(clobbered); i++)
+		emit_push(code, clobbered[i]);
+	emit_alu_imm(code, ALU_SUB, RSP, xmms);
+	for (int r = XMM0; r < XMM15; r++)
+		emit_store(code, at_reg(RSP, 8 * (r - XMM0)), r);
+	emit_move(code, RDI, STATE);
+	emit_load(code, RSI, at_reg(RSP, xmms + gprs + 16));
+	emit_load(code, RDX, at_reg(RSP, xmms + gprs + 8));
+	emit_call(code, slow);
+	for (int r = XMM0; r < XMM15; r++)
+		emit_load(code, r, at_reg(RSP, 8 * (r - XMM0)));
+	emit_alu_imm(code, ALU_ADD, RSP, xmms);
+	for (unsigned i = sizeof(clobbered); i-- > 0;)
+		emit_pop(code, clobbered[i]);
+	emit_byte(code, 0xc3);
+}
+
+static const void *install_shared(Machine *m, Code *code)
+{
+	const void *at = code->failed ? NULL : machine_install(m, code, NULL);
+
+	code_open(code);
+	return at;
+}
+
+static bool make_shared(Machine *m)
+{
+	Code code = {0};
+	bool made;
+
+	code_enter(&code);
+	*(const void **)&m->enter = install_shared(m, &code);
+	code_leave(&code, m);
+	m->leave = install_shared(m, &code);
+	code_force(&code, m);
+	m->force = install_shared(m, &code);
+	code_barrier(&code, (void *)(uintptr_t)gc_barrier_back_slow);
+	m->barrier_back = install_shared(m, &code);
+	code_barrier(&code, (void *)(uintptr_t)gc_barrier_forward_slow);
+	m->barrier = install_shared(m, &code);
+	made = m->enter && m->leave && m->force && m->barrier_back && m->barrier;
+	m->shared = m->used;
+	code_close(&code);
+	return made;
+}
+
+/* ---- The machine ----------------------------------------------------------------------------- */
+
+void machine_close(Jit *jit)
+{
+	Machine *m = jit->machine;
+
+	if (m && m->area)
+		munmap(m->area, m->size);
+	free(m);
+	jit->machine = NULL;
+}
+
+Machine *machine_of(lua_State *L)
+{
+	Jit *jit = L->global->jit;
+	Machine *m = jit->machine;
+	int64_t mib = jit->parameters[JIT_PARAMETER_code_limit];
+
+	if (m)
+		return m;
+	m = calloc(1, sizeof(*m));
+	jit->machine = m;
+	if (!m)
+		return NULL;
+	m->size = (size_t)(mib < 1 ? 1 : mib > 1024 ? 1024 : mib) << 20;
+	m->has_round = __builtin_cpu_supports("sse4.1");
+	m->area = mmap(NULL, m->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (m->area == MAP_FAILED)
+		m->area = NULL;
+	if (!m->area || !make_shared(m)) {
+		machine_close(jit);
+		return NULL;
+	}
+	return m;
+}
+
+void machine_trace_gone(Machine *m)
+{
+	if (!--m->traces)
+		m->used = m->shared;
+}
+
+Payload machine_value(lua_State *L, const Trace *t, int32_t exit, IrRef ref)
+{
+	Machine *m = L->global->jit->machine;
+	const Snapshot *s = &t->ir.snapshots[exit];
+	const SnapshotEntry *e = t->ir.snapshot_entries + s->entry;
+	Location from = LOCATION_NONE;
+	uint64_t bits = 0;
+
+	/* They are asked for in order. */
+	for (uint32_t i = 0; i < s->entries; i++, m->cursor++) {
+		if (m->cursor >= s->entries)
+			m->cursor = 0;
+		if (e[m->cursor].ref == ref) {
+			from = m->left->locations[m->record->locations + m->cursor];
+			break;
+		}
+	}
+	if (from < XMM0)
+		bits = m->state.gprs[from];
+	else if (from < LOCATION_SLOT)
+		bits = m->state.xmms[from - XMM0];
+	else if (from != LOCATION_NONE)
+		bits = m->state.spills[from - LOCATION_SLOT];
+	return (Payload){.i = (lua_Integer)bits};
+}
