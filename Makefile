@@ -157,18 +157,18 @@ $(B)/lua/front.o: $(LUA_ARCHIVE) Makefile $(FLAGS)
 	@$(OBJCOPY) --redefine-syms=$(@D)/front.names $@
 
 # One object, so that a program that links it sees the API of Lua and nothing else.
-$(B)/lua/jitlua.o: $(call obj,$(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o
+$(B)/lua/jitlua.o: $(call obj,$(LUA_SRC) $(HOOKS_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o
 	$(call run,LD,$@) $(LD) -r -o $@ $^
 	@$(OBJCOPY) --wildcard --keep-global-symbol='lua_*' --keep-global-symbol='luaL_*' \
-		--keep-global-symbol='luaopen_*' $@
+		--keep-global-symbol='luaopen_*' --keep-global-symbol='jitlua_*' $@
 
 $(B)/libjitlua.a: $(B)/lua/jitlua.o
 	@rm -f $@
 	$(call run,AR,$@) $(AR) rcs $@ $^
 
 # Modules written in C find the API in the program.
-$(B)/jitlua: $(call obj,$(JITLUA_SRC)) $(B)/libjitlua.a $(B)/libjithooks.a tools/jitlua/exports.list
-	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $(filter %.o %.a,$^) $(B)/libjithooks.a -Wl,--dynamic-list=tools/jitlua/exports.list \
+$(B)/jitlua: $(call obj,$(JITLUA_SRC)) $(B)/libjitlua.a tools/jitlua/exports.list
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $(filter %.o %.a,$^) -Wl,--dynamic-list=tools/jitlua/exports.list \
 		$(LDLIBS_LUA)
 
 jitlua: $(B)/jitlua $(B)/libjitlua.a
@@ -263,6 +263,7 @@ install: all
 		ln -sf lib$$l.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$l.so || exit 1; done
 	install -m 644 include/jithooks/*.h $(DESTDIR)$(INCLUDEDIR)/jithooks/
 	install -m 644 include/jitscope/*.h $(DESTDIR)$(INCLUDEDIR)/jitscope/
+	install -D -m 644 include/jitlua/jitlua.h $(DESTDIR)$(INCLUDEDIR)/jitlua/jitlua.h
 	for f in $(patsubst $(B)/%,%,$(ADAPTERS)); do \
 		install -D -m 644 $(B)/$$f $(DESTDIR)$(LIBDIR)/jitscope/$$f || exit 1; done
 	for f in include/jithooks/jithooks include/jitscope/jitscope jit/lua/jitlua; do \
@@ -280,7 +281,7 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,jitscope jitlua) $(addprefix $(DESTDIR)$(LIBDIR)/,libjitlua.a pkgconfig/jitlua.pc \
 		$(foreach l,jithooks jitscope,lib$l.a lib$l.so lib$l.so.$(SOVERSION) pkgconfig/$l.pc))
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1))) $(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MAN3)))
-	rm -rf $(DESTDIR)$(LIBDIR)/jitscope $(DESTDIR)$(INCLUDEDIR)/jithooks $(DESTDIR)$(INCLUDEDIR)/jitscope
+	rm -rf $(DESTDIR)$(LIBDIR)/jitscope $(addprefix $(DESTDIR)$(INCLUDEDIR)/,jithooks jitscope jitlua)
 
 vmlinux:
 	@mkdir -p build

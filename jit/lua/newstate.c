@@ -8,9 +8,6 @@
  */
 #include <stdio.h>
 
-#include <stdlib.h>
-
-#include "../trace/trace.h"
 #include "alloc.h"
 #include "value.h"
 #include <string.h>
@@ -82,8 +79,6 @@ lua_State *luaL_newstate(void)
 	if (L) {
 		lua_atpanic(L, panic);
 		lua_setwarnf(L, warn_off, L);
-		if (getenv("JITLUA_JIT"))
-			jit_open(L);
 	}
 	return L;
 }

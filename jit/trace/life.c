@@ -22,6 +22,8 @@
 #include "../lua/vm.h"
 #include "trace.h"
 
+#include <jitlua/jitlua.h>
+
 #define PENALTIES 256 /* a power of two */
 
 struct penalty {
@@ -581,6 +583,11 @@ bool jit_open(lua_State *L)
 	L->global->jit = jit;
 	jit_switch(L, true);
 	return true;
+}
+
+LUA_API int jitlua_start_jit(lua_State *L)
+{
+	return L->global->jit || jit_open(L);
 }
 
 void jit_shut(Global *g)

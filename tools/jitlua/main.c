@@ -10,6 +10,8 @@
 
 #include <lualib.h>
 
+#include <jitlua/jitlua.h>
+
 #include "run.h"
 
 struct options {
@@ -19,6 +21,7 @@ struct options {
 	bool version;		 /* -v, -i */
 	bool executes;		 /* -e */
 	bool no_environment;	 /* -E */
+	bool jit;		 /* -jon */
 	bool jit_help;		 /* -jhelp */
 	const char *bad_command; /* of -j */
 };
@@ -28,7 +31,7 @@ struct options {
 static const struct {
 	const char *name, *text;
 } jit_commands[] = {
-	{"on", "compile what is hot (there is no compiler yet: the same as off)"},
+	{"on", "compile hot loops; being built, and not yet the default"},
 	{"off", "interpret everything"},
 	{"help", "print this list"},
 };
@@ -68,6 +71,8 @@ static bool parse_option(struct options *o, char **argv, int *i)
 		if (option[1] != 'j')
 			return true;
 		o->jit_help |= !strcmp(argument, "help");
+		if (!strcmp(argument, "on") || !strcmp(argument, "off"))
+			o->jit = !strcmp(argument, "on");
 		if (is_jit_command(argument))
 			return true;
 		o->bad_command = argument;
@@ -273,6 +278,8 @@ static int run(lua_State *L)
 		lua_pushboolean(L, 1);
 		return 1;
 	}
+	if (o.jit && !jitlua_start_jit(L))
+		return luaL_error(L, "cannot start the JIT: not enough memory");
 	if (o.version)
 		print_version();
 	if (o.no_environment) {

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * jitlua.h - what libjitlua has beyond lua.h: the tracing JIT.
+ *
+ * It is being built: what it compiles is right as far as the tests know, but it is
+ * not the default.
+ */
+#ifndef JITLUA_JITLUA_H
+#define JITLUA_JITLUA_H
+
+#include <lua.h>
+
+/*
+ * Gives the state a JIT, which from then on compiles hot loops of functions that are
+ * called (so before the program is run). Once for a state; the JIT ends with it.
+ * Returns 1, or 0 if there is not enough memory.
+ */
+LUA_API int jitlua_start_jit(lua_State *L);
+
+#endif
