@@ -303,8 +303,10 @@ void interp_run(lua_State *L, Frame *f)
 
 void interp_update_mode(lua_State *L)
 {
-	const Jit *jit = L->global->jit;
+	Jit *jit = L->global->jit;
 
+	if (jit && L->hook_mask && jit->recording == L)
+		jit->missed = true;
 	if (L->hook_mask)
 		L->mode = MODE_HOOK;
 	else if (jit && jit->recording == L)

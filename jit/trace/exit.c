@@ -51,5 +51,6 @@ void exit_restore(lua_State *L, const Trace *t, int32_t exit)
 	write_slots(L, t, exit, base);
 	L->frame->u.lua.pc = s->pc;
 	open_frames(L, t, s, base);
-	L->top = s->top >= 0 ? base + s->top : L->frame->top;
+	if (s->top != TOP_AS_IT_IS)
+		L->top = s->top >= 0 ? base + s->top : L->frame->top;
 }

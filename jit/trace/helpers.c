@@ -11,6 +11,7 @@
 
 #include "../lua/call.h"
 #include "../lua/gc.h"
+#include "../lua/meta.h"
 #include "../lua/number.h"
 #include "../lua/table.h"
 #include "../lua/vm.h"
@@ -209,6 +210,32 @@ static lua_Integer helper_table_next(lua_State *L, Table *t, lua_Integer positio
 	return 0;
 }
 
+static lua_Integer helper_set_metatable(lua_State *L, Table *t, Table *metatable)
+{
+	Value found;
+
+	if (meta_fast(L, metatable, META_GC, &found) && !is_nil(&found))
+		return 0;
+	t->metatable = metatable;
+	gc_barrier_object(L, t, metatable);
+	return 1;
+}
+
+static lua_Integer helper_table_position(lua_State *L, Table *t)
+{
+	const Value *key = &L->global->jit->operands[0];
+	Slot s;
+
+	if (is_nil(key))
+		return 0;
+	if (is_integer(key) && (lua_Unsigned)key->u.i - 1 < t->array_size)
+		return key->u.i;
+	s = is_float(key) ? (Slot){NULL, NULL} : table_find(t, key);
+	if (!s.payload)
+		return -1;
+	return (Node *)((char *)s.payload - offsetof(Node, value)) - t->nodes + 1 + t->array_size;
+}
+
 /* ---- Strings
  * ---------------------------------------------------------------------------------------- */
 
@@ -311,7 +338,7 @@ static lua_Integer helper_to_number(lua_State *L, String *s)
 static lua_Integer helper_call_function(lua_State *L, lua_Integer func, lua_Integer nresults)
 {
 	call_prepare(L, frame_base(L->frame) + func, (int)nresults);
-	return 1;
+	return nresults < 0 ? L->top - (frame_base(L->frame) + func) : 1;
 }
 
 const struct helper_info helper_info[HELPER_COUNT] = {

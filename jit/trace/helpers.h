@@ -61,6 +61,10 @@ enum {
 	X(TABLE_APPEND, helper_table_append, 'i', "r", HELPER_WRITES)                             \
 	/* Traversal: position -> next position, 0 at the end; key, value in operands[0], [1]. */ \
 	X(TABLE_NEXT, helper_table_next, 'i', "ri", HELPER_WRITES)                                \
+	/* 1, or 0 if the metatable has a finalizer. */                                           \
+	X(SET_METATABLE, helper_set_metatable, 'i', "rr", HELPER_WRITES)                          \
+	/* Position behind the key in operands[0], for TABLE_NEXT; -1: it is not there. */        \
+	X(TABLE_POSITION, helper_table_position, 'i', "r", HELPER_READS)                          \
 	/* Strings; NULL if they fail. concat: n values in operands. */                           \
 	X(CONCAT, helper_concat, 'r', "i", HELPER_ALLOCATES)                                      \
 	X(STRING_SUB, helper_string_sub, 'r', "rii", HELPER_ALLOCATES)                            \

@@ -234,6 +234,7 @@ typedef struct snapshot {
 	uint32_t frame, frames;	 /* in Ir.snapshot_frames: inlined ones, outermost first */
 	const Instruction *pc;	 /* of the first frame: its next instruction */
 	int16_t top;		 /* slot where L->top goes; -1: the innermost frame's top */
+#define TOP_AS_IT_IS (-2)	 /* behind a call with variable results, which set it */
 } Snapshot;
 
 #define VECTOR(type, name) \

@@ -189,7 +189,7 @@ void record_guard(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b)
 	IrRef guard;
 
 	if (r->snapshot < 0)
-		r->snapshot = record_snapshot(r, r->pc - 1, -1);
+		r->snapshot = record_snapshot(r, r->pc - 1, r->uses_top ? r->variable_top : -1);
 	guard = record_emit(r, opcode, a, b, -1);
 	r->ir->ops[guard].snapshot = r->snapshot;
 }
@@ -431,10 +431,46 @@ static void dispatch(Recorder *r)
 	}
 }
 
+/* A C function that is called for real may run Lua functions: they are not recorded. */
+static bool is_recorded_frame(Recorder *r, Frame *f)
+{
+	if (r->entering && f->previous == r->frame) {
+		r->entering = false;
+		r->frame = f;
+	}
+	return f == r->frame;
+}
+
+static bool takes_all(Instruction i)
+{
+	enum opcode op = get_op(i);
+
+	return (op == OP_CALL || op == OP_TAILCALL || op == OP_RETURN || op == OP_SETLIST) &&
+	       get_b(i) == 0;
+}
+
+/* The instruction behind a call takes its results: they are as many as now. */
+static void count_results(Recorder *r)
+{
+	int n = (int)(r->L->top - record_value(r, r->pending - r->base));
+	IrRef guard;
+
+	if (n < 0 || r->pending + n >= MAX_SLOTS)
+		record_abort(r, ABORT_TOO_LONG, NULL);
+	guard = record_emit(r, IR_GUARD_VALUE, r->pending_count, ir_integer(r->ir, n), -1);
+	r->ir->ops[guard].snapshot = record_snapshot(r, r->pc - 1, TOP_AS_IT_IS);
+	r->variable_top = r->pending + n;
+	r->pending = 0;
+}
+
 static void one_instruction(Recorder *r, const Instruction *pc)
 {
-	const Frame *f = r->L->frame;
+	Frame *f = r->L->frame;
 
+	if (r->jit->missed)
+		record_abort(r, ABORT_HOOK, NULL);
+	if (!is_recorded_frame(r, f))
+		return;
 	if (r->ir->n_ops > r->jit->parameters[JIT_PARAMETER_trace_limit])
 		record_abort(r, ABORT_TOO_LONG, NULL);
 	if (r->begun && r->depth == 0 && pc - 1 == r->t->pc && r->t->kind == TRACE_LOOP) {
@@ -446,10 +482,16 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 	r->line = proto_line(frame_function(f)->proto,
 			     (int)(pc - 1 - frame_function(f)->proto->code));
 	r->snapshot = -1;
+	r->uses_top = false;
+	if (r->pending)
+		count_results(r);
+	r->uses_top = r->variable_top && takes_all(r->i);
 	if (!r->begun) {
 		r->begun = true;
 		if (r->t->kind == TRACE_LOOP)
 			record_guard(r, IR_GUARD_NOT_INVALIDATED, IR_NONE, IR_NONE);
+		/* That exit is not to be bridged: it is no other guard's. */
+		r->snapshot = -1;
 	} else if (meets_trace(r)) {
 		return;
 	}
@@ -502,6 +544,8 @@ bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t)
 	r->jit = jit;
 	r->t = t;
 	r->ir = &t->ir;
+	r->frame = f;
+	jit->missed = false;
 	jit->recorder = r;
 	/* The function is the one whose code this is: no guard. */
 	r->slots[0].ref = ir_emit(r->ir, IR_GETSLOT_R, IR_NONE, IR_NONE, IR_NONE, -1);

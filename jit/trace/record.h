@@ -17,12 +17,14 @@
 #ifndef JITLUA_RECORD_H
 #define JITLUA_RECORD_H
 
+#include "../lua/meta.h"
 #include "../lua/number.h"
 #include "../lua/opcodes.h"
 #include "../lua/table.h"
 #include "helpers.h"
 
 #define MAX_INLINED 16
+#define MAX_KNOWN_RESULTS 16
 
 enum slot_state { SLOT_UNKNOWN, SLOT_LOADED, SLOT_WRITTEN };
 
@@ -40,12 +42,17 @@ typedef struct recorder {
 	const Instruction *pc; /* behind the instruction that is recorded */
 	Instruction i;
 	int line;
-	int base; /* slot of the running frame's register 0 */
+	int base;      /* slot of the running frame's register 0 */
+	Frame *frame;  /* that is recorded: others are C functions' own calls */
+	bool entering; /* the next instruction is the first of a function that frame calls */
 	int depth;
 	SnapshotFrame inlined[MAX_INLINED];
 	const Instruction *return_pc; /* depth > 0: where the first frame goes on */
 	int32_t snapshot;	      /* of the instruction's beginning, -1: not taken yet */
 	int variable_top;	      /* slot behind variable results; 0: there are none */
+	bool uses_top;		      /* this instruction takes them: exits need L->top */
+	int pending;	     /* slot of variable results whose number is not known yet; 0 */
+	IrRef pending_count; /* their number */
 	bool begun;
 	jmp_buf *give_up; /* record_abort() */
 	RecordedSlot slots[MAX_SLOTS + 1];
@@ -114,8 +121,15 @@ void record_unary(Recorder *r, enum opcode op);
 /* Comparisons and tests, with the jump that follows. */
 void record_comparison(Recorder *r, enum opcode op);
 void record_for_loop(Recorder *r);
+IrRef record_float_to_integer(Recorder *r, IrRef number);
+/* a < b of two numbers, as a truth value. */
+IrRef record_less(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y);
 void record_for_prepare(Recorder *r);
 
+bool record_guard_absent(Recorder *r, Table *mt, IrRef mt_ref, enum meta event);
+/* table[key] without metamethods, key neither nil nor a float. */
+IrRef record_raw_get(Recorder *r, const Value *table, IrRef table_ref, const Value *key,
+		     IrRef key_ref, uint8_t *tag);
 void record_get_upvalue(Recorder *r);
 void record_set_upvalue(Recorder *r);
 void record_get(Recorder *r, enum opcode op);
@@ -128,5 +142,11 @@ void record_concat(Recorder *r);
 void record_call_instruction(Recorder *r, enum opcode op);
 void record_return(Recorder *r, enum opcode op);
 void record_for_call(Recorder *r);
+/*
+ * A function of Lua's own libraries in slot func: how many results it has now, which
+ * are what `results` says; -1: it is not one that is known. It was guarded already.
+ */
+int record_known_function(Recorder *r, int func, int arguments,
+			  RecordedSlot results[MAX_KNOWN_RESULTS]);
 
 #endif

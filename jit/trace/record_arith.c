@@ -157,19 +157,47 @@ static IrRef order(Recorder *r, bool or_equal, const Value *a, IrRef x, const Va
 	record_abort(r, ABORT_METAMETHOD, record_instruction_name(r));
 }
 
+IrRef record_less(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y)
+{
+	return order(r, false, a, x, b, y);
+}
+
 /* An object compares as a pointer where no metamethod can have a say. */
 static void guard_no_equal(Recorder *r, const Value *v, IrRef ref)
 {
-	IrRef meta;
+	IrRef meta, is;
+	Table *mt;
 
 	if (v->tag != TAG_TABLE && v->tag != TAG_USERDATA)
 		return;
 	meta = record_emit(r, IR_GETFIELD_R, ref, IR_NONE,
 			   v->tag == TAG_TABLE ? IR_FIELD_TABLE_METATABLE
 					       : IR_FIELD_USERDATA_METATABLE);
-	if ((v->tag == TAG_TABLE ? as_table(v)->metatable : as_userdata(v)->metatable))
+	mt = v->tag == TAG_TABLE ? as_table(v)->metatable : as_userdata(v)->metatable;
+	if (!mt) {
+		record_guard(r, IR_GUARD_ISNULL, meta, IR_NONE);
+		return;
+	}
+	is = ir_object(r->ir, mt, TAG_TABLE);
+	record_guard(r, IR_GUARD_VALUE, meta, is);
+	if (!record_guard_absent(r, mt, is, META_EQ))
 		record_abort(r, ABORT_METAMETHOD, "__eq");
-	record_guard(r, IR_GUARD_ISNULL, meta, IR_NONE);
+}
+
+/* Integer and float: the float of an integer below 2^53 is exact. */
+static void guard_mixed(Recorder *r, bool equal, IrRef integer, IrRef number, lua_Integer i)
+{
+	lua_Integer limit = 1LL << 53;
+	IrRef shifted;
+
+	if (i > limit || i < -limit)
+		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	shifted = record_emit(r, IR_INT_ADD, integer, ir_integer(r->ir, limit), -1);
+	record_guard_that(r, true,
+			  record_emit(r, IR_UINT_LT, shifted, ir_integer(r->ir, 2 * limit + 1),
+				      -1));
+	integer = record_emit(r, IR_CAST_INT_TO_FLOAT, integer, IR_NONE, -1);
+	record_guard_that(r, equal, record_emit(r, IR_FLOAT_EQ, integer, number, -1));
 }
 
 /* Guards that a == b is what it is now. */
@@ -178,15 +206,9 @@ static void equality(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef
 	bool equal = vm_raw_equal(a, b);
 
 	if (a->tag != b->tag) {
-		/* Integer and float: exactly equal in both directions. */
-		if (is_number(a) && is_number(b)) {
-			record_guard_that(r, equal,
-					  record_emit(r, IR_FLOAT_EQ, as_float(r, a, x),
-						      as_float(r, b, y), -1));
-			if ((is_integer(a) ? a->u.i : b->u.i) > (1LL << 53) ||
-			    (is_integer(a) ? a->u.i : b->u.i) < -(1LL << 53))
-				record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
-		}
+		if (is_number(a) && is_number(b))
+			guard_mixed(r, equal, is_integer(a) ? x : y, is_integer(a) ? y : x,
+				    is_integer(a) ? a->u.i : b->u.i);
 		return;
 	}
 	switch (a->tag) {
@@ -350,23 +372,107 @@ void record_for_loop(Recorder *r)
 		record_abort(r, ABORT_LEFT_LOOP, NULL);
 }
 
-/* Loops of integers with a step of 1, the common case; the count is limit - start. */
-void record_for_prepare(Recorder *r)
+/* The integer that a float is; it is guarded to be one, in range. */
+IrRef record_float_to_integer(Recorder *r, IrRef number)
+{
+	IrRef integer = record_emit(r, IR_CAST_FLOAT_TO_INT, number, IR_NONE, -1);
+	IrRef back = record_emit(r, IR_CAST_INT_TO_FLOAT, integer, IR_NONE, -1);
+
+	record_guard_that(r, true, record_emit(r, IR_FLOAT_EQ, back, number, -1));
+	return integer;
+}
+
+/* The limit of a loop of integers: a float is rounded to the inside. */
+static IrRef integer_limit(Recorder *r, const Value *v, bool rising, lua_Integer *limit)
+{
+	IrRef ref = record_use(r, get_a(r->i) + 1, NULL);
+
+	if (is_integer(v)) {
+		*limit = v->u.i;
+		return ref;
+	}
+	if (!is_float(v) || !float_to_integer(v->u.n, limit, rising ? ROUND_FLOOR : ROUND_CEIL))
+		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	ref = record_emit(r, rising ? IR_FLOAT_FLOOR : IR_FLOAT_CEIL, ref, IR_NONE, -1);
+	return record_float_to_integer(r, ref);
+}
+
+/* The count of turns is the distance divided by the step, none of which overflows. */
+static void prepare_integers(Recorder *r, const Value *v)
 {
 	int a = get_a(r->i);
-	const Value *v = record_value(r, a);
-	IrRef start, limit;
-	bool runs;
+	lua_Integer step = v[2].u.i, limit, distance;
+	bool rising = step > 0, runs;
+	IrRef start = record_use(r, a, NULL), step_ref = record_use(r, a + 2, NULL), end, count;
+	IrRef zero = ir_integer(r->ir, 0);
 
-	if (!is_integer(v) || !is_integer(v + 1) || !is_integer(v + 2) || v[2].u.i != 1)
-		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
-	start = record_use(r, a, NULL);
-	limit = record_use(r, a + 1, NULL);
-	record_guard_integer(r, record_use(r, a + 2, NULL), 1);
-	runs = v->u.i <= v[1].u.i;
-	record_guard_that(r, runs, record_emit(r, IR_INT_LE, start, limit, -1));
+	if (step == 0 || step == LUA_MININTEGER)
+		record_abort(r, ABORT_ERROR, NULL);
+	record_guard_that(r, rising, record_emit(r, IR_INT_GT, step_ref, zero, -1));
+	end = integer_limit(r, v + 1, rising, &limit);
+	runs = rising ? v->u.i <= limit : v->u.i >= limit;
+	record_guard_that(r, runs,
+			  rising ? record_emit(r, IR_INT_LE, start, end, -1)
+				 : record_emit(r, IR_INT_LE, end, start, -1));
 	if (!runs)
 		return;
-	record_set(r, a + 1, record_emit(r, IR_INT_SUB, limit, start, -1), TAG_INTEGER);
+	if (rising) {
+		count = record_emit(r, IR_INT_SUB, end, start, -1);
+		distance = int_sub(limit, v->u.i);
+	} else {
+		count = record_emit(r, IR_INT_SUB, start, end, -1);
+		distance = int_sub(v->u.i, limit);
+		step_ref = record_emit(r, IR_INT_NEG, step_ref, IR_NONE, -1);
+		record_guard_that(r, true, record_emit(r, IR_INT_GT, step_ref, zero, -1));
+	}
+	if (step != 1 && step != -1) {
+		if (distance < 0)
+			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+		record_guard_that(r, true, record_emit(r, IR_INT_GE, count, zero, -1));
+		count = record_emit(r, IR_INT_FLOORDIV, count, step_ref, -1);
+	} else {
+		record_guard_integer(r, step_ref, 1);
+	}
+	record_set(r, a + 1, count, TAG_INTEGER);
 	record_set(r, a + 3, start, TAG_INTEGER);
+}
+
+static void prepare_floats(Recorder *r, const Value *v)
+{
+	int a = get_a(r->i);
+	lua_Number n[3];
+	IrRef ref[3];
+	bool rising, runs;
+
+	for (int i = 0; i < 3; i++) {
+		if (!number_as_float(v + i, &n[i]))
+			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+		ref[i] = as_float(r, v + i, record_use(r, a + i, NULL));
+	}
+	rising = n[2] > 0;
+	if (!rising && !(n[2] < 0))
+		record_abort(r, ABORT_ERROR, NULL);
+	record_guard_that(r, true,
+			  record_emit(r, rising ? IR_FLOAT_GT : IR_FLOAT_LT, ref[2],
+				      ir_float(r->ir, 0), -1));
+	runs = rising ? !(n[1] < n[0]) : !(n[0] < n[1]);
+	record_guard_that(r, !runs,
+			  rising ? record_emit(r, IR_FLOAT_LT, ref[1], ref[0], -1)
+				 : record_emit(r, IR_FLOAT_LT, ref[0], ref[1], -1));
+	if (!runs)
+		return;
+	record_set(r, a, ref[0], TAG_FLOAT);
+	record_set(r, a + 1, ref[1], TAG_FLOAT);
+	record_set(r, a + 2, ref[2], TAG_FLOAT);
+	record_set(r, a + 3, ref[0], TAG_FLOAT);
+}
+
+void record_for_prepare(Recorder *r)
+{
+	const Value *v = record_value(r, get_a(r->i));
+
+	if (is_integer(v) && is_integer(v + 2))
+		prepare_integers(r, v);
+	else
+		prepare_floats(r, v);
 }

@@ -66,18 +66,16 @@ static void enter_function(Recorder *r, int func, int arguments, int nresults)
 	if ((uint32_t)r->depth > r->ir->max_frames)
 		r->ir->max_frames = (uint32_t)r->depth;
 	r->base = func + 1;
+	r->entering = true;
 }
 
-/* The results, from slot `from` on, go where the function was, as many as are wanted. */
-static void put_results(Recorder *r, int func, int from, int n, int wanted)
+/* The results go where the function was, as many as are wanted. */
+static void put_results(Recorder *r, int func, const RecordedSlot *results, int n, int wanted)
 {
 	int count = wanted < 0 ? n : wanted;
-	RecordedSlot results[MAX_SLOTS];
 
-	if (n >= MAX_SLOTS || count >= MAX_SLOTS)
+	if (count >= MAX_SLOTS)
 		record_abort(r, ABORT_TOO_LONG, NULL);
-	for (int i = 0; i < n && i < count; i++)
-		results[i].ref = record_use_slot(r, from + i, &results[i].tag);
 	for (int i = 0; i < count; i++) {
 		if (i < n)
 			record_set_slot(r, func + i, results[i].ref, results[i].tag);
@@ -91,6 +89,7 @@ static void put_results(Recorder *r, int func, int from, int n, int wanted)
 void record_return(Recorder *r, enum opcode op)
 {
 	int a = get_a(r->i), n = op == OP_RETURN0 ? 0 : op == OP_RETURN1 ? 1 : get_b(r->i) - 1;
+	RecordedSlot results[MAX_SLOTS];
 	const SnapshotFrame *f;
 
 	if (op == OP_RETURN && (get_k(r->i) || get_c(r->i)))
@@ -106,10 +105,15 @@ void record_return(Recorder *r, enum opcode op)
 			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
 		n = r->variable_top - (r->base + a);
 	}
+	if (n >= MAX_SLOTS)
+		record_abort(r, ABORT_TOO_LONG, NULL);
+	/* While the frame is still there: what has to be loaded has guards. */
+	for (int i = 0; i < n; i++)
+		results[i].ref = record_use(r, a + i, &results[i].tag);
 	f = &r->inlined[--r->depth];
-	a += r->base;
 	r->base = r->depth ? r->inlined[r->depth - 1].func_slot + 1 : 0;
-	put_results(r, f->func_slot, a, n, f->nresults);
+	r->frame = r->frame->previous;
+	put_results(r, f->func_slot, results, n, f->nresults);
 }
 
 /* ---- C functions
@@ -121,8 +125,6 @@ static void call_c_function(Recorder *r, int func, int arguments, int nresults)
 	IrRef args[2], done;
 	int32_t snapshot;
 
-	if (nresults < 0)
-		record_abort(r, ABORT_NYI_FUNCTION, "with variable results");
 	for (int i = 0; i <= arguments; i++) {
 		uint8_t tag;
 		IrRef ref = record_use_slot(r, func + i, &tag);
@@ -131,7 +133,6 @@ static void call_c_function(Recorder *r, int func, int arguments, int nresults)
 	}
 	args[0] = ir_integer(r->ir, func - r->base);
 	args[1] = ir_integer(r->ir, nresults);
-	guard_function(r, func);
 	snapshot = record_snapshot(r, r->pc, func + 1 + arguments);
 	done = ir_emit_many(r->ir, IR_CALL_MAY_FORCE_I, args, 2, HELPER_CALL_FUNCTION);
 	if (r->ir->failed)
@@ -139,6 +140,23 @@ static void call_c_function(Recorder *r, int func, int arguments, int nresults)
 	r->ir->ops[done].snapshot = snapshot;
 	r->ir->ops[done].line = r->line;
 	forget_above(r, func);
+	if (nresults < 0) {
+		r->pending = func;
+		r->pending_count = done;
+	}
+}
+
+static void c_function(Recorder *r, int func, int arguments, int nresults)
+{
+	RecordedSlot results[MAX_KNOWN_RESULTS];
+	int n;
+
+	guard_function(r, func);
+	n = record_known_function(r, func, arguments, results);
+	if (n >= 0)
+		put_results(r, func, results, n, nresults);
+	else
+		call_c_function(r, func, arguments, nresults);
 }
 
 void record_call_instruction(Recorder *r, enum opcode op)
@@ -158,7 +176,7 @@ void record_call_instruction(Recorder *r, enum opcode op)
 	if (is_lua_function(v))
 		enter_function(r, func, arguments, nresults);
 	else if (is_function(v))
-		call_c_function(r, func, arguments, nresults);
+		c_function(r, func, arguments, nresults);
 	else
 		record_abort(r, ABORT_METAMETHOD, "__call");
 }
@@ -166,13 +184,27 @@ void record_call_instruction(Recorder *r, enum opcode op)
 /* ---- Generic for
  * ------------------------------------------------------------------------------------ */
 
+/* What a table has at an integer key beyond its array part. */
+static IrRef beyond_array(Recorder *r, const Table *t, IrRef object, IrRef index, lua_Integer i,
+			  uint8_t *tag)
+{
+	IrRef args[] = {object, record_emit(r, IR_INT_ADD, index, ir_integer(r->ir, 1), -1)};
+	Slot s = table_find_integer(t, i);
+	IrRef found = record_call(r, HELPER_TABLE_GET_INTEGER, 2, args);
+
+	*tag = s.payload ? *s.tag : TAG_NIL;
+	return record_load(r, found, *tag, IR_GETVALUE_I, ir_address(r->ir, &r->jit->result),
+			   IR_NONE);
+}
+
 /* ipairs(): index + 1 and what is there; ends at nil. */
 static void record_ipairs(Recorder *r, int a)
 {
 	const Value *table = record_value(r, a + 1), *control = record_value(r, a + 2);
 	const Table *t = as_table(table);
-	lua_Integer i = control->u.i + 1;
+	lua_Integer i = control->u.i;
 	IrRef object, index, size, array, tag_ref, value;
+	bool inside;
 	uint8_t tag;
 
 	if (!is_table(table) || !is_integer(control) || t->metatable)
@@ -183,19 +215,24 @@ static void record_ipairs(Recorder *r, int a)
 		     record_emit(r, IR_GETFIELD_R, object, IR_NONE, IR_FIELD_TABLE_METATABLE),
 		     IR_NONE);
 	size = record_emit(r, IR_GETFIELD_I, object, IR_NONE, IR_FIELD_TABLE_ARRAY_SIZE);
-	if ((lua_Unsigned)i - 1 >= t->array_size)
-		record_abort(r, ABORT_NYI_FUNCTION, "ipairs beyond the array part");
-	record_guard_that(r, true, record_emit(r, IR_UINT_LT, index, size, -1));
-	array = record_emit(r, IR_GETFIELD_R, object, IR_NONE, IR_FIELD_TABLE_ARRAY);
-	tag = *array_tag(t, i - 1);
-	tag_ref = record_emit(r, IR_GETARRAYITEM_TAG, array, index, -1);
-	value = record_load(r, tag_ref, tag, IR_GETARRAYITEM_I, array, index);
+	inside = (lua_Unsigned)i < t->array_size;
+	record_guard_that(r, inside, record_emit(r, IR_UINT_LT, index, size, -1));
+	if (inside) {
+		array = record_emit(r, IR_GETFIELD_R, object, IR_NONE, IR_FIELD_TABLE_ARRAY);
+		tag = *array_tag(t, i);
+		tag_ref = record_emit(r, IR_GETARRAYITEM_TAG, array, index, -1);
+		value = record_load(r, tag_ref, tag, IR_GETARRAYITEM_I, array, index);
+	} else {
+		value = beyond_array(r, t, object, index, int_add(i, 1), &tag);
+	}
 	if (tag == TAG_NIL)
 		record_set(r, a + 4, IR_NONE, TAG_NIL);
 	else
 		record_set(r, a + 4, record_emit(r, IR_INT_ADD, index, ir_integer(r->ir, 1), -1),
 			   TAG_INTEGER);
 	record_set(r, a + 5, value, tag);
+	for (int n = 2; n < get_c(r->i); n++)
+		record_set(r, a + 4 + n, IR_NONE, TAG_NIL);
 }
 
 void record_for_call(Recorder *r)
@@ -203,7 +240,7 @@ void record_for_call(Recorder *r)
 	int a = get_a(r->i), func = r->base + a + 4;
 	const Value *v = record_value(r, a);
 
-	if (v->tag == TAG_C_FUNCTION && v->u.f == ipairsaux && get_c(r->i) == 2) {
+	if (v->tag == TAG_C_FUNCTION && v->u.f == ipairsaux) {
 		record_guard(r, IR_GUARD_VALUE, record_use(r, a, NULL),
 			     ir_object(r->ir, v->u.p, v->tag));
 		record_ipairs(r, a);

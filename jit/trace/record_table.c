@@ -189,19 +189,50 @@ static struct found raw_get(Recorder *r, const struct access *a)
 	return ask(r, a);
 }
 
+IrRef record_raw_get(Recorder *r, const Value *table, IrRef table_ref, const Value *key,
+		     IrRef key_ref, uint8_t *tag)
+{
+	struct access a = {.object = table,
+			   .object_ref = table_ref,
+			   .key = key,
+			   .key_ref = key_ref};
+	struct found f = raw_get(r, &a);
+
+	*tag = f.tag;
+	return f.ref;
+}
+
 #define MAX_CHAIN 8
 
-static struct found get(Recorder *r, struct access a);
+static struct found get(Recorder *r, struct access a, int depth);
+
+/*
+ * Guards that a metatable, a constant, has no field for `event` (below 8); false: it
+ * has one.
+ */
+bool record_guard_absent(Recorder *r, Table *mt, IrRef mt_ref, enum meta event)
+{
+	IrRef bit = ir_integer(r->ir, 1 << event);
+	Value found;
+
+	if (meta_fast(r->L, mt, event, &found) && !is_nil(&found))
+		return false;
+	bit = record_emit(r, IR_INT_AND, field(r, mt_ref, IR_FIELD_TABLE_ABSENT), bit, -1);
+	record_guard_that(r, true, record_emit(r, IR_INT_NE, bit, ir_integer(r->ir, 0), -1));
+	return true;
+}
 
 /* object[key] for a value whose metatable is mt: follows __index if that is a table. */
-static struct found inherited(Recorder *r, const struct access *a, Table *mt, IrRef mt_ref)
+static struct found inherited(Recorder *r, const struct access *a, Table *mt, IrRef mt_ref,
+			      int depth)
 {
-	static int depth;
 	Value meta = {.tag = TAG_TABLE, .u.object = (Object *)mt}, name;
 	struct access up = {.object = &meta, .object_ref = mt_ref, .key = &name};
-	struct found index, f;
+	struct found index;
 	Value next;
 
+	if (record_guard_absent(r, mt, mt_ref, META_INDEX))
+		return nothing;
 	set_object(&name, r->L->global->meta_names[META_INDEX]);
 	up.key_ref = ir_value(r->ir, &name);
 	table_get(mt, &name, &next);
@@ -212,16 +243,25 @@ static struct found inherited(Recorder *r, const struct access *a, Table *mt, Ir
 		record_abort(r, ABORT_METAMETHOD, "__index");
 	if (depth >= MAX_CHAIN)
 		record_abort(r, ABORT_METAMETHOD, "__index");
-	depth++;
-	f = get(r, (struct access){.object = &next,
+	return get(r,
+		   (struct access){.object = &next,
 				   .object_ref = index.ref,
 				   .key = a->key,
-				   .key_ref = a->key_ref});
-	depth--;
-	return f;
+				   .key_ref = a->key_ref},
+		   depth + 1);
 }
 
-static struct found get(Recorder *r, struct access a)
+/* The metatable of strings is a variable like others. */
+static IrRef metatable_of_strings(Recorder *r, const Table *mt)
+{
+	IrRef at = ir_address(r->ir, &r->L->global->metatables[LUA_TSTRING]);
+
+	record_guard(r, IR_GUARD_VALUE, record_emit(r, IR_GETVALUE_R, at, IR_NONE, -1),
+		     ir_object(r->ir, mt, TAG_TABLE));
+	return ir_object(r->ir, mt, TAG_TABLE);
+}
+
+static struct found get(Recorder *r, struct access a, int depth)
 {
 	struct found f;
 	Table *mt;
@@ -231,7 +271,7 @@ static struct found get(Recorder *r, struct access a)
 		mt = r->L->global->metatables[LUA_TSTRING];
 		if (!mt)
 			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
-		return inherited(r, &a, mt, ir_object(r->ir, mt, TAG_TABLE));
+		return inherited(r, &a, mt, metatable_of_strings(r, mt), depth);
 	}
 	if (!is_table(a.object))
 		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
@@ -246,7 +286,7 @@ static struct found get(Recorder *r, struct access a)
 	}
 	/* The metatable is this one: what is in it can change, and is guarded. */
 	record_guard(r, IR_GUARD_VALUE, meta, ir_object(r->ir, mt, TAG_TABLE));
-	return inherited(r, &a, mt, ir_object(r->ir, mt, TAG_TABLE));
+	return inherited(r, &a, mt, ir_object(r->ir, mt, TAG_TABLE), depth);
 }
 
 static void operand(Recorder *r, struct access *a, int object, const Value *key, IrRef key_ref)
@@ -293,7 +333,7 @@ void record_get(Recorder *r, enum opcode op)
 	default:
 		operand(r, &a, b, record_value(r, c), record_use(r, c, NULL));
 	}
-	f = get(r, a);
+	f = get(r, a, 0);
 	if (op == OP_SELF)
 		record_set(r, get_a(r->i) + 1, a.object_ref, a.object->tag);
 	record_set(r, get_a(r->i), f.ref, f.tag);
@@ -312,13 +352,20 @@ static IrRef payload(Recorder *r, const struct stored *v)
 	return v->ref == IR_NONE ? ir_integer(r->ir, 0) : v->ref;
 }
 
-/* No __newindex: the table has no metatable. */
-static void guard_plain(Recorder *r, const struct access *a)
+/* The table has no metatable, or one without a field for `event`. */
+static void guard_plain(Recorder *r, const struct access *a, enum meta event)
 {
-	if (as_table(a->object)->metatable)
-		record_abort(r, ABORT_METAMETHOD, "__newindex");
-	record_guard(r, IR_GUARD_ISNULL, field(r, a->object_ref, IR_FIELD_TABLE_METATABLE),
-		     IR_NONE);
+	Table *mt = as_table(a->object)->metatable;
+	IrRef meta = field(r, a->object_ref, IR_FIELD_TABLE_METATABLE), is;
+
+	if (!mt) {
+		record_guard(r, IR_GUARD_ISNULL, meta, IR_NONE);
+		return;
+	}
+	is = ir_object(r->ir, mt, TAG_TABLE);
+	record_guard(r, IR_GUARD_VALUE, meta, is);
+	if (!record_guard_absent(r, mt, is, event))
+		record_abort(r, ABORT_METAMETHOD, r->L->global->meta_names[event]->text);
 }
 
 /* A key that is new, or in no place that can be guarded. */
@@ -326,7 +373,7 @@ static void put_by_helper(Recorder *r, const struct access *a, const struct stor
 {
 	IrRef args[] = {a->object_ref, a->key_ref}, done;
 
-	guard_plain(r, a);
+	guard_plain(r, a, META_NEWINDEX);
 	record_operand(r, 1, v->ref, v->tag);
 	if (is_integer(a->key)) {
 		done = record_call(r, HELPER_TABLE_PUT_INTEGER, 2, args);
@@ -356,13 +403,11 @@ static void put_integer(Recorder *r, const struct access *a, const struct stored
 	}
 	index = guarded_index(r, a);
 	array = field(r, a->object_ref, IR_FIELD_TABLE_ARRAY);
-	if (as_table(a->object)->metatable) {
-		if (*array_tag(as_table(a->object), a->key->u.i - 1) == TAG_NIL)
-			record_abort(r, ABORT_METAMETHOD, "__newindex");
+	if (as_table(a->object)->metatable &&
+	    *array_tag(as_table(a->object), a->key->u.i - 1) != TAG_NIL)
 		guard_there(r, record_emit(r, IR_GETARRAYITEM_TAG, array, index, -1));
-	} else {
-		guard_plain(r, a);
-	}
+	else
+		guard_plain(r, a, META_NEWINDEX);
 	record_emit3(r, IR_SETARRAYITEM, array, index, payload(r, v), v->tag);
 	barrier(r, IR_BARRIER_BACK, a->object_ref, v->ref, v->tag);
 }
@@ -486,9 +531,7 @@ void record_length(Recorder *r)
 	if (is_string(v)) {
 		ref = record_emit(r, IR_STRLEN, ref, IR_NONE, -1);
 	} else if (is_table(v)) {
-		if (as_table(v)->metatable)
-			record_abort(r, ABORT_METAMETHOD, "__len");
-		guard_plain(r, &a);
+		guard_plain(r, &a, META_LEN);
 		ref = record_call(r, HELPER_TABLE_BORDER, 1, &ref);
 	} else {
 		record_abort(r, ABORT_METAMETHOD, "__len");

@@ -100,8 +100,10 @@ enum { TRACE_LOOP, TRACE_FUNCTION, TRACE_BRIDGE };
 typedef struct trace_exit {
 	uint32_t failures; /* until it is bridged */
 	uint32_t bridge;   /* trace number, 0: none */
-	uint8_t aborted;   /* bridges given up here */
+	uint8_t aborted;   /* bridges given up here; NOT_BRIDGED: there is to be none */
 } TraceExit;
+
+#define NOT_BRIDGED UINT8_MAX
 
 typedef struct trace {
 	uint32_t number; /* index in Jit.traces; 0 is none */
@@ -117,6 +119,7 @@ typedef struct trace {
 	Instruction *patch;    /* loop or function: the instruction that enters it, else NULL */
 	Instruction original;  /* of a loop or function: what the patched place held */
 	uint32_t parent, parent_exit; /* bridge */
+	uint8_t repeated;	      /* bridges in a row that begin at one instruction */
 	uint32_t root;		      /* bridge: the trace its family began with */
 	Ir ir;			      /* constants and snapshots are needed for exits */
 	TraceExit *exits;	      /* one per snapshot */
@@ -158,7 +161,9 @@ struct recorder;
 
 typedef struct jit {
 	bool on;
-	bool verify;	  /* after every pass */
+	bool missed; /* a hook was set while recording: it saw instructions that were not recorded
+		      */
+	bool verify; /* after every pass */
 	bool fail_guards; /* test mode: every guard fails once */
 	const Backend *backend;
 	void *machine; /* backend_x64's: code memory, state at an exit */

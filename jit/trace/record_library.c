@@ -1,0 +1,670 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * record_library.c - functions of Lua's own libraries that become operations.
+ *
+ * They are known by their address (the Makefile makes their names global; weak,
+ * since with another library there is just the call). Each is written down for
+ * arguments of the types that it has now; for any other it says NOT_KNOWN, before
+ * anything with an effect, and is called like a function that nobody knows.
+ */
+#include "../lua/interp.h"
+#include "record.h"
+
+#define NOT_KNOWN (-1)
+
+/* A call: its arguments, and room for results. */
+struct known_call {
+	Recorder *r;
+	int func; /* slot of the function */
+	int n;	  /* arguments */
+	RecordedSlot results[MAX_KNOWN_RESULTS];
+};
+
+static const Value *value_of(const struct known_call *c, int n)
+{
+	return record_value(c->r, c->func - c->r->base + 1 + n);
+}
+
+static IrRef argument(const struct known_call *c, int n)
+{
+	return record_use_slot(c->r, c->func + 1 + n, NULL);
+}
+
+static bool has_tag(const struct known_call *c, int n, uint8_t tag)
+{
+	return n < c->n && value_of(c, n)->tag == tag;
+}
+
+static int one(struct known_call *c, IrRef ref, uint8_t tag)
+{
+	c->results[0] = (RecordedSlot){.ref = ref, .tag = tag};
+	return 1;
+}
+
+static int one_integer(struct known_call *c, IrRef ref)
+{
+	return one(c, ref, TAG_INTEGER);
+}
+
+static int one_float(struct known_call *c, IrRef ref)
+{
+	return one(c, ref, TAG_FLOAT);
+}
+
+static int one_text(struct known_call *c, const char *text)
+{
+	String *s = string_new(c->r->L, text, strlen(text));
+
+	return one(c, ir_object(c->r->ir, s, s->tag), s->tag);
+}
+
+static IrRef emit1(const struct known_call *c, enum ir_opcode opcode, IrRef a)
+{
+	return record_emit(c->r, opcode, a, IR_NONE, -1);
+}
+
+static IrRef emit2(const struct known_call *c, enum ir_opcode opcode, IrRef a, IrRef b)
+{
+	return record_emit(c->r, opcode, a, b, -1);
+}
+
+static IrRef integer(const struct known_call *c, lua_Integer i)
+{
+	return ir_integer(c->r->ir, i);
+}
+
+/* ---- math ------------------------------------------------------------------------------------ */
+
+static bool float_argument(const struct known_call *c, int n, IrRef *ref)
+{
+	if (has_tag(c, n, TAG_FLOAT)) {
+		*ref = argument(c, n);
+		return true;
+	}
+	if (!has_tag(c, n, TAG_INTEGER))
+		return false;
+	*ref = emit1(c, IR_CAST_INT_TO_FLOAT, argument(c, n));
+	return true;
+}
+
+static int rounded(struct known_call *c, enum ir_opcode opcode, enum round round)
+{
+	lua_Integer i;
+
+	if (has_tag(c, 0, TAG_INTEGER))
+		return one_integer(c, argument(c, 0));
+	if (!has_tag(c, 0, TAG_FLOAT) || !float_to_integer(value_of(c, 0)->u.n, &i, round))
+		return NOT_KNOWN;
+	return one_integer(c, record_float_to_integer(c->r, emit1(c, opcode, argument(c, 0))));
+}
+
+static int record_floor(struct known_call *c)
+{
+	return rounded(c, IR_FLOAT_FLOOR, ROUND_FLOOR);
+}
+
+static int record_ceil(struct known_call *c)
+{
+	return rounded(c, IR_FLOAT_CEIL, ROUND_CEIL);
+}
+
+static int record_tointeger(struct known_call *c)
+{
+	lua_Integer i;
+
+	if (has_tag(c, 0, TAG_INTEGER))
+		return one_integer(c, argument(c, 0));
+	if (!has_tag(c, 0, TAG_FLOAT) || !float_to_integer(value_of(c, 0)->u.n, &i, ROUND_EXACT))
+		return NOT_KNOWN;
+	return one_integer(c, record_float_to_integer(c->r, argument(c, 0)));
+}
+
+static int record_abs(struct known_call *c)
+{
+	IrRef x, sign;
+
+	if (has_tag(c, 0, TAG_FLOAT))
+		return one_float(c, emit1(c, IR_FLOAT_ABS, argument(c, 0)));
+	if (!has_tag(c, 0, TAG_INTEGER))
+		return NOT_KNOWN;
+	/* -1 or 0: (x ^ sign) - sign */
+	x = argument(c, 0);
+	sign = emit1(c, IR_INT_NEG, emit2(c, IR_UINT_RSHIFT, x, integer(c, 63)));
+	return one_integer(c, emit2(c, IR_INT_SUB, emit2(c, IR_INT_XOR, x, sign), sign));
+}
+
+static int record_sqrt(struct known_call *c)
+{
+	IrRef x;
+
+	return float_argument(c, 0, &x) ? one_float(c, emit1(c, IR_FLOAT_SQRT, x)) : NOT_KNOWN;
+}
+
+static int by_helper(struct known_call *c, enum ir_helper helper)
+{
+	IrRef x;
+
+	if (!float_argument(c, 0, &x))
+		return NOT_KNOWN;
+	return one_float(c, record_call(c->r, helper, 1, &x));
+}
+
+static int record_sin(struct known_call *c)
+{
+	return by_helper(c, HELPER_FLOAT_SIN);
+}
+
+static int record_cos(struct known_call *c)
+{
+	return by_helper(c, HELPER_FLOAT_COS);
+}
+
+static int record_tan(struct known_call *c)
+{
+	return by_helper(c, HELPER_FLOAT_TAN);
+}
+
+static int record_exp(struct known_call *c)
+{
+	return by_helper(c, HELPER_FLOAT_EXP);
+}
+
+static int record_log(struct known_call *c)
+{
+	return c->n == 1 ? by_helper(c, HELPER_FLOAT_LOG) : NOT_KNOWN;
+}
+
+static int record_fmod(struct known_call *c)
+{
+	IrRef args[2];
+
+	if (has_tag(c, 0, TAG_INTEGER) && has_tag(c, 1, TAG_INTEGER))
+		return NOT_KNOWN;
+	if (!float_argument(c, 0, &args[0]) || !float_argument(c, 1, &args[1]))
+		return NOT_KNOWN;
+	return one_float(c, record_call(c->r, HELPER_FLOAT_FMOD, 2, args));
+}
+
+/* The argument that no other is less (greater) than: guarded to be the one it is now. */
+static int extreme(struct known_call *c, bool greatest)
+{
+	int best = 0;
+
+	for (int i = 0; i < c->n; i++)
+		if (!is_number(value_of(c, i)))
+			return NOT_KNOWN;
+	if (c->n < 1)
+		return NOT_KNOWN;
+	for (int i = 1; i < c->n; i++) {
+		int a = greatest ? best : i, b = greatest ? i : best;
+		IrRef less = record_less(c->r, value_of(c, a), argument(c, a), value_of(c, b),
+					 argument(c, b));
+		bool holds = number_less(value_of(c, a), value_of(c, b));
+
+		record_guard_that(c->r, holds, less);
+		if (holds)
+			best = i;
+	}
+	return one(c, argument(c, best), value_of(c, best)->tag);
+}
+
+static int record_max(struct known_call *c)
+{
+	return extreme(c, true);
+}
+
+static int record_min(struct known_call *c)
+{
+	return extreme(c, false);
+}
+
+static int record_math_type(struct known_call *c)
+{
+	if (has_tag(c, 0, TAG_INTEGER))
+		return argument(c, 0), one_text(c, "integer");
+	if (has_tag(c, 0, TAG_FLOAT))
+		return argument(c, 0), one_text(c, "float");
+	return NOT_KNOWN;
+}
+
+/* ---- The base library ------------------------------------------------------------------------ */
+
+static int record_type(struct known_call *c)
+{
+	if (c->n < 1)
+		return NOT_KNOWN;
+	argument(c, 0);
+	return one_text(c, lua_typename(c->r->L, value_type(value_of(c, 0))));
+}
+
+/* A new string: whether it is short is guarded. */
+static int one_new_string(struct known_call *c, IrRef s, size_t length)
+{
+	uint8_t tag = length <= MAX_SHORT_STRING ? TAG_SHORT_STRING : TAG_LONG_STRING;
+
+	record_guard(c->r, IR_GUARD_NONNULL, s, IR_NONE);
+	record_guard_integer(c->r,
+			     record_emit(c->r, IR_GETFIELD_I, s, IR_NONE, IR_FIELD_OBJECT_TAG),
+			     tag);
+	c->r->ir->ops[s].tag = tag;
+	return one(c, s, tag);
+}
+
+static void guard_no_basic_metatable(const struct known_call *c, int type)
+{
+	IrRef at = ir_address(c->r->ir, &c->r->L->global->metatables[type]);
+
+	record_guard(c->r, IR_GUARD_ISNULL, emit1(c, IR_GETVALUE_R, at), IR_NONE);
+}
+
+static int record_tostring(struct known_call *c)
+{
+	char text[NUMBER_TEXT_SIZE];
+	const Value *v = value_of(c, 0);
+
+	if (c->n < 1 || !is_number(v) || c->r->L->global->metatables[LUA_TNUMBER])
+		return NOT_KNOWN;
+	guard_no_basic_metatable(c, LUA_TNUMBER);
+	record_operand(c->r, 0, argument(c, 0), v->tag);
+	return one_new_string(c, record_call(c->r, HELPER_TO_STRING, 0, NULL),
+			      number_to_text(v, text));
+}
+
+static int record_tonumber(struct known_call *c)
+{
+	const Value *v = value_of(c, 0);
+	IrRef s, tag;
+	Value found;
+
+	if (c->n != 1)
+		return NOT_KNOWN;
+	if (is_number(v))
+		return one(c, argument(c, 0), v->tag);
+	if (!is_string(v))
+		return NOT_KNOWN;
+	if (number_from_text(as_string(v)->text, &found) != string_length(as_string(v)) + 1)
+		set_nil(&found);
+	s = argument(c, 0);
+	tag = record_call(c->r, HELPER_TO_NUMBER, 1, &s);
+	return one(c,
+		   record_load(c->r, tag, found.tag, IR_GETVALUE_I,
+			       ir_address(c->r->ir, &c->r->jit->result), IR_NONE),
+		   found.tag);
+}
+
+static int record_assert(struct known_call *c)
+{
+	if (c->n < 1 || c->n > MAX_KNOWN_RESULTS || is_falsy(value_of(c, 0)))
+		return NOT_KNOWN;
+	for (int i = 0; i < c->n; i++)
+		c->results[i] = (RecordedSlot){.ref = argument(c, i), .tag = value_of(c, i)->tag};
+	return c->n;
+}
+
+static int record_select(struct known_call *c)
+{
+	const Value *v = value_of(c, 0);
+	IrRef which;
+	int first;
+
+	if (has_tag(c, 0, TAG_SHORT_STRING) && as_string(v)->text[0] == '#') {
+		record_guard(c->r, IR_GUARD_VALUE, argument(c, 0), ir_value(c->r->ir, v));
+		return one_integer(c, integer(c, c->n - 1));
+	}
+	if (!has_tag(c, 0, TAG_INTEGER) || v->u.i == 0 || v->u.i <= -c->n)
+		return NOT_KNOWN;
+	first = v->u.i < 0 ? c->n + (int)v->u.i : v->u.i < c->n ? (int)v->u.i : c->n;
+	if (c->n - first > MAX_KNOWN_RESULTS)
+		return NOT_KNOWN;
+	which = argument(c, 0);
+	record_guard(c->r, IR_GUARD_VALUE, which, integer(c, v->u.i));
+	for (int i = first; i < c->n; i++)
+		c->results[i - first] =
+			(RecordedSlot){.ref = argument(c, i), .tag = value_of(c, i)->tag};
+	return c->n - first;
+}
+
+static int iterate(struct known_call *c, lua_CFunction f, IrRef control, uint8_t tag)
+{
+	c->results[0] = (RecordedSlot){.ref = ir_object(c->r->ir, (void *)f, TAG_C_FUNCTION),
+				       .tag = TAG_C_FUNCTION};
+	c->results[1] = (RecordedSlot){.ref = argument(c, 0), .tag = value_of(c, 0)->tag};
+	c->results[2] = (RecordedSlot){.ref = control, .tag = tag};
+	return 3;
+}
+
+static int record_ipairs_call(struct known_call *c)
+{
+	return c->n < 1 ? NOT_KNOWN : iterate(c, ipairsaux, integer(c, 0), TAG_INTEGER);
+}
+
+static IrRef metatable(const struct known_call *c, int n)
+{
+	return record_emit(c->r, IR_GETFIELD_R, argument(c, n), IR_NONE, IR_FIELD_TABLE_METATABLE);
+}
+
+/*
+ * Guards that table n has no metatable, or one, which is a constant then, without
+ * the field `name`, which can only be asked for. false: it has it.
+ */
+static bool guard_no_field(const struct known_call *c, int n, const char *name)
+{
+	Table *mt = as_table(value_of(c, n))->metatable;
+	IrRef meta = metatable(c, n), args[2];
+	String *s;
+
+	if (!mt) {
+		record_guard(c->r, IR_GUARD_ISNULL, meta, IR_NONE);
+		return true;
+	}
+	s = string_new(c->r->L, name, strlen(name));
+	if (!slot_is_nil(table_find_string(mt, s)))
+		return false;
+	args[0] = ir_object(c->r->ir, mt, TAG_TABLE);
+	args[1] = ir_object(c->r->ir, s, s->tag);
+	record_guard(c->r, IR_GUARD_VALUE, meta, args[0]);
+	record_guard_integer(c->r, record_call(c->r, HELPER_TABLE_GET_STRING, 2, args), TAG_NIL);
+	return true;
+}
+
+static int record_pairs_call(struct known_call *c)
+{
+	if (!has_tag(c, 0, TAG_TABLE) || !guard_no_field(c, 0, "__pairs"))
+		return NOT_KNOWN;
+	return iterate(c, luaB_next, IR_NONE, TAG_NIL);
+}
+
+static int record_getmetatable(struct known_call *c)
+{
+	Table *mt;
+
+	if (!has_tag(c, 0, TAG_TABLE) || !guard_no_field(c, 0, "__metatable"))
+		return NOT_KNOWN;
+	mt = as_table(value_of(c, 0))->metatable;
+	return mt ? one(c, ir_object(c->r->ir, mt, TAG_TABLE), TAG_TABLE)
+		  : one(c, IR_NONE, TAG_NIL);
+}
+
+static int record_setmetatable(struct known_call *c)
+{
+	IrRef args[2];
+
+	if (!has_tag(c, 0, TAG_TABLE) || !has_tag(c, 1, TAG_TABLE) ||
+	    as_table(value_of(c, 0))->metatable)
+		return NOT_KNOWN;
+	args[0] = argument(c, 0);
+	args[1] = argument(c, 1);
+	record_guard(c->r, IR_GUARD_ISNULL, metatable(c, 0), IR_NONE);
+	record_guard_that(c->r, true, record_call(c->r, HELPER_SET_METATABLE, 2, args));
+	return one(c, args[0], TAG_TABLE);
+}
+
+static int record_rawlen(struct known_call *c)
+{
+	IrRef x;
+
+	if (c->n != 1)
+		return NOT_KNOWN;
+	if (is_string(value_of(c, 0)))
+		return one_integer(c, emit1(c, IR_STRLEN, argument(c, 0)));
+	if (!is_table(value_of(c, 0)))
+		return NOT_KNOWN;
+	x = argument(c, 0);
+	return one_integer(c, record_call(c->r, HELPER_TABLE_BORDER, 1, &x));
+}
+
+static int record_rawget(struct known_call *c)
+{
+	const Value *key = value_of(c, 1);
+	uint8_t tag;
+	IrRef found;
+
+	if (c->n != 2 || !has_tag(c, 0, TAG_TABLE) || is_nil(key) || is_float(key))
+		return NOT_KNOWN;
+	found = record_raw_get(c->r, value_of(c, 0), argument(c, 0), key, argument(c, 1), &tag);
+	return one(c, found, tag);
+}
+
+static int record_rawset(struct known_call *c)
+{
+	const Value *key = value_of(c, 1);
+	IrRef table;
+
+	if (c->n != 3 || !has_tag(c, 0, TAG_TABLE) || is_nil(key) || is_float(key))
+		return NOT_KNOWN;
+	table = argument(c, 0);
+	record_operand(c->r, 0, argument(c, 1), key->tag);
+	record_operand(c->r, 1, argument(c, 2), value_of(c, 2)->tag);
+	record_guard_that(c->r, true, record_call(c->r, HELPER_TABLE_PUT, 1, &table));
+	return one(c, table, TAG_TABLE);
+}
+
+/* next(t): is it empty? */
+static int record_next(struct known_call *c)
+{
+	IrRef args[2], position;
+	Value pair[2];
+
+	if (!has_tag(c, 0, TAG_TABLE) || (c->n > 1 && !is_nil(value_of(c, 1))))
+		return NOT_KNOWN;
+	if (c->n > 1)
+		argument(c, 1);
+	args[0] = argument(c, 0);
+	args[1] = integer(c, 0);
+	position = record_call(c->r, HELPER_TABLE_NEXT, 2, args);
+	set_nil(&pair[0]);
+	if (!table_next(c->r->L, as_table(value_of(c, 0)), pair)) {
+		record_guard_integer(c->r, position, 0);
+		return one(c, IR_NONE, TAG_NIL);
+	}
+	record_guard_that(c->r, true, emit2(c, IR_INT_NE, position, integer(c, 0)));
+	for (int i = 0; i < 2; i++) {
+		IrRef at = ir_address(c->r->ir, &c->r->jit->operands[i]);
+		IrRef tag = emit1(c, IR_GETVALUE_TAG, at);
+
+		c->results[i].tag = pair[i].tag;
+		c->results[i].ref = record_load(c->r, tag, pair[i].tag, IR_GETVALUE_I, at, IR_NONE);
+	}
+	return 2;
+}
+
+/* ---- string ------------------------------------------------------------------------------------
+ */
+
+static int record_len(struct known_call *c)
+{
+	if (c->n < 1 || !is_string(value_of(c, 0)))
+		return NOT_KNOWN;
+	return one_integer(c, emit1(c, IR_STRLEN, argument(c, 0)));
+}
+
+/* A position in a string: a negative one counts from its end, which is guarded. */
+static IrRef string_position(const struct known_call *c, int n, lua_Integer *position)
+{
+	const String *s = as_string(value_of(c, 0));
+	IrRef ref = argument(c, n);
+	bool negative = value_of(c, n)->u.i < 0;
+
+	*position = value_of(c, n)->u.i;
+	record_guard_that(c->r, negative, emit2(c, IR_INT_LT, ref, integer(c, 0)));
+	if (!negative)
+		return ref;
+	*position += (lua_Integer)string_length(s) + 1;
+	ref = emit2(c, IR_INT_ADD, emit1(c, IR_STRLEN, argument(c, 0)), ref);
+	return emit2(c, IR_INT_ADD, ref, integer(c, 1));
+}
+
+static int record_byte(struct known_call *c)
+{
+	IrRef index = integer(c, 1), s;
+	lua_Integer position = 1;
+
+	if (c->n < 1 || c->n > 2 || !is_string(value_of(c, 0)) ||
+	    (c->n == 2 && !has_tag(c, 1, TAG_INTEGER)))
+		return NOT_KNOWN;
+	s = argument(c, 0);
+	if (c->n == 2)
+		index = string_position(c, 1, &position);
+	if (position == LUA_MININTEGER ||
+	    (lua_Unsigned)position - 1 >= string_length(as_string(value_of(c, 0))))
+		return NOT_KNOWN;
+	index = emit2(c, IR_INT_SUB, index, integer(c, 1));
+	record_guard_that(c->r, true, emit2(c, IR_UINT_LT, index, emit1(c, IR_STRLEN, s)));
+	return one_integer(c, emit2(c, IR_STRGETITEM, s, index));
+}
+
+static int record_sub(struct known_call *c)
+{
+	lua_Integer i, j = -1, length;
+	IrRef args[3];
+
+	if (c->n < 2 || c->n > 3 || !is_string(value_of(c, 0)) || !has_tag(c, 1, TAG_INTEGER) ||
+	    (c->n == 3 && !has_tag(c, 2, TAG_INTEGER)))
+		return NOT_KNOWN;
+	args[0] = argument(c, 0);
+	length = (lua_Integer)string_length(as_string(value_of(c, 0)));
+	args[1] = string_position(c, 1, &i);
+	if (c->n == 3) {
+		args[2] = string_position(c, 2, &j);
+	} else {
+		args[2] = emit1(c, IR_STRLEN, args[0]);
+		j = length;
+	}
+	i = i < 1 ? 1 : i;
+	j = j > length ? length : j;
+	return one_new_string(c, record_call(c->r, HELPER_STRING_SUB, 3, args),
+			      i > j ? 0 : (size_t)(j - i + 1));
+}
+
+static int record_char(struct known_call *c)
+{
+	IrRef code;
+
+	if (c->n != 1 || !has_tag(c, 0, TAG_INTEGER) ||
+	    (lua_Unsigned)value_of(c, 0)->u.i > UINT8_MAX)
+		return NOT_KNOWN;
+	code = argument(c, 0);
+	record_guard_that(c->r, true, emit2(c, IR_UINT_LT, code, integer(c, UINT8_MAX + 1)));
+	return one_new_string(c, record_call(c->r, HELPER_STRING_CHAR, 1, &code), 1);
+}
+
+/* ---- table ----------------------------------------------------------------------------------- */
+
+static bool guard_plain_table(const struct known_call *c)
+{
+	if (!has_tag(c, 0, TAG_TABLE) || as_table(value_of(c, 0))->metatable)
+		return false;
+	record_guard(c->r, IR_GUARD_ISNULL, metatable(c, 0), IR_NONE);
+	return true;
+}
+
+static int record_insert(struct known_call *c)
+{
+	IrRef table;
+
+	if (c->n != 2 || !guard_plain_table(c))
+		return NOT_KNOWN;
+	table = argument(c, 0);
+	record_operand(c->r, 1, argument(c, 1), value_of(c, 1)->tag);
+	record_guard_that(c->r, true, record_call(c->r, HELPER_TABLE_APPEND, 1, &table));
+	return 0;
+}
+
+/* The last element, which is in the array part. */
+static int record_remove(struct known_call *c)
+{
+	Table *t = as_table(value_of(c, 0));
+	IrRef table, index, array, value;
+	lua_Unsigned size;
+	uint8_t tag;
+
+	if (c->n != 1 || !guard_plain_table(c))
+		return NOT_KNOWN;
+	size = table_border(t);
+	if (size == 0 || size > t->array_size)
+		return NOT_KNOWN;
+	table = argument(c, 0);
+	index = emit2(c, IR_INT_SUB, record_call(c->r, HELPER_TABLE_BORDER, 1, &table),
+		      integer(c, 1));
+	record_guard_that(c->r, true,
+			  emit2(c, IR_UINT_LT, index,
+				record_emit(c->r, IR_GETFIELD_I, table, IR_NONE,
+					    IR_FIELD_TABLE_ARRAY_SIZE)));
+	array = record_emit(c->r, IR_GETFIELD_R, table, IR_NONE, IR_FIELD_TABLE_ARRAY);
+	tag = *array_tag(t, size - 1);
+	value = record_load(c->r, emit2(c, IR_GETARRAYITEM_TAG, array, index), tag,
+			    IR_GETARRAYITEM_I, array, index);
+	record_emit3(c->r, IR_SETARRAYITEM, array, index, integer(c, 0), TAG_NIL);
+	return one(c, value, tag);
+}
+
+/* ---- The list ----------------------------------------------------------------------------------
+ */
+
+#define KNOWN_FUNCTIONS(X)                        \
+	X(math_floor, record_floor)               \
+	X(math_ceil, record_ceil)                 \
+	X(math_sqrt, record_sqrt)                 \
+	X(math_abs, record_abs)                   \
+	X(math_max, record_max)                   \
+	X(math_min, record_min)                   \
+	X(math_sin, record_sin)                   \
+	X(math_cos, record_cos)                   \
+	X(math_tan, record_tan)                   \
+	X(math_exp, record_exp)                   \
+	X(math_log, record_log)                   \
+	X(math_fmod, record_fmod)                 \
+	X(math_toint, record_tointeger)           \
+	X(math_type, record_math_type)            \
+	X(luaB_type, record_type)                 \
+	X(luaB_tostring, record_tostring)         \
+	X(luaB_tonumber, record_tonumber)         \
+	X(luaB_assert, record_assert)             \
+	X(luaB_select, record_select)             \
+	X(luaB_ipairs, record_ipairs_call)        \
+	X(luaB_pairs, record_pairs_call)          \
+	X(luaB_next, record_next)                 \
+	X(luaB_getmetatable, record_getmetatable) \
+	X(luaB_setmetatable, record_setmetatable) \
+	X(luaB_rawlen, record_rawlen)             \
+	X(luaB_rawget, record_rawget)             \
+	X(luaB_rawset, record_rawset)             \
+	X(str_len, record_len)                    \
+	X(str_byte, record_byte)                  \
+	X(str_sub, record_sub)                    \
+	X(str_char, record_char)                  \
+	X(tinsert, record_insert)                 \
+	X(tremove, record_remove)
+
+#define X(name, recorder) extern int name(lua_State *L) __attribute__((weak));
+KNOWN_FUNCTIONS(X)
+#undef X
+
+static const struct known_function {
+	lua_CFunction function;
+	int (*record)(struct known_call *c);
+} known_functions[] = {
+#define X(name, recorder) {name, recorder},
+	KNOWN_FUNCTIONS(X)
+#undef X
+};
+
+int record_known_function(Recorder *r, int func, int arguments,
+			  RecordedSlot results[MAX_KNOWN_RESULTS])
+{
+	const Value *v = record_value(r, func - r->base);
+	struct known_call c = {.r = r, .func = func, .n = arguments};
+	int n;
+
+	if (v->tag != TAG_C_FUNCTION)
+		return NOT_KNOWN;
+	for (unsigned i = 0; i < sizeof(known_functions) / sizeof(*known_functions); i++) {
+		if (known_functions[i].function != v->u.f)
+			continue;
+		n = known_functions[i].record(&c);
+		for (int k = 0; k < n; k++)
+			results[k] = c.results[k];
+		return n;
+	}
+	return NOT_KNOWN;
+}
