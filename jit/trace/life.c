@@ -24,6 +24,8 @@
 
 #include <jitlua/jitlua.h>
 
+/* Types that one instruction may have bridges for, one after the other. */
+#define MAX_REPEATED 6
 #define PENALTIES 256 /* a power of two */
 
 struct penalty {
@@ -349,6 +351,9 @@ static void install(lua_State *L, Trace *t)
 	jit->traces[jit->n_traces++] = t;
 	for (uint32_t i = 0; i < t->ir.n_snapshots; i++)
 		t->exits[i].failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
+	for (uint32_t i = 0; i < t->ir.n_ops; i++)
+		if (t->ir.ops[i].opcode == IR_GUARD_NOT_INVALIDATED)
+			t->exits[t->ir.ops[i].snapshot].aborted = NOT_BRIDGED;
 	if (t->kind == TRACE_BRIDGE)
 		jit->backend->link(L, jit->traces[t->parent], (int32_t)t->parent_exit, t);
 	else
@@ -489,6 +494,12 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 		return;
 	bridge->parent = t->number;
 	bridge->parent_exit = (uint32_t)exit;
+	bridge->repeated = t->pc == bridge->pc ? (uint8_t)(t->repeated + 1) : 0;
+	if (bridge->repeated > MAX_REPEATED) {
+		e->aborted = NOT_BRIDGED;
+		free_trace(L, bridge);
+		return;
+	}
 	memcpy(bridge->captured, t->captured, sizeof(bridge->captured));
 	bridge->root = t->kind == TRACE_BRIDGE ? t->root : t->number;
 	start(L, f, bridge);
@@ -517,12 +528,14 @@ void jit_enter(lua_State *L, uint32_t number)
 		reserve_frames(L, t->ir.max_frames);
 		exit = jit->backend->run(L, t, &last);
 		exit_restore(L, last, exit);
+		if (L->global->debt > 0)
+			gc_step(L);
+		/* A finalizer may have set a hook, or flushed. */
+		if (L->mode != MODE_JIT)
+			return;
 		t = next_trace(jit, last, exit);
-		if (!t) {
-			if (L->global->debt > 0)
-				gc_step(L);
+		if (!t)
 			count_exit(L, last, exit);
-		}
 	}
 }
 
@@ -580,6 +593,10 @@ bool jit_open(lua_State *L)
 		jit->hot[i] = start_count(jit, TRACE_LOOP);
 	jit->random = 1;
 	jit->backend = &backend_ir;
+#ifdef __x86_64__
+	if (!getenv("JITLUA_IR"))
+		jit->backend = &backend_x64;
+#endif
 	L->global->jit = jit;
 	jit_switch(L, true);
 	return true;
