@@ -221,19 +221,35 @@ static lua_Integer helper_set_metatable(lua_State *L, Table *t, Table *metatable
 	return 1;
 }
 
-static lua_Integer helper_table_position(lua_State *L, Table *t)
+/* Position of the key in operands[0], -1: it is not there. */
+static lua_Integer position_of(lua_State *L, const Table *t)
 {
-	const Value *key = &L->global->jit->operands[0];
+	const Jit *jit = L->global->jit;
+	const Value *key = &jit->operands[0];
+	lua_Unsigned hint = (lua_Unsigned)jit->position - 1 - t->array_size;
 	Slot s;
 
 	if (is_nil(key))
 		return 0;
 	if (is_integer(key) && (lua_Unsigned)key->u.i - 1 < t->array_size)
 		return key->u.i;
+	/* Mostly it is the one that was given last. */
+	if (hint <= t->node_mask && t->nodes[hint].key.i == key->u.i &&
+	    t->nodes[hint].key_tag == key->tag)
+		return jit->position;
 	s = is_float(key) ? (Slot){NULL, NULL} : table_find(t, key);
 	if (!s.payload)
 		return -1;
 	return (Node *)((char *)s.payload - offsetof(Node, value)) - t->nodes + 1 + t->array_size;
+}
+
+static lua_Integer helper_table_follow(lua_State *L, Table *t)
+{
+	lua_Integer position = position_of(L, t);
+
+	if (position >= 0)
+		L->global->jit->position = position = helper_table_next(L, t, position);
+	return position;
 }
 
 /* ---- Strings

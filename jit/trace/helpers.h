@@ -63,8 +63,8 @@ enum {
 	X(TABLE_NEXT, helper_table_next, 'i', "ri", HELPER_WRITES)                                \
 	/* 1, or 0 if the metatable has a finalizer. */                                           \
 	X(SET_METATABLE, helper_set_metatable, 'i', "rr", HELPER_WRITES)                          \
-	/* Position behind the key in operands[0], for TABLE_NEXT; -1: it is not there. */        \
-	X(TABLE_POSITION, helper_table_position, 'i', "r", HELPER_READS)                          \
+	/* TABLE_NEXT of the key in operands[0]; -1: it is not there. */                          \
+	X(TABLE_FOLLOW, helper_table_follow, 'i', "r", HELPER_READS)                              \
 	/* Strings; NULL if they fail. concat: n values in operands. */                           \
 	X(CONCAT, helper_concat, 'r', "i", HELPER_ALLOCATES)                                      \
 	X(STRING_SUB, helper_string_sub, 'r', "rii", HELPER_ALLOCATES)                            \

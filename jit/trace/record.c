@@ -424,6 +424,12 @@ static void dispatch(Recorder *r)
 		if (tag != TAG_NIL)
 			record_set(r, a + 2, ref, tag);
 		break;
+	case OP_VARARGPREP:
+		record_vararg_prepare(r);
+		break;
+	case OP_VARARG:
+		record_vararg(r);
+		break;
 	case OP_EXTRAARG:
 		break;
 	default:

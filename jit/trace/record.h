@@ -44,6 +44,7 @@ typedef struct recorder {
 	int line;
 	int base;      /* slot of the running frame's register 0 */
 	Frame *frame;  /* that is recorded: others are C functions' own calls */
+	int given;     /* arguments of the function that was entered last */
 	bool entering; /* the next instruction is the first of a function that frame calls */
 	int depth;
 	SnapshotFrame inlined[MAX_INLINED];
@@ -142,11 +143,13 @@ void record_concat(Recorder *r);
 void record_call_instruction(Recorder *r, enum opcode op);
 void record_return(Recorder *r, enum opcode op);
 void record_for_call(Recorder *r);
+void record_vararg_prepare(Recorder *r);
+void record_vararg(Recorder *r);
 /*
  * A function of Lua's own libraries in slot func: how many results it has now, which
  * are what `results` says; -1: it is not one that is known. It was guarded already.
  */
-int record_known_function(Recorder *r, int func, int arguments,
+int record_known_function(Recorder *r, int func, const Value *v, int arguments,
 			  RecordedSlot results[MAX_KNOWN_RESULTS]);
 
 #endif

@@ -20,11 +20,20 @@ static void forget_above(Recorder *r, int slot)
 		r->slots[slot + 1].state = SLOT_UNKNOWN;
 }
 
-static void guard_function(Recorder *r, int slot)
+/*
+ * The function in `slot` is v, or in a bridge, which is there because functions
+ * differ, one with the same code. One that the trace made needs no guard.
+ */
+static void guard_function(Recorder *r, int slot, const Value *v)
 {
-	const Value *v = frame_base(r->L->frame) - r->base + slot;
-	IrRef ref = record_use_slot(r, slot, NULL);
+	IrRef ref = record_use_slot(r, slot, NULL), proto;
 
+	if (is_lua_function(v) && ref >= 0 && r->t->kind == TRACE_BRIDGE) {
+		proto = record_emit(r, IR_GETFIELD_R, ref, IR_NONE, IR_FIELD_FUNCTION_PROTO);
+		record_guard(r, IR_GUARD_VALUE, proto,
+			     ir_object(r->ir, as_lua_function(v)->proto, TAG_PROTO));
+		return;
+	}
 	record_guard(r, IR_GUARD_VALUE, ref, ir_object(r->ir, v->u.p, v->tag));
 	r->slots[slot + 1].ref = ir_object(r->ir, v->u.p, v->tag);
 }
@@ -38,21 +47,21 @@ static int recursion_depth(const Recorder *r, const Proto *p)
 	return n;
 }
 
-static void enter_function(Recorder *r, int func, int arguments, int nresults)
+static void enter_function(Recorder *r, int func, const Value *v, int arguments, int nresults)
 {
-	const Proto *p = as_lua_function(record_value(r, func - r->base))->proto;
+	const Proto *p = as_lua_function(v)->proto;
+	int kept = p->is_vararg && arguments > p->parameters ? arguments : p->parameters;
 
-	if (p->is_vararg)
-		record_abort(r, ABORT_NYI_INSTRUCTION, "VARARGPREP");
 	if (r->depth == MAX_INLINED || !r->jit->parameters[JIT_PARAMETER_inlining] ||
 	    recursion_depth(r, p) > r->jit->parameters[JIT_PARAMETER_max_unroll_recursion])
 		record_abort(r, ABORT_RECURSION, NULL);
-	for (int i = 0; i < arguments && i < p->parameters; i++)
+	for (int i = 0; i < arguments && i < kept; i++)
 		record_use_slot(r, func + 1 + i, NULL);
-	guard_function(r, func);
+	guard_function(r, func, v);
 	for (int i = arguments; i < p->parameters; i++)
 		record_set_slot(r, func + 1 + i, IR_NONE, TAG_NIL);
-	forget_above(r, func + 1 + p->parameters);
+	forget_above(r, func + 1 + kept);
+	r->given = kept;
 	if (r->depth)
 		r->inlined[r->depth - 1].pc = r->pc;
 	else
@@ -91,9 +100,8 @@ void record_return(Recorder *r, enum opcode op)
 	int a = get_a(r->i), n = op == OP_RETURN0 ? 0 : op == OP_RETURN1 ? 1 : get_b(r->i) - 1;
 	RecordedSlot results[MAX_SLOTS];
 	const SnapshotFrame *f;
+	int func;
 
-	if (op == OP_RETURN && (get_k(r->i) || get_c(r->i)))
-		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
 	if (r->depth == 0) {
 		if (r->t->kind == TRACE_LOOP)
 			record_abort(r, ABORT_RETURNED, NULL);
@@ -111,9 +119,12 @@ void record_return(Recorder *r, enum opcode op)
 	for (int i = 0; i < n; i++)
 		results[i].ref = record_use(r, a + i, &results[i].tag);
 	f = &r->inlined[--r->depth];
+	func = f->func_slot;
+	if (op == OP_RETURN && get_c(r->i))
+		func -= f->extra_args + get_c(r->i);
 	r->base = r->depth ? r->inlined[r->depth - 1].func_slot + 1 : 0;
 	r->frame = r->frame->previous;
-	put_results(r, f->func_slot, results, n, f->nresults);
+	put_results(r, func, results, n, f->nresults);
 }
 
 /* ---- C functions
@@ -146,17 +157,108 @@ static void call_c_function(Recorder *r, int func, int arguments, int nresults)
 	}
 }
 
-static void c_function(Recorder *r, int func, int arguments, int nresults)
+static void c_function(Recorder *r, int func, const Value *v, int arguments, int nresults)
 {
 	RecordedSlot results[MAX_KNOWN_RESULTS];
 	int n;
 
-	guard_function(r, func);
-	n = record_known_function(r, func, arguments, results);
+	guard_function(r, func, v);
+	n = record_known_function(r, func, v, arguments, results);
 	if (n >= 0)
 		put_results(r, func, results, n, nresults);
 	else
 		call_c_function(r, func, arguments, nresults);
+}
+
+/*
+ * A Lua function takes the place of the frame that calls it. The frame's own
+ * function and extra arguments are gone.
+ */
+static void tail_call(Recorder *r, int func, const Value *v, int arguments)
+{
+	SnapshotFrame *f = &r->inlined[r->depth - 1];
+	const Proto *p;
+	RecordedSlot moved[MAX_SLOTS];
+	int to, kept;
+
+	if (r->depth == 0 && r->t->kind == TRACE_LOOP)
+		record_abort(r, ABORT_RETURNED, NULL);
+	if (r->depth == 0) {
+		record_finish(r, r->pc - 1, -1);
+		return;
+	}
+	if (!is_lua_function(v))
+		record_abort(r, ABORT_NYI_INSTRUCTION, "TAILCALL of a C function");
+	p = as_lua_function(v)->proto;
+	if (arguments >= MAX_SLOTS ||
+	    recursion_depth(r, p) > r->jit->parameters[JIT_PARAMETER_max_unroll_recursion])
+		record_abort(r, ABORT_RECURSION, NULL);
+	kept = p->is_vararg && arguments > p->parameters ? arguments : p->parameters;
+	guard_function(r, func, v);
+	for (int i = 0; i <= arguments; i++)
+		moved[i].ref = record_use_slot(r, func + i, &moved[i].tag);
+	to = f->func_slot;
+	if (get_c(r->i))
+		to -= f->extra_args + get_c(r->i);
+	for (int i = 0; i <= kept; i++) {
+		if (i <= arguments)
+			record_set_slot(r, to + i, moved[i].ref, moved[i].tag);
+		else
+			record_set_slot(r, to + i, IR_NONE, TAG_NIL);
+	}
+	forget_above(r, to + 1 + kept);
+	f->func_slot = (int16_t)to;
+	f->status |= FRAME_TAIL;
+	f->proto = p;
+	f->pc = p->code;
+	f->extra_args = 0;
+	r->given = kept;
+	r->base = to + 1;
+}
+
+/* ---- Variable arguments: of inlined functions only ------------------------------------------ */
+
+/* The function and its parameters move above the arguments. */
+void record_vararg_prepare(Recorder *r)
+{
+	SnapshotFrame *f = &r->inlined[r->depth - 1];
+	int parameters, to, from;
+
+	if (r->depth == 0)
+		record_abort(r, ABORT_NYI_INSTRUCTION, record_instruction_name(r));
+	parameters = f->proto->parameters;
+	from = f->func_slot;
+	to = from + 1 + r->given;
+	for (int i = 0; i <= parameters; i++) {
+		uint8_t tag;
+		IrRef ref = record_use_slot(r, from + i, &tag);
+
+		record_set_slot(r, to + i, ref, tag);
+		if (i)
+			record_set_slot(r, from + i, IR_NONE, TAG_NIL);
+	}
+	f->func_slot = (int16_t)to;
+	f->extra_args = r->given - parameters;
+	r->base = to + 1;
+}
+
+void record_vararg(Recorder *r)
+{
+	const SnapshotFrame *f = &r->inlined[r->depth - 1];
+	int to = r->base + get_a(r->i), n = get_c(r->i) - 1;
+
+	if (r->depth == 0)
+		record_abort(r, ABORT_NYI_INSTRUCTION, record_instruction_name(r));
+	r->variable_top = n < 0 ? to + f->extra_args : 0;
+	n = n < 0 ? f->extra_args : n;
+	for (int i = 0; i < n; i++) {
+		uint8_t tag = TAG_NIL;
+		IrRef ref = IR_NONE;
+
+		if (i < f->extra_args)
+			ref = record_use_slot(r, f->func_slot - f->extra_args + i, &tag);
+		record_set_slot(r, to + i, ref, tag);
+	}
 }
 
 void record_call_instruction(Recorder *r, enum opcode op)
@@ -165,18 +267,18 @@ void record_call_instruction(Recorder *r, enum opcode op)
 	const Value *v = record_value(r, get_a(r->i));
 	int arguments = b - 1;
 
-	if (op == OP_TAILCALL)
-		record_abort(r, ABORT_NYI_INSTRUCTION, record_instruction_name(r));
 	if (!b) {
 		if (!r->variable_top)
 			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
 		arguments = r->variable_top - func - 1;
 	}
 	r->variable_top = 0;
-	if (is_lua_function(v))
-		enter_function(r, func, arguments, nresults);
+	if (op == OP_TAILCALL)
+		tail_call(r, func, v, arguments);
+	else if (is_lua_function(v))
+		enter_function(r, func, v, arguments, nresults);
 	else if (is_function(v))
-		c_function(r, func, arguments, nresults);
+		c_function(r, func, v, arguments, nresults);
 	else
 		record_abort(r, ABORT_METAMETHOD, "__call");
 }
@@ -235,9 +337,45 @@ static void record_ipairs(Recorder *r, int a)
 		record_set(r, a + 4 + n, IR_NONE, TAG_NIL);
 }
 
+/* pairs(): the key behind the control variable. */
+static void record_pairs(Recorder *r, int a)
+{
+	Value *pair = r->jit->operands;
+	const struct helper_info *h = &helper_info[HELPER_TABLE_FOLLOW];
+	Table *t = as_table(record_value(r, a + 1));
+	IrRef object = record_use(r, a + 1, NULL), control, position;
+	RecordedSlot moved[2];
+	lua_Integer found;
+	uint8_t tag;
+
+	control = record_use(r, a + 2, &tag);
+	record_operand(r, 0, control, tag);
+	position = record_call(r, HELPER_TABLE_FOLLOW, 1, &object);
+	pair[0] = *record_value(r, a + 2);
+	found = ((lua_Integer(*)(lua_State *, Table *))h->function)(r->L, t);
+	if (found < 0)
+		record_abort(r, ABORT_ERROR, NULL);
+	if (!found) {
+		record_guard_integer(r, position, 0);
+		record_set(r, a + 4, IR_NONE, TAG_NIL);
+		return;
+	}
+	record_guard_that(r, true, record_emit(r, IR_INT_GT, position, ir_integer(r->ir, 0), -1));
+	for (int i = 0; i < 2; i++) {
+		IrRef at = ir_address(r->ir, &pair[i]), tag_ref;
+
+		tag_ref = record_emit(r, IR_GETVALUE_TAG, at, IR_NONE, -1);
+		control = record_load(r, tag_ref, pair[i].tag, IR_GETVALUE_I, at, IR_NONE);
+		moved[i] = (RecordedSlot){.ref = control, .tag = pair[i].tag};
+	}
+	for (int i = 0; i < get_c(r->i) || i < 2; i++)
+		record_set(r, a + 4 + i, i < 2 ? moved[i].ref : IR_NONE,
+			   i < 2 ? moved[i].tag : TAG_NIL);
+}
+
 void record_for_call(Recorder *r)
 {
-	int a = get_a(r->i), func = r->base + a + 4;
+	int a = get_a(r->i), func = r->base + a + 4, nresults = get_c(r->i);
 	const Value *v = record_value(r, a);
 
 	if (v->tag == TAG_C_FUNCTION && v->u.f == ipairsaux) {
@@ -246,12 +384,25 @@ void record_for_call(Recorder *r)
 		record_ipairs(r, a);
 		return;
 	}
+	if (v->tag == TAG_C_FUNCTION && v->u.f == luaB_next && is_table(v + 1)) {
+		record_guard(r, IR_GUARD_VALUE, record_use(r, a, NULL),
+			     ir_object(r->ir, v->u.p, v->tag));
+		record_pairs(r, a);
+		return;
+	}
+	if (!is_function(v))
+		record_abort(r, ABORT_METAMETHOD, "__call");
+	/* The instruction copies the registers, so they are not there yet. */
 	for (int i = 0; i < 3; i++) {
 		uint8_t tag;
 		IrRef ref = record_use(r, a + i, &tag);
 
 		record_set_slot(r, func + i, ref, tag);
 	}
-	/* The registers are copied by the instruction, so they are not there yet. */
-	record_abort(r, ABORT_NYI_FUNCTION, "iterator");
+	if (is_lua_function(v))
+		enter_function(r, func, v, 2, nresults);
+	else {
+		guard_function(r, func, v);
+		call_c_function(r, func, 2, nresults);
+	}
 }

@@ -649,10 +649,9 @@ static const struct known_function {
 #undef X
 };
 
-int record_known_function(Recorder *r, int func, int arguments,
+int record_known_function(Recorder *r, int func, const Value *v, int arguments,
 			  RecordedSlot results[MAX_KNOWN_RESULTS])
 {
-	const Value *v = record_value(r, func - r->base);
 	struct known_call c = {.r = r, .func = func, .n = arguments};
 	int n;
 

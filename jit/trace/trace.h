@@ -177,6 +177,7 @@ typedef struct jit {
 	Trace *current;		      /* being recorded */
 	unsigned random;	      /* state of the penalties' generator */
 	jit_vm *vm;		      /* libjithooks */
+	lua_Integer position;	      /* where the last traversal was (helpers.c) */
 	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
 	Value result;
 } Jit;

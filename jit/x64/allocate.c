@@ -57,8 +57,7 @@ static void count_references(Compile *c)
 		if (op->snapshot < 0)
 			continue;
 		for (uint32_t i = 0; i < ir->snapshots[op->snapshot].entries; i++) {
-			IrRef ref =
-				ir->snapshot_entries[ir->snapshots[op->snapshot].entry + i].ref;
+			IrRef ref = ir->snapshot_entries[ir->snapshots[op->snapshot].entry + i].ref;
 
 			if (ref >= 0)
 				c->values[ref].references++;
@@ -149,8 +148,7 @@ static void find_last_uses(Compile *c)
 		if (op->snapshot < 0)
 			continue;
 		for (uint32_t i = 0; i < ir->snapshots[op->snapshot].entries; i++) {
-			IrRef ref =
-				ir->snapshot_entries[ir->snapshots[op->snapshot].entry + i].ref;
+			IrRef ref = ir->snapshot_entries[ir->snapshots[op->snapshot].entry + i].ref;
 
 			if (ref >= 0)
 				used(c, ref, (IrRef)at);
@@ -187,8 +185,7 @@ static bool list_uses(Compile *c)
 static bool is_call(const Compile *c, const IrOp *op)
 {
 	return ir_info[op->opcode].flags & IR_CALL ||
-	       (!c->m->has_round &&
-		(op->opcode == IR_FLOAT_FLOOR || op->opcode == IR_FLOAT_CEIL));
+	       (!c->m->has_round && (op->opcode == IR_FLOAT_FLOOR || op->opcode == IR_FLOAT_CEIL));
 }
 
 /* The result had best be where `jump` wants it. */
@@ -522,7 +519,8 @@ int result_from(Compile *c, IrRef ref)
 	return r;
 }
 
-/* ---- Around an operation ----------------------------------------------------------------------- */
+/* ---- Around an operation -----------------------------------------------------------------------
+ */
 
 void allocate_begin(Compile *c, IrRef at)
 {
@@ -555,8 +553,7 @@ void allocate_end(Compile *c)
 		release_dead(c, refs[i]);
 	if (op->snapshot >= 0)
 		for (uint32_t i = 0; i < ir->snapshots[op->snapshot].entries; i++) {
-			IrRef ref =
-				ir->snapshot_entries[ir->snapshots[op->snapshot].entry + i].ref;
+			IrRef ref = ir->snapshot_entries[ir->snapshots[op->snapshot].entry + i].ref;
 
 			if (ref >= 0)
 				release_dead(c, ref);
@@ -623,7 +620,8 @@ Location location_of(const Compile *c, IrRef ref)
 	return v->slot >= 0 ? (Location)(LOCATION_SLOT + v->slot) : LOCATION_NONE;
 }
 
-/* ---- Parallel moves --------------------------------------------------------------------------- */
+/* ---- Parallel moves ---------------------------------------------------------------------------
+ */
 
 static void one_move(Compile *c, const Move *m)
 {
@@ -703,7 +701,8 @@ void move_all(Compile *c, Move *moves, unsigned n)
 		one_move(c, &moves[i]);
 }
 
-/* ---- Loops --------------------------------------------------------------------------------------- */
+/* ---- Loops
+ * --------------------------------------------------------------------------------------- */
 
 static bool is_label_value(const Compile *c, uint32_t at)
 {
@@ -790,8 +789,8 @@ static void note_label(Compile *c)
 		const Live *v = &c->values[i];
 
 		if (v->last > c->at && (v->reg != NO_REG || v->slot >= 0))
-			c->label[c->n_label++] = (LabelLocation){
-				.ref = (IrRef)i, .reg = v->reg, .slot = v->slot};
+			c->label[c->n_label++] =
+				(LabelLocation){.ref = (IrRef)i, .reg = v->reg, .slot = v->slot};
 	}
 }
 

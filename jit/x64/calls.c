@@ -257,8 +257,8 @@ void compile_division(Compile *c, const IrOp *op)
 		else if (modulo && d - 1 == (int32_t)(d - 1))
 			emit_alu_imm(&c->code, ALU_AND, reg, (int32_t)(d - 1));
 		else if (modulo)
-			emit_rm(&c->code, X_ALU(ALU_AND), reg,
-				emit_constant(&c->code, bits - 1), 0);
+			emit_rm(&c->code, X_ALU(ALU_AND), reg, emit_constant(&c->code, bits - 1),
+				0);
 	} else if (d > 0) {
 		divide_by_constant(c, op, d);
 	} else {

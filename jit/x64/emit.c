@@ -55,8 +55,10 @@ void emit_u32(Code *code, uint32_t n)
 static void fixup(Code *code, enum fixup_kind kind, uintptr_t target, unsigned trail)
 {
 	if (grow(code, &code->fixups, code->n_fixups, &code->size_fixups, sizeof(Fixup)))
-		code->fixups[code->n_fixups++] = (Fixup){
-			.kind = kind, .at = code->n, .end = code->n + 4 + trail, .target = target};
+		code->fixups[code->n_fixups++] = (Fixup){.kind = kind,
+							 .at = code->n,
+							 .end = code->n + 4 + trail,
+							 .target = target};
 	emit_u32(code, 0);
 }
 
@@ -100,9 +102,9 @@ void emit_rm(Code *code, unsigned opcode, int reg, Mem mem, unsigned trail)
 		return;
 	}
 	sib = mem.index != NO_REG || (mem.base & 7) == RSP;
-	mod = mem.disp == 0 && (mem.base & 7) != RBP	? 0
-	      : mem.disp >= -128 && mem.disp <= 127 ? 1
-						    : 2;
+	mod = mem.disp == 0 && (mem.base & 7) != RBP ? 0
+	      : mem.disp >= -128 && mem.disp <= 127  ? 1
+						     : 2;
 	modrm(code, mod, reg, sib ? RSP : mem.base);
 	if (sib)
 		modrm(code, (unsigned)__builtin_ctz(mem.scale),

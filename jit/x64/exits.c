@@ -9,7 +9,8 @@
  *
  * When the exit has got a bridge, its guards jump to code that writes the
  * snapshot's slots and goes on in the bridge, without leaving machine code: if it
- * opens no frames, and there is the room that the bridge needs. Otherwise jit_enter() goes on in it.
+ * opens no frames, and there is the room that the bridge needs. Otherwise jit_enter() goes on in
+ * it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -148,8 +149,7 @@ static void guard_value(Compile *c, const IrOp *op)
 {
 	IrRef ref = op->arg[0];
 	IrRef with = op->opcode == IR_GUARD_VALUE ? op->arg[1] : IR_NONE;
-	bool exit_if_equal = op->opcode == IR_GUARD_TRUE ? true
-						       : op->opcode == IR_GUARD_NONNULL;
+	bool exit_if_equal = op->opcode == IR_GUARD_TRUE ? true : op->opcode == IR_GUARD_NONNULL;
 
 	if (ref >= 0 && c->values[ref].flags & VALUE_FUSED)
 		compare_memory(c, ir_op(c->ir, ref), with);
@@ -291,8 +291,7 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 			continue;
 		code_open(&code);
 		if (check_room(&code, t, to))
-			emit_jump_fixup(&code, CC_BE, FIX_ADDRESS,
-					(uintptr_t)t->code + r->stub);
+			emit_jump_fixup(&code, CC_BE, FIX_ADDRESS, (uintptr_t)t->code + r->stub);
 		emit_write_snapshot(&code, t, x, r);
 		emit_jump_fixup(&code, -1, FIX_ADDRESS, (uintptr_t)to->code);
 		at = code.failed ? NULL : machine_install(m, &code, NULL);
@@ -302,7 +301,8 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 	code_close(&code);
 }
 
-/* ---- Called by code ---------------------------------------------------------------------------- */
+/* ---- Called by code ----------------------------------------------------------------------------
+ */
 
 static void keep_spills(const MachineTrace *x, uint32_t record, const uint64_t *frame)
 {

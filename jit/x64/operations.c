@@ -7,8 +7,8 @@
  * where they stand: the guard compares (VALUE_FUSED). A node's address is part of
  * its loads' addresses (VALUE_VIRTUAL).
  */
-#include <math.h>
 #include "x64.h"
+#include <math.h>
 
 bool is_integer_comparison(enum ir_opcode opcode)
 {
@@ -85,8 +85,7 @@ static Mem in_node(Compile *c, IrRef node, size_t offset)
 	if (node < 0 || !(c->values[node].flags & VALUE_VIRTUAL))
 		return at_reg(need(c, node), offset);
 	op = ir_op(c->ir, node);
-	return at_reg(need(c, op->arg[0]),
-		      (int32_t)offset + op->descr * (int32_t)sizeof(Node));
+	return at_reg(need(c, op->arg[0]), (int32_t)offset + op->descr * (int32_t)sizeof(Node));
 }
 
 int load_size(const IrOp *op)
@@ -379,7 +378,8 @@ static int swapped(int cc)
 	}
 }
 
-/* ---- Floats ------------------------------------------------------------------------------------ */
+/* ---- Floats ------------------------------------------------------------------------------------
+ */
 
 /* reg = reg op ref */
 static void sse(Compile *c, unsigned opcode, int reg, IrRef ref)
@@ -445,7 +445,8 @@ static void compile_conversion(Compile *c, const IrOp *op)
 	emit_rr(&c->code, X_CVTSI2SD, to, from);
 }
 
-/* ---- Comparisons ----------------------------------------------------------------------------------
+/* ---- Comparisons
+ * ----------------------------------------------------------------------------------
  */
 
 static int compare_integers(Compile *c, const IrOp *op)
@@ -536,7 +537,8 @@ static void compile_float_truth(Compile *c, const IrOp *op)
 	emit_alu_imm(&c->code, ALU_AND, reg, 1);
 }
 
-/* ---- Strings ---------------------------------------------------------------------------------------
+/* ---- Strings
+ * ---------------------------------------------------------------------------------------
  */
 
 static void compile_strlen(Compile *c, const IrOp *op)
@@ -576,7 +578,8 @@ static void compile_strgetitem(Compile *c, const IrOp *op)
 	emit_rm(&c->code, X_MOVZX8, result(c), from, 0);
 }
 
-/* ---- Dispatch ----------------------------------------------------------------------------------------
+/* ---- Dispatch
+ * ----------------------------------------------------------------------------------------
  */
 
 static void compile_unary(Compile *c, const IrOp *op, int unary)
@@ -599,8 +602,8 @@ static void compile_pure(Compile *c, const IrOp *op)
 	case IR_NODE_AT:
 		from = need(c, op->arg[0]);
 		free_operands(c);
-		emit_rm(&c->code, X_LEA, result(c),
-			at_reg(from, op->descr * (int32_t)sizeof(Node)), 0);
+		emit_rm(&c->code, X_LEA, result(c), at_reg(from, op->descr * (int32_t)sizeof(Node)),
+			0);
 		break;
 	case IR_STRLEN:
 		compile_strlen(c, op);
@@ -698,8 +701,7 @@ void compile_operation(Compile *c, const IrOp *op)
 		compile_barrier(c, op);
 	else if (flags & IR_STORE)
 		compile_store(c, op);
-	else if ((op->opcode == IR_FLOAT_FLOOR || op->opcode == IR_FLOAT_CEIL) &&
-		 !c->m->has_round)
+	else if ((op->opcode == IR_FLOAT_FLOOR || op->opcode == IR_FLOAT_CEIL) && !c->m->has_round)
 		compile_plain_call(c,
 				   op->opcode == IR_FLOAT_FLOOR ? (void *)(uintptr_t)floor
 								: (void *)(uintptr_t)ceil,

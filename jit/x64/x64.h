@@ -165,7 +165,7 @@ void emit_mov_imm(Code *code, int reg, uint64_t imm);
 void emit_store_imm(Code *code, Mem to, uint64_t imm);
 void emit_store_byte(Code *code, Mem to, uint8_t imm);
 void emit_compare_byte(Code *code, Mem with, uint8_t imm);
-void emit_compare_imm(Code *code, Mem with, int32_t imm); /* of eight bytes */
+void emit_compare_imm(Code *code, Mem with, int32_t imm);    /* of eight bytes */
 void emit_compare_imm32(Code *code, Mem with, uint32_t imm); /* of four */
 void emit_test_byte(Code *code, Mem with, uint8_t imm);
 /* A jump whose target is bound later, at emit_here(). */
@@ -220,7 +220,6 @@ typedef struct exit_state {
 	uint64_t spills[MAX_SPILLS];
 } ExitState;
 
-
 /* Of one Jit. */
 typedef struct machine {
 	ExitState state;
@@ -229,8 +228,8 @@ typedef struct machine {
 	uint32_t cursor;	  /* entry of the snapshot that was asked for last */
 	uint8_t *area;
 	size_t size, used, shared; /* shared: end of what all traces share */
-	unsigned traces; /* whose code is there */
-	bool has_round;	 /* SSE4.1 */
+	unsigned traces;	   /* whose code is there */
+	bool has_round;		   /* SSE4.1 */
 	/* Code that all traces share. */
 	int32_t (*enter)(lua_State *L, const void *code);
 	const void *leave, *force, *barrier_back, *barrier;
@@ -255,11 +254,11 @@ enum {
 };
 
 typedef struct live {
-	int32_t last;	     /* operation that needs it last; -1: none */
-	uint32_t use, uses;  /* in Compile.uses: operations that need it in a register */
-	uint32_t next;	     /* the first of those that may still come */
-	int16_t slot;	     /* -1: none */
-	int8_t reg, hint;    /* NO_REG */
+	int32_t last;	    /* operation that needs it last; -1: none */
+	uint32_t use, uses; /* in Compile.uses: operations that need it in a register */
+	uint32_t next;	    /* the first of those that may still come */
+	int16_t slot;	    /* -1: none */
+	int8_t reg, hint;   /* NO_REG */
 	uint8_t flags;
 	uint32_t references; /* by operations and snapshots */
 } Live;
@@ -346,7 +345,8 @@ void move_all(Compile *c, Move *moves, unsigned n);
 void allocate_label(Compile *c, const IrOp *label);
 void allocate_jump(Compile *c, const IrOp *jump);
 
-/* ---- operations.c, calls.c, assemble.c, exits.c ------------------------------------------------ */
+/* ---- operations.c, calls.c, assemble.c, exits.c ------------------------------------------------
+ */
 
 void compile_operation(Compile *c, const IrOp *op);
 void compile_call(Compile *c, const IrOp *op);
