@@ -246,6 +246,7 @@ void gc_free_all(lua_State *L)
 	gc_free_list(L, g->objects, (Object *)g->main_thread);
 	gc_free_list(L, g->fixed, NULL);
 	g->objects = g->fixed = NULL;
+	g->strings.count = 0;
 }
 
 /* ---- lua_gc() ----------------------------------------------------------------------- */

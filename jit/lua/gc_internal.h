@@ -98,7 +98,7 @@ void gc_sweep_begin(Global *g);
  * next phase at its end. Returns the units of work.
  */
 size_t gc_sweep_some(lua_State *L, size_t budget);
-/* Frees all objects of a list but `keep`, which must be its last if it is in it. */
+/* For the end: frees all objects of a list but `keep`, which is its last if it is in it. */
 void gc_free_list(lua_State *L, Object *list, const Object *keep);
 
 /* ---- gc_finalize.c ---------------------------------------------------------------------- */

@@ -131,7 +131,11 @@ void gc_free_list(lua_State *L, Object *list, const Object *keep)
 	while (list && list != keep) {
 		Object *next = list->next;
 
-		free_object(L, list);
+		/* Nobody asks the table of strings any more. */
+		if (list->tag == TAG_SHORT_STRING)
+			mem_free(L, list, string_size(((String *)list)->short_length));
+		else
+			free_object(L, list);
 		list = next;
 	}
 }

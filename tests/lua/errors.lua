@@ -82,7 +82,7 @@ print(select(2, pcall(setmetatable({}, { __index = function() return debug.trace
 print((coroutine.wrap(function() local function f() return (debug.traceback("co")) end return (f()) end)()))
 
 -- Stack overflow, in all ways, can be caught, and the program goes on.
-local function r() return 1 + r() end for i = 1, 3 do local ok, e = pcall(r) print(ok, (e:gsub("\n.*", ""))) end local function hr() return xpcall(hr, hr) end print(type(hr())) local ok, e = xpcall(r, function(m) return (m:gsub("\n.*", "")) .. " handled" end) print(ok, e) local s = setmetatable({}, { __tostring = function(s) return tostring(s) end }) print((select(2, pcall(tostring, s)):match("C stack overflow") or select(2, pcall(tostring, s)):match("stack overflow")))
+local function r() return 1 + r() end for i = 1, 3 do local ok, e = pcall(r) print(ok, (e:gsub("\n.*", ""))) end local function hr() return (xpcall(hr, hr)) end print(type(hr())) local ok, e = xpcall(r, function(m) return (m:gsub("\n.*", "")) .. " handled" end) print(ok, e) local s = setmetatable({}, { __tostring = function(s) return tostring(s) end }) print((select(2, pcall(tostring, s)):match("C stack overflow") or select(2, pcall(tostring, s)):match("stack overflow")))
 
 -- The last: an error that nobody catches ends the program, after closing what is to be closed.
 local x <close> = setmetatable({}, { __close = function(_, e) print("closed at the end", e) end })

@@ -1,0 +1,10 @@
+-- cjson: both ways, options, errors, big documents, sparse arrays.
+local cjson = require("cjson")
+local function show(v, depth) if type(v) ~= "table" then return v == cjson.null and "null" or math.type(v) == "float" and string.format("%.14g", v) or tostring(v) end local keys, out = {}, {} for k in pairs(v) do keys[#keys + 1] = k end table.sort(keys, function(a, b) return tostring(a) < tostring(b) end) for _, k in ipairs(keys) do out[#out + 1] = tostring(k) .. "=" .. show(v[k]) end return "{" .. table.concat(out, " ") .. "}" end
+for _, s in ipairs({ '[1, 2.5, -3e2, "x", true, false, null]', '{"a": {"b": [[], {}]}, "c": "\\u00e9\\n\\"\\\\\\/"}', '"top"', "12345678901234567890", "[1,]", '{"a" 1}', "", "nul", '{"a":1}x', "[" .. ("["):rep(50) .. ("]"):rep(50) .. "]", '"\\ud83d\\ude00"', "[1e400]", "[0x10]", "[nan]" }) do
+	local ok, v = pcall(cjson.decode, s) print(s:sub(1, 40), ok, ok and show(v) or v)
+end
+for _, v in ipairs({ { 1, 2, 3 }, { a = 1 }, {}, { { 1 }, { 2 } }, "text\n\"q\"\0", 1.5, 10, -0.0, 2 ^ 53, true, cjson.null, { [1] = 1, [3] = 3 }, 1e100, 1 / 3 }) do print(pcall(cjson.encode, v)) end
+print(pcall(cjson.encode, { print })) print(pcall(cjson.encode, 0 / 0)) print(pcall(cjson.encode, { [1] = 1, [1000] = 2 })) print(pcall(cjson.encode, setmetatable({}, { __index = function() return 1 end }))) local loop = {} loop[1] = loop print(pcall(cjson.encode, loop)) print(pcall(cjson.encode, { [true] = 1 })) print(pcall(cjson.decode, ("["):rep(2000)))
+local t = {} for i = 1, 3000 do t[i] = { id = i, name = "n" .. i, list = { i, i + 0.5, tostring(i) } } end local text = cjson.encode(t) local back = cjson.decode(text) print(#back, back[3000].name, back[7].list[2], math.type(back[7].id), back[7].list[3]) collectgarbage() for i = 1, 20 do back = cjson.decode(cjson.encode(back)) end print(#back, back[1].list[1])
+local c2 = cjson.new() c2.encode_sparse_array(true) c2.encode_number_precision(3) print(c2.encode({ 1 / 3 }), c2.encode_max_depth(), pcall(c2.decode, "[1]")) print(require("cjson.safe").decode("{") == nil, select(2, require("cjson.safe").decode("{")))
