@@ -495,13 +495,14 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	bridge->parent = t->number;
 	bridge->parent_exit = (uint32_t)exit;
 	bridge->repeated = t->pc == bridge->pc ? (uint8_t)(t->repeated + 1) : 0;
-	if (bridge->repeated > MAX_REPEATED) {
+	bridge->root = t->kind == TRACE_BRIDGE ? t->root : t->number;
+	if (bridge->repeated > MAX_REPEATED ||
+	    jit->traces[bridge->root]->bridges++ >= jit->parameters[JIT_PARAMETER_max_bridges]) {
 		e->aborted = NOT_BRIDGED;
 		free_trace(L, bridge);
 		return;
 	}
 	memcpy(bridge->captured, t->captured, sizeof(bridge->captured));
-	bridge->root = t->kind == TRACE_BRIDGE ? t->root : t->number;
 	start(L, f, bridge);
 }
 

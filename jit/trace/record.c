@@ -189,7 +189,7 @@ void record_guard(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b)
 	IrRef guard;
 
 	if (r->snapshot < 0)
-		r->snapshot = record_snapshot(r, r->pc - 1, r->uses_top ? r->variable_top : -1);
+		r->snapshot = record_snapshot(r, r->pc - 1, r->top);
 	guard = record_emit(r, opcode, a, b, -1);
 	r->ir->ops[guard].snapshot = r->snapshot;
 }
@@ -233,7 +233,7 @@ void record_operand(Recorder *r, unsigned n, IrRef ref, uint8_t tag)
 
 void record_finish(Recorder *r, const Instruction *pc, int32_t descr)
 {
-	int32_t snapshot = record_snapshot(r, pc, -1);
+	int32_t snapshot = record_snapshot(r, pc, r->top);
 	IrRef last = record_emit(r, IR_FINISH, IR_NONE, IR_NONE, descr);
 
 	r->ir->ops[last].snapshot = snapshot;
@@ -488,10 +488,11 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 	r->line = proto_line(frame_function(f)->proto,
 			     (int)(pc - 1 - frame_function(f)->proto->code));
 	r->snapshot = -1;
-	r->uses_top = false;
+	r->top = -1;
 	if (r->pending)
 		count_results(r);
-	r->uses_top = r->variable_top && takes_all(r->i);
+	if (r->variable_top && takes_all(r->i))
+		r->top = r->variable_top;
 	if (!r->begun) {
 		r->begun = true;
 		if (r->t->kind == TRACE_LOOP)

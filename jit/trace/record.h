@@ -51,7 +51,7 @@ typedef struct recorder {
 	const Instruction *return_pc; /* depth > 0: where the first frame goes on */
 	int32_t snapshot;	      /* of the instruction's beginning, -1: not taken yet */
 	int variable_top;	      /* slot behind variable results; 0: there are none */
-	bool uses_top;		      /* this instruction takes them: exits need L->top */
+	int top; /* where exits of this instruction put L->top: behind those that it takes; -1 */
 	int pending;	     /* slot of variable results whose number is not known yet; 0 */
 	IrRef pending_count; /* their number */
 	bool begun;

@@ -46,7 +46,7 @@
 	X(max_unroll_loops, 4)     \
 	X(max_unroll_recursion, 4) \
 	X(max_aborts, 6)           \
-	X(max_bridges, 4000)       \
+	X(max_bridges, 100)        \
 	X(code_limit, 64)
 
 enum jit_parameter {
@@ -119,6 +119,7 @@ typedef struct trace {
 	Instruction *patch;    /* loop or function: the instruction that enters it, else NULL */
 	Instruction original;  /* of a loop or function: what the patched place held */
 	uint32_t parent, parent_exit; /* bridge */
+	uint16_t bridges;	      /* of a loop: that its family has */
 	uint8_t repeated;	      /* bridges in a row that begin at one instruction */
 	uint32_t root;		      /* bridge: the trace its family began with */
 	Ir ir;			      /* constants and snapshots are needed for exits */

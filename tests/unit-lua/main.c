@@ -5,6 +5,7 @@
 	X(number) \
 	X(format) \
 	X(string) \
+	X(x64)    \
 	X(table)
 
 #include "../unit/main.c"

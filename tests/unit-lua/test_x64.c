@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_x64.c - machine code does what the interpreter of the IR does: lists made at
+ * random are run by both from the same stack, and leave the same exit, slots and
+ * memory behind. They have more values alive than there are registers, loops whose
+ * arguments change places, calls that clobber all that a call may.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "../../jit/trace/helpers.h"
+#include "lua_unit.h"
+
+#ifdef __x86_64__
+
+#define LISTS 3000
+#define SLOTS 64
+#define INTEGERS 8 /* slots 0 and up; floats behind them */
+#define FLOATS 6
+#define CALL_SLOT 24
+#define ELEMENTS 32
+#define VALUES 4000
+
+static uint64_t random_state;
+
+static uint32_t below(uint32_t n)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)(random_state >> 16) % n;
+}
+
+static lua_Integer some_integer(void)
+{
+	static const lua_Integer edges[] = {0,	       1,	  -1,	      2,	  7,
+					    63,	       64,	  INT64_MAX,  INT64_MIN,  -3,
+					    INT32_MAX, INT32_MIN, UINT32_MAX, 0x80000000, 10};
+
+	switch (below(3)) {
+	case 0:
+		return edges[below(sizeof(edges) / sizeof(*edges))];
+	case 1:
+		return (lua_Integer)below(100) - 50;
+	default:
+		return (lua_Integer)((uint64_t)below(UINT32_MAX) << 32 | below(UINT32_MAX));
+	}
+}
+
+static lua_Number some_float(void)
+{
+	static const lua_Number edges[] = {0.0, -0.0, 1.0,    -1.5,    1e300, -1e300,
+					   0.1, 3.7,  9.3e18, -9.3e18, 1e19};
+
+	switch (below(4)) {
+	case 0:
+		return (lua_Number)below(1000000) / 3.0 - 100000;
+	case 1:
+		return below(2) ? NAN : INFINITY;
+	default:
+		return edges[below(sizeof(edges) / sizeof(*edges))];
+	}
+}
+
+/* ---- What both run on ---------------------------------------------------------------------- */
+
+struct world {
+	Value stack[SLOTS];
+	Value cells[4];
+	Node nodes[8];
+	Payload payloads[ELEMENTS]; /* of the array, downwards; tags follow */
+	uint8_t tags[ELEMENTS];
+};
+
+static struct world world, start;
+
+static void make_start(void)
+{
+	memset(&start, 0, sizeof(start));
+	for (int i = 0; i < INTEGERS; i++)
+		set_integer(&start.stack[i], some_integer());
+	for (int i = INTEGERS; i < INTEGERS + FLOATS; i++)
+		set_float(&start.stack[i], some_float());
+	for (int i = 0; i < 4; i++)
+		set_integer(&start.cells[i], i * 1000);
+	for (int i = 0; i < 8; i++)
+		start.nodes[i] = (Node){.value.i = i,
+					.value_tag = TAG_INTEGER,
+					.key.p = start.cells,
+					.key_tag = TAG_SHORT_STRING};
+	for (int i = 0; i < ELEMENTS; i++) {
+		start.payloads[i].i = i * 7;
+		start.tags[i] = TAG_INTEGER;
+	}
+}
+
+/* Clobbers registers, and moves the stack now and then. */
+static int clobber(lua_State *L)
+{
+	lua_checkstack(L, below(3) ? 50 : 2000);
+	__asm__ volatile("" ::: "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11");
+	__asm__ volatile("pxor %%xmm0, %%xmm0; pxor %%xmm1, %%xmm1; pxor %%xmm2, %%xmm2;"
+			 "pxor %%xmm3, %%xmm3; pxor %%xmm4, %%xmm4; pxor %%xmm5, %%xmm5;"
+			 "xor %%ecx, %%ecx; xor %%edx, %%edx; xor %%r8d, %%r8d" ::
+				 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "rcx", "rdx",
+				   "r8");
+	return 0;
+}
+
+/* ---- Lists at random ------------------------------------------------------------------------ */
+
+static IrRef integers[VALUES], floats[VALUES];
+static unsigned n_integers, n_floats;
+
+static IrRef pick(const IrRef *from, unsigned n)
+{
+	return from[below(3) ? n - 1 - below(n < 8 ? n : 8) : below(n)];
+}
+
+static IrRef integer(Ir *ir)
+{
+	return below(6) ? pick(integers, n_integers) : ir_integer(ir, some_integer());
+}
+
+static IrRef number(Ir *ir)
+{
+	return below(6) ? pick(floats, n_floats) : ir_float(ir, some_float());
+}
+
+static IrRef emit(Ir *ir, enum ir_opcode opcode, IrRef a, IrRef b, int32_t descr)
+{
+	IrRef ref = ir_emit(ir, opcode, a, b, IR_NONE, descr);
+	char type = ir_info[opcode].type;
+
+	if (type == 'i' && n_integers < VALUES && opcode != IR_GETVALUE_TAG &&
+	    opcode != IR_GETARRAYITEM_TAG && opcode != IR_GETNODE_TAG)
+		integers[n_integers++] = ref;
+	if (type == 'f' && n_floats < VALUES)
+		floats[n_floats++] = ref;
+	return ref;
+}
+
+static int32_t snapshot(Ir *ir, bool call)
+{
+	Snapshot s = {.entry = ir->n_snapshot_entries, .top = call ? CALL_SLOT + 1 : 40};
+
+	for (int16_t slot = 0; slot < CALL_SLOT; slot++) {
+		SnapshotEntry e = {.slot = slot, .tag = TAG_TRUE, .ref = IR_NONE};
+		uint32_t kind = below(8);
+
+		if (kind > 4 || !IR_ROOM(ir, snapshot_entries, 2))
+			continue;
+		if (kind < 4) {
+			e.tag = kind < 2 ? TAG_INTEGER : TAG_FLOAT;
+			e.ref = kind < 2 ? integer(ir) : number(ir);
+		}
+		ir->snapshot_entries[ir->n_snapshot_entries++] = e;
+	}
+	if (call && IR_ROOM(ir, snapshot_entries, 1))
+		ir->snapshot_entries[ir->n_snapshot_entries++] =
+			(SnapshotEntry){.slot = CALL_SLOT,
+					.tag = TAG_C_FUNCTION,
+					.ref = ir_object(ir, (void *)(uintptr_t)clobber,
+							 TAG_C_FUNCTION)};
+	s.entries = ir->n_snapshot_entries - s.entry;
+	CHECK(IR_ROOM(ir, snapshots, 1));
+	ir->snapshots[ir->n_snapshots] = s;
+	return (int32_t)ir->n_snapshots++;
+}
+
+static void guard(Ir *ir, enum ir_opcode opcode, IrRef a, IrRef b)
+{
+	int32_t s = snapshot(ir, false);
+	IrRef ref = ir_emit(ir, opcode, a, b, IR_NONE, -1);
+
+	ir->ops[ref].snapshot = s;
+}
+
+static void guard_comparison(Ir *ir)
+{
+	IrRef ref;
+
+	switch (below(6)) {
+	case 0: /* as likely as not */
+		ref = below(2) ? emit(ir, IR_INT_LT + below(8), integer(ir), integer(ir), -1)
+			       : emit(ir, IR_FLOAT_LT + below(6), number(ir), number(ir), -1);
+		guard(ir, below(2) ? IR_GUARD_TRUE : IR_GUARD_FALSE, ref, IR_NONE);
+		break;
+	case 1:
+	case 2:
+		ref = ir_emit(ir, IR_FLOAT_NE, number(ir), ir_float(ir, 1.77), IR_NONE, -1);
+		guard(ir, IR_GUARD_TRUE, ref, IR_NONE);
+		break;
+	default:
+		ref = ir_emit(ir, IR_INT_EQ, integer(ir), ir_integer(ir, 77777), IR_NONE, -1);
+		guard(ir, IR_GUARD_FALSE, ref, IR_NONE);
+	}
+}
+
+static void call_helper(Ir *ir)
+{
+	IrRef args[2] = {number(ir), number(ir)};
+	IrRef ref;
+	int32_t s;
+
+	switch (below(3)) {
+	case 0:
+		ref = ir_emit_many(ir, IR_CALL_F, args, 2, HELPER_FLOAT_POW);
+		floats[n_floats++] = ref;
+		return;
+	case 1:
+		args[1] = integer(ir);
+		ref = ir_emit_many(ir, IR_CALL_I, args, 2, HELPER_FLOAT_INT_LT);
+		break;
+	default:
+		args[0] = ir_integer(ir, CALL_SLOT);
+		args[1] = emit(ir, IR_INT_AND, integer(ir), ir_integer(ir, 0), -1);
+		s = snapshot(ir, true);
+		ref = ir_emit_many(ir, IR_CALL_MAY_FORCE_I, args, 2, HELPER_CALL_FUNCTION);
+		ir->ops[ref].snapshot = s;
+	}
+	integers[n_integers++] = ref;
+}
+
+static void memory(Ir *ir)
+{
+	IrRef cell = ir_address(ir, &world.cells[below(4)]);
+	IrRef array = ir_address(ir, world.tags), index, node;
+
+	switch (below(6)) {
+	case 0:
+		ir_emit(ir, IR_SETVALUE, cell, integer(ir), IR_NONE, TAG_INTEGER);
+		break;
+	case 1:
+		guard(ir, IR_GUARD_VALUE, emit(ir, IR_GETVALUE_TAG, cell, IR_NONE, -1),
+		      ir_integer(ir, TAG_INTEGER));
+		emit(ir, IR_GETVALUE_I, cell, IR_NONE, -1);
+		break;
+	case 2:
+	case 3:
+		index = below(3) ? emit(ir, IR_INT_AND, integer(ir), ir_integer(ir, ELEMENTS - 1),
+					-1)
+				 : ir_integer(ir, below(ELEMENTS));
+		guard(ir, IR_GUARD_VALUE, emit(ir, IR_GETARRAYITEM_TAG, array, index, -1),
+		      ir_integer(ir, TAG_INTEGER));
+		emit(ir, IR_GETARRAYITEM_I, array, index, -1);
+		ir_emit(ir, IR_SETARRAYITEM, array, index, integer(ir), TAG_INTEGER);
+		break;
+	default:
+		node = ir_emit(ir, IR_NODE_AT, ir_address(ir, world.nodes), IR_NONE, IR_NONE,
+			       (int32_t)below(8));
+		guard(ir, IR_GUARD_VALUE, ir_emit(ir, IR_GETNODE_KEY, node, IR_NONE, IR_NONE, -1),
+		      ir_object(ir, start.cells, TAG_SHORT_STRING));
+		guard(ir, IR_GUARD_VALUE, emit(ir, IR_GETNODE_TAG, node, IR_NONE, -1),
+		      ir_integer(ir, TAG_INTEGER));
+		emit(ir, IR_GETNODE_I, node, IR_NONE, -1);
+		ir_emit(ir, IR_SETNODE, node, integer(ir), IR_NONE, TAG_INTEGER);
+	}
+}
+
+static void one_operation(Ir *ir, bool calls)
+{
+	IrRef a;
+
+	switch (below(16)) {
+	case 0 ... 2:
+		emit(ir, IR_INT_ADD + below(3), integer(ir), integer(ir), -1);
+		break;
+	case 3:
+		emit(ir, IR_INT_AND + below(3), integer(ir), integer(ir), -1);
+		break;
+	case 4:
+		emit(ir, IR_INT_LT + below(8), integer(ir), integer(ir), -1);
+		break;
+	case 5:
+		a = below(2) ? emit(ir, IR_INT_OR, integer(ir), ir_integer(ir, 1), -1)
+			     : ir_integer(ir, below(2) ? some_integer() | 1 : 1 + below(1000));
+		emit(ir, below(2) ? IR_INT_MOD : IR_INT_FLOORDIV, integer(ir), a, -1);
+		break;
+	case 6:
+		a = below(2) ? ir_integer(ir, below(64))
+			     : emit(ir, IR_INT_AND, integer(ir), ir_integer(ir, 63), -1);
+		emit(ir, below(2) ? IR_INT_LSHIFT : IR_UINT_RSHIFT, integer(ir), a, -1);
+		break;
+	case 7:
+		emit(ir, below(2) ? IR_INT_NEG : IR_INT_INVERT, integer(ir), IR_NONE, -1);
+		break;
+	case 8 ... 9:
+		emit(ir, IR_FLOAT_ADD + below(4), number(ir), number(ir), -1);
+		break;
+	case 10:
+		emit(ir, IR_FLOAT_NEG + below(5), number(ir), IR_NONE, -1);
+		break;
+	case 11:
+		emit(ir, IR_FLOAT_LT + below(6), number(ir), number(ir), -1);
+		break;
+	case 12:
+		if (below(2))
+			emit(ir, IR_CAST_INT_TO_FLOAT, integer(ir), IR_NONE, -1);
+		else
+			emit(ir, IR_CAST_FLOAT_TO_INT, number(ir), IR_NONE, -1);
+		break;
+	case 13:
+		guard_comparison(ir);
+		break;
+	case 14:
+		memory(ir);
+		break;
+	default:
+		if (calls)
+			call_helper(ir);
+	}
+}
+
+static void operations(Ir *ir, bool calls)
+{
+	for (uint32_t n = below(2) ? below(20) : below(120); n; n--)
+		one_operation(ir, calls);
+}
+
+/* The first argument counts the turns; others change places or values. */
+static void loop(Ir *ir, bool calls)
+{
+	unsigned n = 1 + below(below(3) ? 6 : 40);
+	IrRef args[40] = {ir_integer(ir, 0)}, in[40], next[40];
+
+	for (unsigned i = 1; i < n; i++)
+		args[i] = below(2) ? integer(ir) : number(ir);
+	ir->label = ir_emit_many(ir, IR_LABEL, args, n, -1);
+	for (unsigned i = 0; i < n; i++)
+		in[i] = emit(ir, ir_type(ir, args[i]) == 'i' ? IR_ARG_I : IR_ARG_F, IR_NONE,
+			     IR_NONE, (int32_t)i);
+	guard(ir, IR_GUARD_TRUE,
+	      ir_emit(ir, IR_INT_LT, in[0], ir_integer(ir, 1 + below(20)), IR_NONE, -1), IR_NONE);
+	guard(ir, IR_GUARD_NOT_INVALIDATED, IR_NONE, IR_NONE);
+	operations(ir, calls);
+	next[0] = emit(ir, IR_INT_ADD, in[0], ir_integer(ir, 1), -1);
+	for (unsigned i = 1; i < n; i++) {
+		unsigned other = 1 + below(n - 1);
+
+		if (below(2) && ir_type(ir, in[other]) == ir_type(ir, in[i]))
+			next[i] = in[other];
+		else
+			next[i] = ir_type(ir, in[i]) == 'i' ? integer(ir) : number(ir);
+	}
+	ir_emit_many(ir, IR_JUMP, next, n, -1);
+}
+
+static void make_list(Ir *ir)
+{
+	bool calls = below(3);
+
+	ir_open(ir);
+	ir->max_slot = 40;
+	n_integers = n_floats = 0;
+	for (int i = 0; i < INTEGERS; i++)
+		emit(ir, IR_GETSLOT_I, IR_NONE, IR_NONE, i);
+	for (int i = INTEGERS; i < INTEGERS + FLOATS; i++)
+		emit(ir, IR_GETSLOT_F, IR_NONE, IR_NONE, i);
+	operations(ir, calls);
+	if (below(3))
+		loop(ir, calls);
+	else
+		guard(ir, IR_FINISH, IR_NONE, IR_NONE);
+}
+
+/* ---- The test ----------------------------------------------------------------------------------
+ */
+
+static int32_t run(lua_State *L, const Backend *backend, Trace *t)
+{
+	uint64_t before = random_state;
+	Trace *last;
+	int32_t exit;
+
+	L->global->jit->backend = backend;
+	L->mode = MODE_JIT;
+	L->global->debt = -1000000;
+	CHECK(!backend->assemble(L, t));
+	world = start;
+	memcpy(frame_base(L->frame), world.stack, sizeof(world.stack));
+	exit = backend->run(L, t, &last);
+	CHECK(last == t);
+	exit_restore(L, t, exit);
+	memcpy(world.stack, frame_base(L->frame), sizeof(world.stack));
+	backend->free(L, t);
+	random_state = before;
+	return exit;
+}
+
+/* Any NaN is as good as another. */
+static bool same_value(const Value *a, const Value *b)
+{
+	if (a->tag != b->tag)
+		return false;
+	if (is_float(a) && isnan(a->u.n))
+		return isnan(b->u.n);
+	return a->tag == TAG_TRUE || a->tag == TAG_NIL || a->u.i == b->u.i;
+}
+
+static bool same_world(const struct world *a, const struct world *b)
+{
+	for (int i = 0; i < CALL_SLOT; i++)
+		if (!same_value(&a->stack[i], &b->stack[i]))
+			return false;
+	for (int i = 0; i < 4; i++)
+		if (!same_value(&a->cells[i], &b->cells[i]))
+			return false;
+	return !memcmp(a->nodes, b->nodes, sizeof(a->nodes)) &&
+	       !memcmp(a->payloads, b->payloads, sizeof(a->payloads)) &&
+	       !memcmp(a->tags, b->tags, sizeof(a->tags));
+}
+
+TEST(machine_code_does_what_the_interpreter_does)
+{
+	struct unit_heap heap = {0};
+	lua_State *L = unit_state(&heap);
+	struct world wanted;
+	char message[160];
+
+	CHECK(L->global->jit || jit_open(L));
+	lua_checkstack(L, 200);
+	for (unsigned i = 1; i <= LISTS; i++) {
+		Trace t = {.number = 1};
+		int32_t exit;
+
+		random_state = i * UINT64_C(0x9e3779b97f4a7c15);
+		make_start();
+		make_list(&t.ir);
+		CHECK(!t.ir.failed);
+		if (!ir_verify(&t.ir, message))
+			unit_fail(__FILE__, __LINE__, "list %u: %s", i, message);
+		t.exits = calloc(t.ir.n_snapshots + 1, sizeof(*t.exits));
+		CHECK(t.exits);
+		exit = run(L, &backend_ir, &t);
+		wanted = world;
+		CHECK_EQ(run(L, &backend_x64, &t), exit);
+		if (!same_world(&world, &wanted))
+			unit_fail(__FILE__, __LINE__, "list %u differs", i);
+		free(t.exits);
+		ir_close(&t.ir);
+	}
+	unit_close(L, &heap);
+}
+
+void suite_x64(void);
+void suite_x64(void)
+{
+	unit_suite("x64");
+	ADD(machine_code_does_what_the_interpreter_does);
+}
+
+#else
+
+void suite_x64(void);
+void suite_x64(void)
+{
+}
+
+#endif
