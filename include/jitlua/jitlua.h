@@ -2,8 +2,7 @@
 /*
  * jitlua.h - what libjitlua has beyond lua.h: the tracing JIT.
  *
- * It is being built: what it compiles is right as far as the tests know, but it is
- * not the default.
+ * It is being built, and not the default: there are programs that it runs wrong.
  */
 #ifndef JITLUA_JITLUA_H
 #define JITLUA_JITLUA_H

@@ -31,7 +31,7 @@ struct options {
 static const struct {
 	const char *name, *text;
 } jit_commands[] = {
-	{"on", "compile hot loops; being built, and not yet the default"},
+	{"on", "compile hot loops: being built, for trying out only"},
 	{"off", "interpret everything"},
 	{"help", "print this list"},
 };
