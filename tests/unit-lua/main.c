@@ -5,6 +5,7 @@
 	X(number) \
 	X(format) \
 	X(string) \
-	X(table)
+	X(table)  \
+	X(gc)
 
 #include "../unit/main.c"
