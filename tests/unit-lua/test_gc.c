@@ -310,6 +310,38 @@ TEST(a_long_table_may_change_while_it_is_traversed)
 	unit_close(L, &heap);
 }
 
+/* New keys with values that need no barrier make it move what it has. */
+TEST(a_long_table_may_grow_while_it_is_traversed)
+{
+	enum { LAST = 700 };
+	struct unit_heap heap;
+	lua_State *L = unit_state(&heap);
+	Global *g = L->global;
+
+	for (int keys = 1; keys < 2000; keys += 100) {
+		Table *t = unit_table(L);
+
+		for (lua_Integer i = 1; i <= LAST; i++)
+			put(L, t, -i * 3, table_new(L));
+		finish_cycle(L);
+		do
+			small_step(L);
+		while (!g->long_table_count || g->long_tables[g->long_table_count - 1].table != t ||
+		       g->long_tables[g->long_table_count - 1].next < LAST / 2);
+		for (lua_Integer i = 1; i <= keys; i++)
+			table_put_integer(L, t, -i * 7 - LAST * 3, &(Value){.tag = TAG_TRUE});
+		finish_cycle(L);
+		for (lua_Integer i = 1; i <= LAST; i++)
+			CHECK(element(t, -i * 3));
+		CHECK_EQ(g->total_bytes, heap.bytes);
+		for (lua_Integer i = 1; i <= keys; i++)
+			table_put_integer(L, t, -i * 7 - LAST * 3, &(Value){.tag = TAG_NIL});
+		check_elements(L, t, LAST * 3);
+		L->top--;
+	}
+	unit_close(L, &heap);
+}
+
 TEST(an_upvalue_of_a_dead_thread_keeps_its_value)
 {
 	struct unit_heap heap;
@@ -417,6 +449,7 @@ void suite_gc(void)
 	ADD(a_store_into_a_black_closure_is_seen);
 	ADD(a_stack_needs_no_barrier);
 	ADD(a_long_table_may_change_while_it_is_traversed);
+	ADD(a_long_table_may_grow_while_it_is_traversed);
 	ADD(an_upvalue_of_a_dead_thread_keeps_its_value);
 	ADD(finalizers_run_once_and_the_last_marked_first);
 	ADD(parameters_are_told_as_lua_tells_them);
