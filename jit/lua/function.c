@@ -35,7 +35,7 @@ void proto_free(lua_State *L, Proto *p)
 {
 	mem_free(L, p->constants, VECTOR_BYTES(p->constants, p->constant_count));
 	mem_free(L, p->code, VECTOR_BYTES(p->code, p->code_count));
-	mem_free(L, p->protos, VECTOR_BYTES(p->protos, p->proto_count));
+	mem_free(L, p->protos, (size_t)p->proto_count * sizeof(Proto *));
 	mem_free(L, p->upvalues, VECTOR_BYTES(p->upvalues, p->upvalue_count));
 	mem_free(L, p->lines, VECTOR_BYTES(p->lines, p->line_count));
 	mem_free(L, p->absolute, VECTOR_BYTES(p->absolute, p->absolute_count));
@@ -46,7 +46,7 @@ void proto_free(lua_State *L, Proto *p)
 size_t proto_bytes(const Proto *p)
 {
 	return sizeof *p + VECTOR_BYTES(p->constants, p->constant_count) +
-	       VECTOR_BYTES(p->code, p->code_count) + VECTOR_BYTES(p->protos, p->proto_count) +
+	       VECTOR_BYTES(p->code, p->code_count) + (size_t)p->proto_count * sizeof(Proto *) +
 	       VECTOR_BYTES(p->upvalues, p->upvalue_count) + VECTOR_BYTES(p->lines, p->line_count) +
 	       VECTOR_BYTES(p->absolute, p->absolute_count) +
 	       VECTOR_BYTES(p->locals, p->local_count);

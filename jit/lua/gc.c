@@ -122,7 +122,7 @@ static size_t step_finalizers(lua_State *L)
 
 	if (g->to_finalize && !g->gc_emergency) {
 		g->stop_emergency = false; /* they are ordinary code */
-		return gc_call_finalizers(L, FINALIZERS_AT_ONCE) * FINALIZER_WORK;
+		return (size_t)gc_call_finalizers(L, FINALIZERS_AT_ONCE) * FINALIZER_WORK;
 	}
 	g->gc_phase = PHASE_PAUSE;
 	return 0;
