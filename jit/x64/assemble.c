@@ -26,7 +26,7 @@ static uint32_t *compile_exits(Compile *c)
 	emit_jump_fixup(code, -1, FIX_ADDRESS, (uintptr_t)c->m->leave);
 	for (uint32_t i = 0; i < x->n_records; i++) {
 		exits[i] = x->records[i].stub = code->n;
-		if (!x->records[i].n_jumps)
+		if (!x->records[i].has_stub)
 			continue;
 		emit_mov_imm(code, RAX, i);
 		emit_jump_back(code, common);

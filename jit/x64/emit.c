@@ -174,6 +174,12 @@ void emit_store_imm(Code *code, Mem to, uint64_t imm)
 	}
 }
 
+void emit_store_imm32(Code *code, Mem to, uint32_t imm)
+{
+	emit_rm(code, 0xc7, 0, to, 4);
+	emit_u32(code, imm);
+}
+
 void emit_store_byte(Code *code, Mem to, uint8_t imm)
 {
 	emit_rm(code, 0xc6, 0, to, 1);

@@ -8,8 +8,8 @@
  * one; where they are is in the guard's record.
  *
  * When the exit has got a bridge, its guards jump to code that writes the
- * snapshot's slots and goes on in the bridge, without leaving machine code: if it
- * opens no frames, and there is the room that the bridge needs. Otherwise jit_enter() goes on in
+ * snapshot's slots and frames and goes on in the bridge, without leaving machine
+ * code, if there is the room that the bridge needs. Otherwise jit_enter() goes on in
  * it.
  */
 #include <stdlib.h>
@@ -85,6 +85,7 @@ static void exit_if(Compile *c, uint32_t record, int cc)
 		return;
 	emit_jump_fixup(&c->code, cc, FIX_EXIT, record);
 	r->jumps[r->n_jumps++] = c->code.n - 4;
+	r->has_stub = true;
 }
 
 /* Equality of floats needs the parity flag too, which is set for a NaN. */
@@ -210,7 +211,7 @@ static void write_value(Code *code, Mem to, Location from)
 	}
 }
 
-void emit_write_snapshot(Code *code, const Trace *t, const MachineTrace *x, const Record *r)
+static void write_slots(Code *code, const Trace *t, const MachineTrace *x, const Record *r)
 {
 	const Ir *ir = &t->ir;
 	const Snapshot *s = &ir->snapshots[r->snapshot];
@@ -228,50 +229,152 @@ void emit_write_snapshot(Code *code, const Trace *t, const MachineTrace *x, cons
 	}
 }
 
-bool may_link(const Trace *from, int32_t snapshot, const Trace *to)
+static void write_address(Code *code, Mem to, const void *address)
 {
-	return !from->ir.snapshots[snapshot].frames && to->code &&
-	       to->ir.max_frames <= from->ir.max_frames && jit_may_link(from, to);
+	emit_mov_imm(code, RDX, (uintptr_t)address);
+	emit_store(code, to, RDX);
 }
 
-/* Is there less room on the stack than `to` needs: the condition, CC_BE. */
-static bool check_room(Code *code, const Trace *from, const Trace *to)
+_Static_assert(offsetof(Frame, status) == offsetof(Frame, nresults) + 2, "written as one");
+
+/* As exit.c's open_frames(). rcx is the frame; the slots are written, so registers are free. */
+static void open_frames(Code *code, const Trace *t, const Snapshot *s)
 {
-	if (to->ir.max_slot <= from->ir.max_slot)
-		return false;
-	emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, stack_last)));
-	emit_rr(code, X_ALU(ALU_SUB), RAX, BASE);
-	emit_alu_imm(code, ALU_CMP, RAX, to->ir.max_slot * (int32_t)sizeof(Value));
+	const SnapshotFrame *from = t->ir.snapshot_frames + s->frame;
+	int32_t size = (int32_t)sizeof(Value);
+
+	emit_load(code, RCX, at_reg(RSP, 0));
+	write_address(code, at_reg(RCX, offsetof(Frame, u.lua.pc)), s->pc);
+	for (uint32_t i = 0; i < s->frames; i++, from++) {
+		int32_t end = (1 + from->proto->stack_size) * size;
+
+		emit_load(code, RCX, at_reg(RCX, offsetof(Frame, next)));
+		emit_rm(code, X_LEA, RDX, at_reg(BASE, from->func_slot * size), 0);
+		emit_store(code, at_reg(RCX, offsetof(Frame, func)), RDX);
+		emit_alu_imm(code, ALU_ADD, RDX, end);
+		emit_store(code, at_reg(RCX, offsetof(Frame, top)), RDX);
+		write_address(code, at_reg(RCX, offsetof(Frame, u.lua.pc)), from->pc);
+		emit_store_imm32(code, at_reg(RCX, offsetof(Frame, u.lua.extra_args)),
+				 (uint32_t)from->extra_args);
+		emit_store_imm32(code, at_reg(RCX, offsetof(Frame, nresults)),
+				 (uint16_t)from->nresults | (uint32_t)from->status << 16);
+	}
+	emit_store(code, at_reg(RSP, 0), RCX);
+	emit_store(code, at_reg(STATE, offsetof(lua_State, frame)), RCX);
+}
+
+static void set_top(Code *code, const Snapshot *s)
+{
+	if (s->top == TOP_AS_IT_IS)
+		return;
+	if (s->top >= 0) {
+		emit_rm(code, X_LEA, RCX, at_reg(BASE, s->top * (int32_t)sizeof(Value)), 0);
+	} else {
+		emit_load(code, RCX, at_reg(RSP, 0));
+		emit_load(code, RCX, at_reg(RCX, offsetof(Frame, top)));
+	}
+	emit_store(code, at_reg(STATE, offsetof(lua_State, top)), RCX);
+}
+
+/* Slots from the base of the trace's frame to that of the frame that it leaves in. */
+static int base_shift(const Trace *t, const Snapshot *s)
+{
+	return s->frames ? t->ir.snapshot_frames[s->frame + s->frames - 1].func_slot + 1 : 0;
+}
+
+static bool may_link(const Trace *from, int32_t snapshot, const Trace *to)
+{
+	int shift = base_shift(from, &from->ir.snapshots[snapshot]);
+
+	if (!shift)
+		return jit_may_link(from, to);
+	for (int slot = shift; slot < MAX_SLOTS; slot++)
+		if (slot_is_captured(from->captured, slot) &&
+		    !slot_is_captured(to->captured, slot - shift))
+			return false;
 	return true;
+}
+
+/* Where code jumps to that finds that there is no room: the record's stub. */
+struct refuge {
+	enum fixup_kind kind;
+	uintptr_t target;
+};
+
+/*
+ * Slots and frames that `to` needs beyond what the trace that goes on made sure of:
+ * they are there, or the exit is taken through jit_enter(). Only rax is free here.
+ */
+static void check_room(Code *code, const Trace *from, const Snapshot *s, const Trace *to,
+		       struct refuge out)
+{
+	int slots = base_shift(from, s) + to->ir.max_slot;
+	uint32_t frames = s->frames + to->ir.max_frames;
+
+	if (slots > from->ir.max_slot) {
+		emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, stack_last)));
+		emit_rr(code, X_ALU(ALU_SUB), RAX, BASE);
+		emit_alu_imm(code, ALU_CMP, RAX, slots * (int32_t)sizeof(Value));
+		emit_jump_fixup(code, CC_BE, out.kind, out.target);
+	}
+	if (frames <= from->ir.max_frames)
+		return;
+	emit_load(code, RAX, at_reg(RSP, 0));
+	for (; frames; frames--) {
+		emit_load(code, RAX, at_reg(RAX, offsetof(Frame, next)));
+		emit_rr(code, X_TEST, RAX, RAX);
+		emit_jump_fixup(code, CC_E, out.kind, out.target);
+	}
+}
+
+/* From a guard's failure to where `to` begins, but for the jump. */
+static void go_on(Code *code, const Trace *t, const MachineTrace *x, const Record *r,
+		  const Trace *to, struct refuge out)
+{
+	const Snapshot *s = &t->ir.snapshots[r->snapshot];
+	int shift = base_shift(t, s);
+
+	check_room(code, t, s, to, out);
+	write_slots(code, t, x, r);
+	if (s->frames)
+		open_frames(code, t, s);
+	set_top(code, s);
+	if (shift)
+		emit_alu_imm(code, ALU_ADD, BASE, shift * (int32_t)sizeof(Value));
 }
 
 static Trace *finish_target(const Compile *c, const IrOp *op)
 {
-	if (op->descr <= 0)
+	Trace *to = NULL;
+
+	if (op->descr > 0 && (uint32_t)op->descr == c->t->number)
+		to = c->t;
+	else if (op->descr > 0 && (uint32_t)op->descr < c->jit->n_traces)
+		to = c->jit->traces[op->descr];
+	if (!to || (to != c->t && !to->code) || !may_link(c->t, op->snapshot, to))
 		return NULL;
-	if ((uint32_t)op->descr == c->t->number)
-		return c->t;
-	return (uint32_t)op->descr < c->jit->n_traces ? c->jit->traces[op->descr] : NULL;
+	return to;
 }
 
 void compile_finish(Compile *c, const IrOp *op)
 {
 	uint32_t record = new_record(c, op);
 	Trace *to = finish_target(c, op);
+	Record *r;
 
 	if (c->failed)
 		return;
-	if (to == c->t && !c->ir->snapshots[op->snapshot].frames) {
-		emit_write_snapshot(&c->code, c->t, c->x, &c->x->records[record]);
-		emit_jump_back(&c->code, 0);
-	} else if (to && to != c->t && may_link(c->t, op->snapshot, to)) {
-		if (check_room(&c->code, c->t, to))
-			exit_if(c, record, CC_BE);
-		emit_write_snapshot(&c->code, c->t, c->x, &c->x->records[record]);
-		emit_jump_fixup(&c->code, -1, FIX_ADDRESS, (uintptr_t)to->code);
-	} else {
+	r = &c->x->records[record];
+	if (!to) {
 		exit_if(c, record, -1);
+		return;
 	}
+	r->has_stub = true;
+	go_on(&c->code, c->t, c->x, r, to, (struct refuge){FIX_EXIT, record});
+	if (to == c->t)
+		emit_jump_back(&c->code, 0);
+	else
+		emit_jump_fixup(&c->code, -1, FIX_ADDRESS, (uintptr_t)to->code);
 }
 
 void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
@@ -290,9 +393,8 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 		if (r->snapshot != exit || !r->may_link || !r->n_jumps)
 			continue;
 		code_open(&code);
-		if (check_room(&code, t, to))
-			emit_jump_fixup(&code, CC_BE, FIX_ADDRESS, (uintptr_t)t->code + r->stub);
-		emit_write_snapshot(&code, t, x, r);
+		go_on(&code, t, x, r, to,
+		      (struct refuge){FIX_ADDRESS, (uintptr_t)t->code + r->stub});
 		emit_jump_fixup(&code, -1, FIX_ADDRESS, (uintptr_t)to->code);
 		at = code.failed ? NULL : machine_install(m, &code, NULL);
 		for (unsigned j = 0; at && j < r->n_jumps; j++)

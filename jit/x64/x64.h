@@ -163,6 +163,7 @@ void emit_unary(Code *code, int op, int rm);
 void emit_mov_imm(Code *code, int reg, uint64_t imm);
 /* Writes eight bytes; changes rax if the constant does not fit into an immediate. */
 void emit_store_imm(Code *code, Mem to, uint64_t imm);
+void emit_store_imm32(Code *code, Mem to, uint32_t imm); /* four bytes */
 void emit_store_byte(Code *code, Mem to, uint8_t imm);
 void emit_compare_byte(Code *code, Mem with, uint8_t imm);
 void emit_compare_imm(Code *code, Mem with, int32_t imm);    /* of eight bytes */
@@ -195,7 +196,8 @@ typedef struct record {
 	int32_t snapshot;
 	uint32_t locations; /* one for each of the snapshot's entries */
 	uint32_t jumps[3];  /* places of their rel32 in the code; 0: none */
-	uint32_t stub;
+	uint32_t stub;	    /* place of its stub, if it has one */
+	bool has_stub;
 	uint8_t n_jumps;
 	bool may_link;
 } Record;
@@ -370,9 +372,6 @@ int compile_comparison(Compile *c, const IrOp *op);
 
 /* The record of the operation, with where its snapshot's values are now. */
 uint32_t new_record(Compile *c, const IrOp *op);
-/* Writes a snapshot's slots; for code that goes on in another trace. */
-void emit_write_snapshot(Code *code, const Trace *t, const MachineTrace *x, const Record *r);
-bool may_link(const Trace *from, int32_t snapshot, const Trace *to);
 void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to);
 
 int x64_assemble(lua_State *L, Trace *t);
