@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "../lua/call.h"
+#include "../lua/function.h"
 #include "../lua/gc.h"
 #include "../lua/meta.h"
 #include "../lua/number.h"
@@ -250,6 +251,47 @@ static lua_Integer helper_table_follow(lua_State *L, Table *t)
 	if (position >= 0)
 		L->global->jit->position = position = helper_table_next(L, t, position);
 	return position;
+}
+
+/* ---- Closures ------------------------------------------------------------------------------- */
+
+struct closure {
+	const LuaFunction *enclosing;
+	Proto *p;
+	Value *base;
+	Value made;
+};
+
+static void new_closure(lua_State *L, void *data)
+{
+	struct closure *c = data;
+
+	lua_function_close_over(L, c->p, (Upvalue **)c->enclosing->upvalues, c->base, &c->made);
+}
+
+static LuaFunction *helper_closure_new(lua_State *L, LuaFunction *enclosing, Proto *p, Value *base)
+{
+	struct closure c = {.enclosing = enclosing, .p = p, .base = base};
+
+	return attempt(L, new_closure, &c) ? as_lua_function(&c.made) : NULL;
+}
+
+static bool has_to_close(const lua_State *L, const Value *level)
+{
+	return L->tbc_count > 0 && L->stack + L->tbc[L->tbc_count - 1] >= level;
+}
+
+static lua_Integer helper_close_upvalues(lua_State *L, Value *level)
+{
+	if (has_to_close(L, level))
+		return 0;
+	upvalues_close(L, level);
+	return 1;
+}
+
+static lua_Integer helper_nothing_to_close(lua_State *L, Value *level)
+{
+	return !has_to_close(L, level) && !(L->open_upvalues && L->open_upvalues->v >= level);
 }
 
 /* ---- Strings

@@ -65,6 +65,11 @@ enum {
 	X(SET_METATABLE, helper_set_metatable, 'i', "rr", HELPER_WRITES)                          \
 	/* TABLE_NEXT of the key in operands[0]; -1: it is not there. */                          \
 	X(TABLE_FOLLOW, helper_table_follow, 'i', "r", HELPER_READS)                              \
+	/* (enclosing function, proto, its frame's register 0); NULL if it fails. */               \
+	X(CLOSURE_NEW, helper_closure_new, 'r', "rrr", HELPER_ALLOCATES)                          \
+	/* From a slot on: 1, or 0 if there is a variable to be closed. */                        \
+	X(CLOSE_UPVALUES, helper_close_upvalues, 'i', "r", HELPER_WRITES)                         \
+	X(NOTHING_TO_CLOSE, helper_nothing_to_close, 'i', "r", HELPER_READS)                      \
 	/* Strings; NULL if they fail. concat: n values in operands. */                           \
 	X(CONCAT, helper_concat, 'r', "i", HELPER_ALLOCATES)                                      \
 	X(STRING_SUB, helper_string_sub, 'r', "rii", HELPER_ALLOCATES)                            \

@@ -475,6 +475,17 @@ bool jit_may_link(const Trace *from, const Trace *to)
 	return true;
 }
 
+/* What t keeps in memory, counted from the frame that is open at the exit. */
+static void inherit_captured(Trace *bridge, const Trace *t, int32_t exit)
+{
+	const Snapshot *s = &t->ir.snapshots[exit];
+	int base = s->frames ? t->ir.snapshot_frames[s->frame + s->frames - 1].func_slot + 1 : 0;
+
+	for (int slot = base; slot < MAX_SLOTS; slot++)
+		if (slot_is_captured(t->captured, slot))
+			bridge->captured[(slot - base) / 64] |= 1ull << ((slot - base) % 64);
+}
+
 /* An exit was taken: is it hot enough for a bridge of its own? */
 static void count_exit(lua_State *L, Trace *t, int32_t exit)
 {
@@ -502,7 +513,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 		free_trace(L, bridge);
 		return;
 	}
-	memcpy(bridge->captured, t->captured, sizeof(bridge->captured));
+	inherit_captured(bridge, t, exit);
 	start(L, f, bridge);
 }
 

@@ -98,7 +98,8 @@ static void copy_snapshot(struct peel *p, int32_t n, bool body)
 
 	copy.entry = to->n_snapshot_entries;
 	copy.frame = to->n_snapshot_frames;
-	for (unsigned i = 0; body && i < p->n_turns; i++)
+	/* A call that may do anything wrote those to the stack, and results over them. */
+	for (unsigned i = 0; body && p->o.forces <= to->label && i < p->n_turns; i++)
 		if (p->turns[i].slot != NO_SLOT && !has_slot(from, s, p->turns[i].slot))
 			add_entry(to, p->turns[i].slot, p->turns[i].tag, p->turns[i].value);
 	for (uint32_t i = 0; i < s->entries; i++) {

@@ -424,6 +424,12 @@ static void dispatch(Recorder *r)
 		if (tag != TAG_NIL)
 			record_set(r, a + 2, ref, tag);
 		break;
+	case OP_CLOSURE:
+		record_closure(r);
+		break;
+	case OP_CLOSE:
+		record_close(r);
+		break;
 	case OP_VARARGPREP:
 		record_vararg_prepare(r);
 		break;
@@ -527,6 +533,8 @@ static bool find_captured(Recorder *r, const Value *base)
 {
 	uint64_t *captured = r->t->captured;
 
+	for (int i = 0; r->jit->shared_pc == r->t->pc && i < MAX_SLOTS / 64; i++)
+		captured[i] |= r->jit->shared[i];
 	for (const Upvalue *uv = r->L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next) {
 		ptrdiff_t slot = uv->v - base;
 

@@ -145,6 +145,10 @@ void record_return(Recorder *r, enum opcode op);
 void record_for_call(Recorder *r);
 void record_vararg_prepare(Recorder *r);
 void record_vararg(Recorder *r);
+void record_closure(Recorder *r);
+void record_close(Recorder *r);
+/* A block is left whose variables begin at `slot`. */
+void record_close_block(Recorder *r, int slot);
 /*
  * A function of Lua's own libraries in slot func: how many results it has now, which
  * are what `results` says; -1: it is not one that is known. It was guarded already.

@@ -28,6 +28,9 @@ static void guard_function(Recorder *r, int slot, const Value *v)
 {
 	IrRef ref = record_use_slot(r, slot, NULL), proto;
 
+	if (ref >= 0 && r->ir->ops[ref].opcode == IR_CALL_R &&
+	    r->ir->ops[ref].descr == HELPER_CLOSURE_NEW)
+		return;
 	if (is_lua_function(v) && ref >= 0 && r->t->kind == TRACE_BRIDGE) {
 		proto = record_emit(r, IR_GETFIELD_R, ref, IR_NONE, IR_FIELD_FUNCTION_PROTO);
 		record_guard(r, IR_GUARD_VALUE, proto,
@@ -118,6 +121,8 @@ void record_return(Recorder *r, enum opcode op)
 	/* While the frame is still there: what has to be loaded has guards. */
 	for (int i = 0; i < n; i++)
 		results[i].ref = record_use(r, a + i, &results[i].tag);
+	if (op == OP_RETURN && get_k(r->i))
+		record_close_block(r, r->base);
 	f = &r->inlined[--r->depth];
 	func = f->func_slot;
 	if (op == OP_RETURN && get_c(r->i))
@@ -197,6 +202,8 @@ static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 	guard_function(r, func, v);
 	for (int i = 0; i <= arguments; i++)
 		moved[i].ref = record_use_slot(r, func + i, &moved[i].tag);
+	if (get_k(r->i))
+		record_close_block(r, r->base);
 	to = f->func_slot;
 	if (get_c(r->i))
 		to -= f->extra_args + get_c(r->i);

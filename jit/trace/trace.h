@@ -178,6 +178,8 @@ typedef struct jit {
 	Trace *current;		      /* being recorded */
 	unsigned random;	      /* state of the penalties' generator */
 	jit_vm *vm;		      /* libjithooks */
+	const Instruction *shared_pc; /* a trace that begins here keeps these slots in memory */
+	uint64_t shared[MAX_SLOTS / 64];
 	lua_Integer position;	      /* where the last traversal was (helpers.c) */
 	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
 	Value result;

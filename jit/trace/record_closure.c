@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * record_closure.c - closures, and the variables that they share.
+ */
+#include "record.h"
+
+/* Slots from `slot` on that closures may share. */
+static bool shares_from(const Recorder *r, int slot)
+{
+	for (; slot < MAX_SLOTS; slot++)
+		if (slot_is_captured(r->t->captured, slot))
+			return true;
+	return false;
+}
+
+/* The variables of the running function that its closures share. */
+static void find_shared(const Recorder *r, uint64_t *shared)
+{
+	const Proto *p = frame_function(r->L->frame)->proto;
+
+	for (int i = 0; i < p->code_count; i++) {
+		const Proto *inner;
+
+		if (get_op(p->code[i]) != OP_CLOSURE)
+			continue;
+		inner = p->protos[get_bx(p->code[i])];
+		for (int n = 0; n < inner->upvalue_count; n++) {
+			int slot = r->base + inner->upvalues[n].index;
+
+			if (inner->upvalues[n].in_stack && slot < MAX_SLOTS)
+				shared[slot / 64] |= 1ull << (slot % 64);
+		}
+	}
+}
+
+/*
+ * A slot that a closure shares is kept in memory from the trace's beginning. Where
+ * that turns out only now, the trace is given up, and the next try knows it.
+ */
+void record_closure(Recorder *r)
+{
+	int a = get_a(r->i);
+	Proto *p = frame_function(r->L->frame)->proto->protos[get_bx(r->i)];
+	IrRef args[3], closure;
+
+	for (int n = 0; n < p->upvalue_count; n++) {
+		int slot = r->base + p->upvalues[n].index;
+
+		if (!p->upvalues[n].in_stack || slot_is_captured(r->t->captured, slot))
+			continue;
+		if (r->jit->shared_pc != r->t->pc)
+			memset(r->jit->shared, 0, sizeof(r->jit->shared));
+		r->jit->shared_pc = r->t->pc;
+		find_shared(r, r->jit->shared);
+		record_abort(r, ABORT_OPEN_UPVALUE, NULL);
+	}
+	args[0] = record_use(r, -1, NULL);
+	args[1] = ir_object(r->ir, p, TAG_PROTO);
+	args[2] = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, r->base);
+	closure = record_call(r, HELPER_CLOSURE_NEW, 3, args);
+	r->ir->ops[closure].tag = TAG_LUA_FUNCTION;
+	record_guard(r, IR_GUARD_NONNULL, closure, IR_NONE);
+	record_set(r, a, closure, TAG_LUA_FUNCTION);
+}
+
+/* A block is left whose variables begin at `slot`. */
+void record_close_block(Recorder *r, int slot)
+{
+	bool shares = shares_from(r, slot);
+	IrRef level, done;
+
+	/* In an inlined function there is nothing that was not recorded. */
+	if (r->depth && !shares)
+		return;
+	level = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
+	done = record_call(r, shares ? HELPER_CLOSE_UPVALUES : HELPER_NOTHING_TO_CLOSE, 1, &level);
+	record_guard_that(r, true, done);
+}
+
+void record_close(Recorder *r)
+{
+	record_close_block(r, r->base + get_a(r->i));
+}
