@@ -117,12 +117,18 @@
 		NEXT_BUT_ONE;         \
 	} while (0)
 
-#define FLOATS(a, b, float_op)                                          \
-	do {                                                            \
-		lua_Number x_, y_;                                      \
-		if (number_as_float(a, &x_) && number_as_float(b, &y_)) \
-			DONE_FLOAT(float_op(x_, y_));                   \
-		NEXT;                                                   \
+/* Both kinds of numbers; two floats, which are most, without a jump. */
+#define FLOATS(b_operand, c_operand, float_op)                                    \
+	do {                                                                      \
+		const Value *x_ = (b_operand), *y_ = (c_operand);                 \
+		lua_Number m_, n_;                                                \
+		if (likely(is_float(x_) && is_float(y_)))                         \
+			DONE_FLOAT(float_op(x_->u.n, y_->u.n));                   \
+		FORGET(x_);                                                       \
+		FORGET(y_);                                                       \
+		if (likely(number_as_float(x_, &m_) && number_as_float(y_, &n_))) \
+			DONE_FLOAT(float_op(m_, n_));                             \
+		NEXT;                                                             \
 	} while (0)
 
 #define ARITHMETIC(b_operand, c_operand, int_op, float_op)        \
