@@ -184,7 +184,7 @@ hook:
 	OP (GETTABLE) {
 		object = RB;
 		key = RC;
-		if (is_integer(key))
+		if (likely(is_integer(key)))
 			GET_INTEGER(object, key->u.i);
 		if (is_short_string(key))
 			GET_SHORT(object, key);
@@ -227,7 +227,7 @@ get_short : {
 		object = RA;
 		key = RB;
 		value = RKC;
-		if (is_integer(key))
+		if (likely(is_integer(key)))
 			SET_INTEGER(object, key->u.i, value);
 		if (is_short_string(key))
 			SET_SHORT(object, key, value);

@@ -285,29 +285,29 @@ static inline void set_immediate(Value *v, Instruction i)
 	} while (0)
 
 /* R[A] = object[integer] */
-#define GET_INTEGER(object_operand, integer)                                     \
-	do {                                                                     \
-		const Value *o_ = (object_operand);                              \
-		lua_Integer i_ = (integer);                                      \
-		if (likely(is_table(o_))) {                                      \
-			const Table *t_ = as_table(o_);                          \
-			Slot s_;                                                 \
-			if (likely((lua_Unsigned)i_ - 1 < t_->array_size)) {     \
-				uint8_t tag_ = *array_tag(t_, i_ - 1);           \
-				if (likely(tag_ != TAG_NIL))                     \
-					FOUND(*array_payload(t_, i_ - 1), tag_); \
-			} else {                                                 \
-				s_ = table_find_integer_hash(t_, i_);            \
-				if (!slot_is_nil(s_))                            \
-					FOUND(*s_.payload, *s_.tag);             \
-			}                                                        \
-			if (!t_->metatable) {                                    \
-				set_nil(RA);                                     \
-				NEXT;                                            \
-			}                                                        \
-		}                                                                \
-		PROTECT(interp_get_integer(L, o_, i_, RA));                      \
-		NEXT;                                                            \
+#define GET_INTEGER(object_operand, integer)                                      \
+	do {                                                                      \
+		const Value *o_ = (object_operand);                               \
+		lua_Integer i_ = (integer);                                       \
+		if (likely(is_table(o_))) {                                       \
+			const Table *t_ = as_table(o_);                           \
+			Slot s_;                                                  \
+			if (likely((lua_Unsigned)i_ - 1 < t_->array_size)) {      \
+				uint8_t tag_ = *array_tag(t_, i_ - 1);            \
+				if (likely(tag_ != TAG_NIL))                      \
+					FOUND(((Payload *)t_->array)[-i_], tag_); \
+			} else {                                                  \
+				s_ = table_find_integer_hash(t_, i_);             \
+				if (!slot_is_nil(s_))                             \
+					FOUND(*s_.payload, *s_.tag);              \
+			}                                                         \
+			if (!t_->metatable) {                                     \
+				set_nil(RA);                                      \
+				NEXT;                                             \
+			}                                                         \
+		}                                                                 \
+		PROTECT(interp_get_integer(L, o_, i_, RA));                       \
+		NEXT;                                                             \
 	} while (0)
 
 #define SET_SHORT(object_operand, key_operand, value_operand)         \
@@ -337,7 +337,7 @@ static inline void set_immediate(Value *v, Instruction i)
 			if (likely((lua_Unsigned)i_ - 1 < t_->array_size)) {      \
 				uint8_t *tag_ = array_tag(t_, i_ - 1);            \
 				if (likely(*tag_ != TAG_NIL || !t_->metatable)) { \
-					*array_payload(t_, i_ - 1) = v_->u;       \
+					((Payload *)t_->array)[-i_] = v_->u;      \
 					*tag_ = v_->tag;                          \
 					gc_barrier_back(L, t_, v_);               \
 					NEXT;                                     \
