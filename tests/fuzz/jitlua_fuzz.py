@@ -28,6 +28,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
 GENERATE = os.path.join(HERE, "jitlua", "generate.lua")
 RUN = os.path.join(HERE, "jitlua", "run.lua")
+STRESSED = 10  # programs in a batch with a collection at every allocation
 HEAD = re.compile(rb"== (\d+) (\d+)\n")
 
 
@@ -174,7 +175,8 @@ def main():
                 (not arguments.programs or done + len(pending) * arguments.batch < arguments.programs)
             if more and len(pending) < 2 * arguments.jobs:
                 stress = ("1", "2")[seed // arguments.stress % 2] if seed % arguments.stress == 0 else None
-                pending[pool.submit(comparison.batch, seed, arguments.batch, stress)] = seed, stress
+                size = min(arguments.batch, STRESSED) if stress == "1" else arguments.batch
+                pending[pool.submit(comparison.batch, seed, size, stress)] = seed, stress
                 seed += 1
                 continue
             if not pending:

@@ -472,7 +472,7 @@ local function assignment()
 			elseif r == 3 then
 				emit("if #%s > 0 then %s[#%s] = %s end", l, l, l, e)
 			else
-				emit("%s[%s] = %s", l, pick({ "1", "2", "#" .. l, "#" .. l .. " + 1" }), e)
+				emit("if #%s >= 2 then %s[%s] = %s end", l, l, pick({ "1", "2", "#" .. l, "#" .. l .. " + 1" }), e)
 			end
 		end
 	elseif r <= 92 then
@@ -483,7 +483,7 @@ local function assignment()
 	elseif r <= 96 then
 		local t, l = variable("table"), variable("list")
 		if t and l then
-			emit("%s.%s, %s[1] = %s[1], %s", t, pick(fields), l, l, integer(1))
+			emit("%s.%s, %s[#%s + 1] = %s[1], %s", t, pick(fields), l, l, l, integer(1))
 		end
 	else
 		emit("GI%d = (GI%d or 0) + %s", random(4), random(4), integer(1))
@@ -580,14 +580,15 @@ local function loop_statement(d)
 		emit("end")
 	elseif r <= 84 then
 		local k, v, s = fresh("k"), fresh("v"), fresh("s")
-		local t = some(pick({ "table", "list", "object" }))
+		local of = pick({ "table", "list", "object" })
+		local t = some(of)
 		emit("local %s = 0", s)
 		emit("for %s, %s in %s do", k, v, chance(70) and format("pairs(%s)", t) or format("next, %s", t))
 		block(function()
 			tick()
 			emit("%s = %s + H(%s, %s)", s, s, k, v)
 			if chance(20) then
-				emit("%s[%s] = %s", t, k, pick({ "nil", v, "1" }))
+				emit("%s[%s] = %s", t, k, of == "list" and "7" or pick({ "nil", v, "1" }))
 			end
 		end)
 		emit("end")
@@ -736,7 +737,7 @@ local function protected_statement(d)
 	elseif r <= 75 then
 		emit("P(xpcall(function()")
 		function_body({}, false, "any", d - 1)
-		emit("end, %s))", pick({ "function(m) return 'handled ' .. M(m) end", "function(m) return m, 'second' end", "M", "function(m) tick() return debug.traceback(M(m), 1) end", "function(m) error(m, 0) end", "function(m) return #m end" }))
+		emit("end, %s))", pick({ "function(m) return 'handled ' .. M(m) end", "function(m) return m, 'second' end", "M", "function(m) tick() return debug.traceback(M(m), 1) end", "function(m) error(m, 0) end", "function(m) return #M(m) end" }))
 	elseif r <= 85 then
 		emit("P(pcall(error, %s, %s))", any(1), pick({ "0", "1", "2", "3", "nil" }))
 	elseif r <= 92 then

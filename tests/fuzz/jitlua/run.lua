@@ -42,16 +42,16 @@ function show(v, depth)
 		local parts, n = {}, 0
 		for k, x in next, v do
 			n = n + 1
-			parts[n] = { show(k, depth - 1), show(x, depth - 1) }
-			if n > 60 then
-				break
-			end
+			parts[n] = { show(k, depth - 1), x }
 		end
 		sort(parts, key_order)
-		for i = 1, n do
-			parts[i] = parts[i][1] .. "=" .. parts[i][2]
+		for i = n, 41, -1 do
+			parts[i] = nil
 		end
-		return "{" .. concat(parts, " ") .. "}"
+		for i = 1, #parts do
+			parts[i] = parts[i][1] .. "=" .. show(parts[i][2], depth - 1)
+		end
+		return "{" .. concat(parts, " ") .. (n > 40 and " and " .. n - 40 .. " more" or "") .. "}"
 	elseif t == "nil" or t == "boolean" then
 		return tostring(v)
 	end
@@ -84,7 +84,7 @@ local function S(v)
 end
 -- Of a traversal: the same whatever the order.
 local function H(k, v)
-	local s = show(k, 1) .. "=" .. show(v, 1)
+	local s = show(k, 0) .. "=" .. show(v, 0)
 	local h = #s
 	for i = 1, #s do
 		h = (h ~ s:byte(i)) * 0x100000001b3
