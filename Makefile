@@ -237,7 +237,7 @@ unit: $(B)/unit $(B)/unit-lua
 	$(B)/unit-lua
 
 # The seeds are made of what is built.
-fuzz: $(FUZZERS) $(LIBRARIES) $(B)/tests/embed
+fuzz: $(FUZZERS) $(LIBRARIES) $(B)/tests/embed $(B)/jitlua
 	@BUILD=$(B) tests/fuzz/run $(FUZZ_SECONDS)
 
 bench: deps

@@ -57,21 +57,6 @@ static int64_t number_field(const struct call *c, const char *name)
 	return n;
 }
 
-/* Name of fast function number `id`, as in jit.vmdef. */
-static bool fast_function_name(const struct call *c, int id, char *text, size_t size)
-{
-	const char *name;
-
-	c->api->pushvalue(c->L, lua_upvalueindex(UP_FFNAMES));
-	if (c->api->type(c->L, -1) != LUA_TTABLE)
-		return false;
-	c->api->rawgeti(c->L, -1, id);
-	name = c->api->tolstring(c->L, -1, NULL);
-	if (name)
-		snprintf(text, size, "%s", name);
-	return name;
-}
-
 /* The text for the table of jit.util.funcinfo() on the top. */
 static void info_text(const struct call *c, char *text, size_t size)
 {
@@ -84,9 +69,15 @@ static void info_text(const struct call *c, char *text, size_t size)
 	}
 	api->settop(c->L, -2);
 	api->getfield(c->L, -1, "ffid");
-	if (api->type(c->L, -1) == LUA_TNUMBER &&
-	    fast_function_name(c, (int)api->tointeger(c->L, -1), text, size))
-		return;
+	if (api->type(c->L, -1) == LUA_TNUMBER) {
+		const char *name =
+			vmdef_text(&c->w->vmdef->functions, (int)api->tointeger(c->L, -1));
+
+		if (name) {
+			snprintf(text, size, "%s", name);
+			return;
+		}
+	}
 	api->settop(c->L, c->args + 1);
 	snprintf(text, size, "C:%" PRIx64, (uint64_t)number_field(c, "addr"));
 }
@@ -399,17 +390,11 @@ static int reason_text(const struct call *c, char *text, size_t size)
 	else if (api->type(c->L, ARG_6) == LUA_TSTRING)
 		snprintf(info, sizeof(info), "%s", api->tolstring(c->L, ARG_6, NULL));
 
-	format = NULL;
-	api->pushvalue(c->L, lua_upvalueindex(UP_TRACEERR));
-	if (api->type(c->L, -1) == LUA_TTABLE) {
-		api->rawgeti(c->L, -1, error);
-		format = api->tolstring(c->L, -1, NULL);
-	}
+	format = vmdef_text(&c->w->vmdef->errors, error);
 	if (format)
 		fill_in(format, info, text, size);
 	else
 		snprintf(text, size, "trace error %d", error);
-	api->settop(c->L, c->args);
 	return error;
 }
 

@@ -7,12 +7,12 @@
 #include "lua_api.h"
 #include "watch.h"
 
-/* As many different LuaJITs as one process may hold. */
 #define SLOTS(X) X(0) X(1) X(2) X(3)
 
 #define X(n) SLOT_##n,
 enum { SLOTS(X) N_SLOTS };
 #undef X
+_Static_assert(N_SLOTS == LUA_API_SLOTS, "a C function for each slot");
 
 static struct lua_api slots[N_SLOTS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

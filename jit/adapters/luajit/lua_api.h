@@ -78,13 +78,19 @@ struct lua_Debug {
 	X(void, call, (lua_State * L, int args, int results))                  \
 	X(int, pcall, (lua_State * L, int args, int results, int handler))     \
 	X(int, cpcall, (lua_State * L, lua_CFunction f, void *argument))       \
+	X(void, close, (lua_State * L))                                        \
 	X(int, error, (lua_State * L))                                         \
 	X(int, getstack, (lua_State * L, int level, struct lua_Debug *ar))     \
 	X(int, getinfo, (lua_State * L, const char *what, struct lua_Debug *ar))
 
 #define LUAL_API_LIST(X)                                       \
+	X(lua_State *, newstate, (void))                       \
+	X(void, openlibs, (lua_State * L))                     \
 	X(void, checktype, (lua_State * L, int arg, int type)) \
 	X(const char *, optlstring, (lua_State * L, int arg, const char *d, size_t *length))
+
+/* As many different LuaJITs as one process may hold. */
+#define LUA_API_SLOTS 4
 
 struct lua_api {
 #define X(result, name, arguments) result(*name) arguments;

@@ -10,8 +10,8 @@
  * replaced, in the table `jit`, by a function that gives everything else to
  * the real one.
  *
- * The program must not notice us: the modules that are needed (jit.util,
- * jit.vmdef) do not stay in package.loaded, the stack is left as it was, and
+ * The program must not notice us: jit.util does not stay in package.loaded,
+ * jit.vmdef is read elsewhere (vmdef.h), the stack is left as it was, and
  * whatever is missing or fails means that the state is not watched.
  */
 #include <stdarg.h>
@@ -22,8 +22,6 @@
 #include "watch.h"
 
 #define REGISTRY_KEY "jithooks"
-#define NO_ERROR_NUMBER (-1)
-#define MAX_ERROR_NUMBER 255
 
 /* Upvalues of our jit.attach. */
 enum { ATTACH_REAL = 1, ATTACH_HANDLER, ATTACH_WATCH };
@@ -100,32 +98,12 @@ static void push_handler(const struct lua_api *api, lua_State *L)
 	}
 }
 
-/* Number of the error with this text; the table is on the top. */
-static int error_number(const struct lua_api *api, lua_State *L, const char *text)
-{
-	int found = NO_ERROR_NUMBER;
-
-	if (api->type(L, -1) != LUA_TTABLE)
-		return found;
-	for (int i = 0; i <= MAX_ERROR_NUMBER && found == NO_ERROR_NUMBER; i++) {
-		const char *s;
-
-		api->rawgeti(L, -1, i);
-		s = api->type(L, -1) == LUA_TSTRING ? api->tolstring(L, -1, NULL) : NULL;
-		if (s && !strcmp(s, text))
-			found = i;
-		pop(api, L, 1);
-	}
-	return found;
-}
-
 /* Pushes a userdata whose finalizer ends the watching. */
 static struct watch *push_watch(const struct lua_api *api, lua_State *L)
 {
 	struct watch *w = api->newuserdata(L, sizeof(*w));
 
 	memset(w, 0, sizeof(*w));
-	w->err_too_long = w->err_mcode = NO_ERROR_NUMBER;
 	api->createtable(L, 0, 1);
 	api->pushcclosure(L, api->closed, 0);
 	api->setfield(L, -2, "__gc");
@@ -133,39 +111,29 @@ static struct watch *push_watch(const struct lua_api *api, lua_State *L)
 	return w;
 }
 
-/*
- * Pushes the handler, with the userdata at index `at` and what it calls. Each
- * module is asked for once: it is made anew every time, since none stays.
- */
+/* Pushes the handler, with the userdata at index `at` and what it calls. */
 static bool push_our_handler(const struct lua_api *api, lua_State *L, int at)
 {
 	static const char *const util[] = {"traceinfo", "tracemc", "funcinfo"};
 	struct watch *w = api->touserdata(L, at);
-	int modules = at + 1;
+	int module = at + 1;
 
 	push_module(api, L, "jit.util");
-	push_module(api, L, "jit.vmdef");
 	api->pushvalue(L, at);
 	push_handler(api, L);
 	w->chained = api->type(L, -1) == LUA_TFUNCTION;
 	for (int i = 0; i < 3; i++) {
-		api->pushvalue(L, modules);
+		api->pushvalue(L, module);
 		to_field(api, L, util[i]);
 		if (api->type(L, -1) != LUA_TFUNCTION) {
 			watch_debug("no jit.util.%s: a LuaJIT without its compiler?", util[i]);
 			return false;
 		}
 	}
-	api->pushvalue(L, modules + 1);
-	to_field(api, L, "traceerr");
-	w->err_too_long = error_number(api, L, "trace too long");
-	w->err_mcode = error_number(api, L, "failed to allocate mcode memory");
-	api->pushvalue(L, modules + 1);
-	to_field(api, L, "ffnames");
 	api->pushnil(L);
 	api->pushnil(L);
 	api->pushcclosure(L, api->on_trace, UP_COUNT);
-	api->insert(L, modules);
+	api->insert(L, module);
 	return true;
 }
 
@@ -192,6 +160,9 @@ int watch_setup(const struct lua_api *api, lua_State *L)
 	w = push_watch(api, L);
 	if (!push_our_handler(api, L, WATCH))
 		return 0;
+	w->vmdef = vmdef_of(api);
+	w->err_too_long = vmdef_number(&w->vmdef->errors, "trace too long");
+	w->err_mcode = vmdef_number(&w->vmdef->errors, "failed to allocate mcode memory");
 	direct_find(api, L, &w->direct);
 	api->settop(L, HANDLER);
 	if (jit_vm_create(&w->vm, &config))

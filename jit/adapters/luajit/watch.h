@@ -10,6 +10,7 @@
 
 #include "direct.h"
 #include "lua_api.h"
+#include "vmdef.h"
 
 /* Upvalues of the C function that is attached to the VM event "trace". */
 enum {
@@ -18,8 +19,6 @@ enum {
 	UP_TRACEINFO,
 	UP_TRACEMC,
 	UP_FUNCINFO,
-	UP_TRACEERR,	     /* jit.vmdef.traceerr, or nil */
-	UP_FFNAMES,	     /* jit.vmdef.ffnames, or nil */
 	UP_GUARDED_THREAD,   /* see direct_guard(); or nil */
 	UP_GUARDED_FUNCTION, /* where its trace started */
 	UP_COUNT = UP_GUARDED_FUNCTION
@@ -32,6 +31,7 @@ enum {
 struct watch {
 	jit_vm *vm;
 	struct direct direct;
+	const struct vmdef *vmdef;
 
 	/* The trace that is being made, if `open`. */
 	bool open;
