@@ -103,7 +103,8 @@ hook:
 #if INTERP_JIT
 	i = jit_original(L->global->jit, pc - 1);
 #endif
-	if (get_op(i) != OP_VARARGPREP) {
+	/* TFORCALL and TFORLOOP are one instruction to hooks, as in lua5.4. */
+	if (get_op(i) != OP_VARARGPREP && get_op(i) != OP_TFORLOOP) {
 		debug_trace_instruction(L, pc);
 		base = frame_base(frame);
 		dispatch = labels[L->mode];
@@ -814,6 +815,11 @@ return_quick:
 		if (unlikely(!is_falsy(RA + 3)))
 			PROTECT(tbc_new(L, RA + 3));
 		pc += get_bx(i);
+		if (unlikely(L->mode == MODE_HOOK)) {
+			/* It is one with the TFORCALL that follows. */
+			i = *pc++;
+			goto op_TFORCALL;
+		}
 		NEXT;
 	}
 	OP (TFORCALL) {
