@@ -147,6 +147,10 @@ static const char examples_text[] =
 	"  jitlua -l lpeg            load a module, then read a program from stdin\n"
 	"  jitlua -i                 talk to it\n"
 	"  jitlua -joff prog.lua     run prog.lua by the interpreter alone\n"
+	"  jitlua -jv prog.lua       say what is compiled, and what is not, where and why\n"
+	"  jitlua -jdump=+ps,out.txt prog.lua\n"
+	"                            bytecode, operations after each pass, machine code\n"
+	"  jitlua -jperf prog.lua    compiled loops have names in perf and bpftrace\n"
 	"\n"
 	"The language is Lua 5.4; the manual page is jitlua(1).\n";
 
