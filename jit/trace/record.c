@@ -471,6 +471,11 @@ static bool takes_all(Instruction i)
 	       get_b(i) == 0;
 }
 
+static bool reads_top(Instruction i)
+{
+	return takes_all(i) || get_op(i) == OP_VARARGPREP;
+}
+
 /* The instruction behind a call takes its results: they are as many as now. */
 static void count_results(Recorder *r)
 {
@@ -530,6 +535,9 @@ void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 	struct give_up g;
 
 	f->u.lua.pc = pc;
+	/* Recording may allocate: a collection must not take registers for free. */
+	if (!reads_top(jit_original(L->global->jit, pc - 1)))
+		L->top = f->top;
 	r->give_up = &g.jump;
 	if (_setjmp(g.jump)) {
 		jit_abort(L, g.reason, g.detail);
