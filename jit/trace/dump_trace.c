@@ -172,6 +172,8 @@ static void list(Listener *l, const Jit *jit, const Ir *ir, const char *pass)
 			print_operation(d, ir, (IrRef)i);
 	for (uint32_t i = 0; i < ir->n_constants; i++)
 		print_constant(&ir->constants[i], d->to);
+	/* What follows may crash, and then this is wanted most. */
+	fflush(d->to);
 }
 
 /* ---- Machine code

@@ -10,11 +10,9 @@ import re
 import shutil
 import signal
 import stat
-import subprocess
 
-from harness import (BUILD, PROGRAMS, TOP, aborts_of, is_root, need, need_bpf, program, run, start,
-                     tempdir, watch)
-from test_jitlua import ENVIRONMENT, JITLUA, LUA, TESTS, SANITIZED, first_difference, outcome
+from harness import TOP, aborts_of, is_root, need, need_bpf, program, run, start, tempdir, watch
+from test_jitlua import ENVIRONMENT, JITLUA, LUA, TESTS, first_difference, outcome
 
 EVENTS = program("lua/jit_events.lua")
 X86 = os.uname().machine == "x86_64"
@@ -45,6 +43,32 @@ def kinds(events):
     starts = [e for e in events if e["what"] == "start"]
     compiled = [e for e in events if e["link"]]
     return starts, compiled, [e for e in events if e["reason"]]
+
+
+# ---- Not seen ------------------------------------------------------------------------------------
+#
+# Every program of tests/lua does under a JIT what it does under lua5.4.
+
+# Options and environment of each mode: machine code, and the interpreter of operations
+# that stands beside it.
+MODES = {
+    "compiled": (["-jon"], {}),
+    "operations_interpreted": (["-jon"], {"JITLUA_IR": "1"}),
+}
+
+
+def programs_under_a_jit(options, env):
+    need(LUA)
+    for path in sorted(glob.glob(os.path.join(TESTS, "*.lua"))):
+        name = os.path.basename(path)
+        lua = outcome(LUA, [name], cwd=TESTS)
+        ours = outcome(JITLUA, [*options, name], cwd=TESTS, env=env, timeout=600)
+        for what, a, b in zip(("status", "output", "errors"), map(str, lua), map(str, ours)):
+            assert a == b, f"{name}: {what} differ at {first_difference(a, b)}\n{ours[2][-2000:]}"
+
+
+for _mode, _how in MODES.items():
+    globals()[f"test_language_{_mode}"] = lambda how=_how: programs_under_a_jit(*how)
 
 
 # ---- -jv -------------------------------------------------------------------------------------
@@ -345,6 +369,20 @@ def test_map_overwrites_nothing_of_others():
     with Map("-jperf", EVENTS, before=left) as m:
         assert m.process.returncode == 0 and "old" not in open(m.path).read(), m.err
         assert stat.S_IMODE(os.stat(m.path).st_mode) == 0o600
+
+
+def test_map_of_several_states_and_of_a_fork():
+    if not X86:
+        return
+    parent, child = run([program("lua_perf")], env=ENVIRONMENT).out.split()
+    names = []
+    for pid in (parent, child):
+        with open(f"/tmp/perf-{pid}.map") as f:
+            names.append([line.split(" ", 2)[2].strip() for line in f])
+        os.unlink(f"/tmp/perf-{pid}.map")
+    assert names[0] == ["jitlua trace 1 first:1", "jitlua trace 1 second:2", "jitlua trace 1 third:4"], names
+    # The child's has what its state had compiled before.
+    assert names[1] == ["jitlua trace 1 first:1", "jitlua trace 2 child:3"], names
 
 
 def test_profiler_names_compiled_loops():
