@@ -396,7 +396,7 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 		go_on(&code, t, x, r, to,
 		      (struct refuge){FIX_ADDRESS, (uintptr_t)t->code + r->stub});
 		emit_jump_fixup(&code, -1, FIX_ADDRESS, (uintptr_t)to->code);
-		at = code.failed ? NULL : machine_install(m, &code, NULL);
+		at = code.failed ? NULL : machine_install(m, x, &code, NULL);
 		for (unsigned j = 0; at && j < r->n_jumps; j++)
 			machine_patch(m, (uint8_t *)t->code + r->jumps[j], at);
 	}
