@@ -5,6 +5,7 @@
  *
  * Small pieces are gathered before the writer sees them.
  */
+#include "../trace/trace.h"
 #include "chunk.h"
 #include "chunk_format.h"
 
@@ -136,6 +137,18 @@ static void write_names(Dump *d, const Proto *p)
 		write_string(d, p->upvalues[i].name);
 }
 
+/* A JIT may have put instructions of its own in the place of others. */
+static void write_code(Dump *d, const Proto *p)
+{
+	const Jit *jit = d->L->global->jit;
+
+	for (int pc = 0; pc < p->code_count; pc++) {
+		Instruction i = jit ? jit_original(jit, p->code + pc) : p->code[pc];
+
+		write_block(d, &i, sizeof(i));
+	}
+}
+
 static void write_function(Dump *d, const Proto *p, const String *parent_source)
 {
 	write_string(d, d->strip || p->source == parent_source ? NULL : p->source);
@@ -145,7 +158,7 @@ static void write_function(Dump *d, const Proto *p, const String *parent_source)
 	write_byte(d, p->is_vararg);
 	write_byte(d, p->stack_size);
 	write_int(d, p->code_count);
-	write_block(d, p->code, (size_t)p->code_count * sizeof *p->code);
+	write_code(d, p);
 	write_int(d, p->constant_count);
 	for (int i = 0; i < p->constant_count; i++)
 		write_constant(d, &p->constants[i]);

@@ -368,7 +368,7 @@ void record_for_loop(Recorder *r)
 	else
 		float_loop(r, a);
 	if (leaves_traced_loop(r) && r->ir->n_ops &&
-	    r->slots[r->base + a + 1].state != SLOT_WRITTEN)
+	    known_slot(r, r->base + a)->state != SLOT_WRITTEN)
 		record_abort(r, ABORT_LEFT_LOOP, NULL);
 }
 

@@ -207,6 +207,8 @@ void jit_switch(lua_State *L, bool on);
  * function's first), is due to be counted down: starts recording when it is hot.
  */
 void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch, int kind);
+/* The same for the function that f just began. */
+void jit_hot_function(lua_State *L, Frame *f);
 /* The counter of a place; the interpreter counts it down and calls jit_hot() at 0. */
 static inline uint16_t *jit_counter_of(Jit *jit, const Instruction *patch)
 {
@@ -214,8 +216,10 @@ static inline uint16_t *jit_counter_of(Jit *jit, const Instruction *patch)
 }
 /* Enters trace `number` at a patched place; L->frame is the frame to go on with. */
 void jit_enter(lua_State *L, uint32_t number);
-/* May an exit of `from` go on in `to` without asking anew whether `to` may be entered? */
-bool jit_may_link(const Trace *from, const Trace *to);
+/* May that exit of `from` go on in `to` without asking anew whether `to` may be entered? */
+bool jit_may_link(const Trace *from, int32_t exit, const Trace *to);
+/* A bridge that begins at pc; 0: there is none. */
+uint32_t jit_trace_at(const Jit *jit, const Instruction *pc);
 /* The instruction that pc really stands for. */
 Instruction jit_original(const Jit *jit, const Instruction *pc);
 /* Recording is over: compile what was recorded, or say why not. */
