@@ -552,7 +552,7 @@ static void count_results(Recorder *r)
 	guard = record_emit(r, IR_GUARD_VALUE, r->pending_count, ir_integer(r->ir, n), -1);
 	r->ir->ops[guard].snapshot = record_snapshot(r, r->pc - 1, TOP_AS_IT_IS);
 	r->variable_top = r->pending + n;
-	r->pending = 0;
+	r->pending = NO_VALUES;
 }
 
 /* A bridge begins at an instruction that takes values up to L->top: as many as now. */
@@ -592,11 +592,11 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 			     (int)(pc - 1 - frame_function(f)->proto->code));
 	r->snapshot = -1;
 	r->top = TOP_OF_FRAME;
-	if (r->pending)
+	if (r->pending != NO_VALUES)
 		count_results(r);
 	if (!r->begun && takes_all(r->i))
 		count_values(r);
-	if (r->variable_top && takes_all(r->i))
+	if (r->variable_top != NO_VALUES && takes_all(r->i))
 		r->top = r->variable_top;
 	if (!r->begun) {
 		r->begun = true;
@@ -662,6 +662,7 @@ bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t)
 	r->frame = f;
 	jit->missed = false;
 	jit->recorder = r;
+	r->variable_top = r->pending = NO_VALUES;
 	r->floor = -1; /* bottom_base is 0 */
 	r->bottom = frame_function(f)->proto;
 	/* The function is the one whose code this is: no guard. */

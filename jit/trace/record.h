@@ -17,6 +17,8 @@
 #ifndef JITLUA_RECORD_H
 #define JITLUA_RECORD_H
 
+#include <limits.h>
+
 #include "../lua/meta.h"
 #include "../lua/number.h"
 #include "../lua/opcodes.h"
@@ -27,6 +29,7 @@
 /* Slots below the first frame's, of functions that it returned to. */
 #define MAX_BELOW 256
 #define MAX_RETURNS 8
+#define NO_VALUES INT_MIN
 #define MAX_KNOWN_RESULTS 16
 
 enum slot_state { SLOT_UNKNOWN, SLOT_LOADED, SLOT_WRITTEN };
@@ -63,9 +66,9 @@ typedef struct recorder {
 	SnapshotFrame inlined[MAX_INLINED];
 	const Instruction *return_pc; /* depth > 0: where the bottom frame goes on */
 	int32_t snapshot;	      /* of the instruction's beginning, -1: not taken yet */
-	int variable_top;	      /* slot behind variable results; 0: there are none */
+	int variable_top;	      /* slot behind variable results, or NO_VALUES */
 	int top; /* where exits of this instruction put L->top: behind those that it takes */
-	int pending;	     /* slot of variable results whose number is not known yet; 0 */
+	int pending;	     /* slot of variable results whose number is not known yet */
 	IrRef pending_count; /* their number */
 	bool begun;
 	jmp_buf *give_up; /* record_abort() */

@@ -106,7 +106,7 @@ static void put_results(Recorder *r, int func, const RecordedSlot *results, int 
 		else
 			record_set_slot(r, func + i, IR_NONE, TAG_NIL);
 	}
-	r->variable_top = wanted < 0 ? func + n : 0;
+	r->variable_top = wanted < 0 ? func + n : NO_VALUES;
 	forget_above(r, func + count);
 }
 
@@ -214,7 +214,7 @@ void record_return(Recorder *r, enum opcode op)
 		return;
 	}
 	if (n < 0) {
-		if (!r->variable_top)
+		if (r->variable_top == NO_VALUES)
 			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
 		n = r->variable_top - (r->base + a);
 	}
@@ -410,7 +410,7 @@ void record_vararg(Recorder *r)
 
 	if (extra >= MAX_SLOTS)
 		record_abort(r, ABORT_TOO_LONG, NULL);
-	r->variable_top = n < 0 ? to + extra : 0;
+	r->variable_top = n < 0 ? to + extra : NO_VALUES;
 	n = n < 0 ? extra : n;
 	for (int i = 0; i < n && i < extra; i++)
 		values[i].ref = record_use_slot(r, first + i, &values[i].tag);
@@ -426,11 +426,11 @@ void record_call_instruction(Recorder *r, enum opcode op)
 	int arguments = b - 1;
 
 	if (!b) {
-		if (!r->variable_top)
+		if (r->variable_top == NO_VALUES)
 			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
 		arguments = r->variable_top - func - 1;
 	}
-	r->variable_top = 0;
+	r->variable_top = NO_VALUES;
 	if (op == OP_TAILCALL)
 		tail_call(r, func, v, arguments);
 	else if (is_lua_function(v))

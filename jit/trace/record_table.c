@@ -491,7 +491,10 @@ void record_new_table(Recorder *r)
 	record_set(r, get_a(r->i), table, TAG_TABLE);
 }
 
-/* NEWTABLE made room for them all. The table is new, so nothing can go wrong halfway. */
+/*
+ * NEWTABLE made room for them all, but for those of a call or `...` at the end. The
+ * table is new, so nothing can go wrong halfway.
+ */
 void record_set_list(Recorder *r)
 {
 	int a = get_a(r->i), n = get_b(r->i);
@@ -501,13 +504,25 @@ void record_set_list(Recorder *r)
 
 	if (get_k(r->i))
 		first += (lua_Integer)get_ax(*r->pc) << 8;
-	if (n == 0 || first + n > t->array_size)
-		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	if (n == 0) {
+		if (r->variable_top == NO_VALUES)
+			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+		n = r->variable_top - (r->base + a) - 1;
+		r->variable_top = NO_VALUES;
+	}
 	for (int i = 1; i <= n; i++)
 		record_use(r, a + i, NULL);
-	record_guard_that(r, true,
-			  record_emit(r, IR_UINT_LT, ir_integer(r->ir, first + n - 1),
-				      field(r, table, IR_FIELD_TABLE_ARRAY_SIZE), -1));
+	if (!n)
+		return;
+	if (first + n > t->array_size)
+		record_guard_that(
+			r, true,
+			record_call(r, HELPER_TABLE_RESERVE, 2,
+				    (const IrRef[]){table, ir_integer(r->ir, first + n)}));
+	else
+		record_guard_that(r, true,
+				  record_emit(r, IR_UINT_LT, ir_integer(r->ir, first + n - 1),
+					      field(r, table, IR_FIELD_TABLE_ARRAY_SIZE), -1));
 	array = field(r, table, IR_FIELD_TABLE_ARRAY);
 	for (int i = 1; i <= n; i++) {
 		struct stored v;
