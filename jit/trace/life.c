@@ -28,6 +28,8 @@
 /* Calls until another trace of a function is tried whose last ended at a return too soon. */
 #define SHORT_RETRY 31
 #define MAX_SHORT 64
+/* Frames between a function and itself. */
+#define MAX_RECURSION 8
 #define NOT_TRACED UINT8_MAX /* Proto.aborts */
 /* Types that one instruction may have bridges for, one after the other. */
 #define MAX_REPEATED 6
@@ -245,6 +247,19 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	start(L, f, t);
 }
 
+/* Has the function that f just began called itself, as far as can be seen? */
+static bool calls_itself(const Frame *f)
+{
+	const Proto *p = frame_function(f)->proto;
+
+	if (f->status & FRAME_TAIL)
+		return true;
+	for (int i = 0; i < MAX_RECURSION && (f = f->previous); i++)
+		if (frame_is_lua(f) && frame_function(f)->proto == p)
+			return true;
+	return false;
+}
+
 /*
  * A function that is called, and not only from loops that are traced: mostly it calls
  * itself.
@@ -270,6 +285,7 @@ void jit_hot_function(lua_State *L, Frame *f)
 		p->heat = (uint16_t)(start_count(jit, TRACE_FUNCTION));
 		return;
 	}
+	p->calls_itself |= calls_itself(f);
 	t = new_trace(L, TRACE_FUNCTION, p, p->code);
 	if (!t)
 		return;
@@ -302,7 +318,9 @@ static void punish_function(Jit *jit, const Trace *t, enum jit_abort_reason reas
 {
 	Proto *p = t->proto;
 	bool is_short = reason == ABORT_RETURNED;
-	int limit = is_short ? MAX_SHORT : (int)jit->parameters[JIT_PARAMETER_max_aborts];
+	int limit = !is_short		 ? (int)jit->parameters[JIT_PARAMETER_max_aborts]
+		    : p->calls_itself ? MAX_SHORT
+				      : 2;
 
 	p->aborts++;
 	p->heat = is_short ? (uint16_t)(rand_r(&jit->random) & SHORT_RETRY)
@@ -417,6 +435,8 @@ static void install(lua_State *L, Trace *t)
 	for (uint32_t i = 0; i < t->ir.n_ops; i++)
 		if (t->ir.ops[i].opcode == IR_GUARD_NOT_INVALIDATED)
 			t->exits[t->ir.ops[i].snapshot].aborted = NOT_BRIDGED;
+	if (t->ends_early)
+		t->exits[t->ir.ops[t->ir.n_ops - 1].snapshot].aborted = NOT_BRIDGED;
 	if (t->kind == TRACE_BRIDGE)
 		jit->backend->link(L, jit->traces[t->parent], (int32_t)t->parent_exit, t);
 	else

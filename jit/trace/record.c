@@ -336,10 +336,14 @@ static bool goes_on_in_function(Recorder *r, const Instruction *pc)
 	    r->tail_calls <= limit && r->depth < MAX_INLINED)
 		return false;
 	number = function_trace(r, pc - 1);
+	/* Closures of one function that tail call each other end somewhere. */
+	if (!number && r->tail_calls > limit && r->tail_calls < MAX_TAIL_CALLS)
+		return false;
+	r->pc = pc;
+	r->snapshot = -1;
+	r->top = TOP_OF_FRAME;
 	if (!number)
 		record_abort(r, ABORT_RECURSION, NULL);
-	r->pc = pc;
-	r->top = TOP_OF_FRAME;
 	record_finish(r, pc - 1, (int32_t)number);
 	return true;
 }
@@ -610,15 +614,48 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 	dispatch(r);
 }
 
+/*
+ * A bridge that was given up once because of an instruction ends before it the next
+ * time: what is before is run by machine code, and the interpreter goes on.
+ */
+static bool may_end_before(const Recorder *r, enum jit_abort_reason reason)
+{
+	const Trace *t = r->t;
+
+	return t->kind == TRACE_BRIDGE && r->instructions > 1 &&
+	       r->jit->traces[t->parent]->exits[t->parent_exit].aborted &&
+	       (reason == ABORT_NYI_INSTRUCTION || reason == ABORT_NYI_FUNCTION ||
+		reason == ABORT_NYI_OPERAND || reason == ABORT_METAMETHOD ||
+		reason == ABORT_RECURSION || reason == ABORT_OPEN_UPVALUE);
+}
+
+static void end_before(Recorder *r)
+{
+	IrRef last;
+
+	if (r->snapshot < 0)
+		r->snapshot = record_snapshot(r, r->pc - 1, r->top);
+	last = record_emit(r, IR_FINISH, IR_NONE, IR_NONE, -1);
+	r->ir->ops[last].snapshot = r->snapshot;
+	r->t->ends_early = true;
+	jit_finish_recording(r->L);
+}
+
 void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 {
 	Recorder *r = L->global->jit->recorder;
+	volatile bool ends = false;
 	struct give_up g;
 
 	f->u.lua.pc = pc;
 	r->give_up = &g.jump;
 	if (_setjmp(g.jump)) {
-		jit_abort(L, g.reason, g.detail);
+		if (ends || !may_end_before(r, g.reason)) {
+			jit_abort(L, g.reason, g.detail);
+			return;
+		}
+		ends = true;
+		end_before(r);
 		return;
 	}
 	one_instruction(r, pc);
@@ -630,10 +667,11 @@ void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 /* A bridge may be entered in all states in which its parent was. */
 static bool find_captured(Recorder *r, const Value *base)
 {
+	const struct shared_slots *shared = jit_shared_at(r->jit, r->t->pc);
 	uint64_t *captured = r->t->captured;
 
-	for (int i = 0; r->jit->shared_pc == r->t->pc && i < MAX_SLOTS / 64; i++)
-		captured[i] |= r->jit->shared[i];
+	for (int i = 0; shared->pc == r->t->pc && i < MAX_SLOTS / 64; i++)
+		captured[i] |= shared->slots[i];
 	for (const Upvalue *uv = r->L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next) {
 		ptrdiff_t slot = uv->v - base;
 

@@ -29,6 +29,7 @@
 /* Slots below the first frame's, of functions that it returned to. */
 #define MAX_BELOW 256
 #define MAX_RETURNS 8
+#define MAX_TAIL_CALLS 20
 #define NO_VALUES INT_MIN
 #define MAX_KNOWN_RESULTS 16
 

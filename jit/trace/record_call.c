@@ -144,20 +144,22 @@ static int base_below(const Recorder *r, const Frame *to)
 	return r->base - (int)(frame_base(r->L->frame) - frame_base(to));
 }
 
-static bool has_captured(const Recorder *r)
+/* Does a closure share a variable of that frame? Those of the running one are closed. */
+static bool is_shared(const Recorder *r, const Frame *to)
 {
-	for (int i = 0; i < MAX_SLOTS / 64; i++)
-		if (r->t->captured[i])
-			return true;
-	return false;
+	const Upvalue *uv = r->L->open_upvalues;
+
+	while (uv && uv->v >= frame_base(r->L->frame))
+		uv = uv->u.open.next;
+	return uv && uv->v >= frame_base(to);
 }
 
 static bool may_return_below(const Recorder *r)
 {
 	const Frame *to = caller(r);
 
-	return to && r->below < MAX_RETURNS && base_below(r, to) > -MAX_BELOW && !has_captured(r) &&
-	       r->t->kind == TRACE_BRIDGE;
+	return to && r->below < MAX_RETURNS && base_below(r, to) > -MAX_BELOW &&
+	       !is_shared(r, to) && r->t->kind == TRACE_BRIDGE;
 }
 
 /* The trace goes on in the frame below, and guards that it is the one that is there now. */
@@ -220,13 +222,13 @@ void record_return(Recorder *r, enum opcode op)
 	}
 	if (n >= MAX_SLOTS)
 		record_abort(r, ABORT_TOO_LONG, NULL);
+	if (op == OP_RETURN && get_k(r->i))
+		record_close_block(r, r->base);
 	if (below)
 		guard_return(r, to);
 	/* While the frame is still there: what has to be loaded has guards. */
 	for (int i = 0; i < n; i++)
 		results[i].ref = record_use(r, a + i, &results[i].tag);
-	if (op == OP_RETURN && get_k(r->i))
-		record_close_block(r, r->base);
 	if (!entered)
 		f = r->inlined[--r->depth];
 	func = f.func_slot;
@@ -242,6 +244,14 @@ void record_return(Recorder *r, enum opcode op)
 
 /* ---- C functions
  * ----------------------------------------------------------------------------------- */
+
+/* The call wrote its snapshot: what is written up to `end` is in memory now. */
+static void all_is_in_memory(Recorder *r, int end)
+{
+	for (int slot = r->floor; slot < end; slot++)
+		if (known_slot(r, slot)->state == SLOT_WRITTEN)
+			known_slot(r, slot)->state = SLOT_LOADED;
+}
 
 /* The function is called by the trace; its results are read from the stack. */
 static void call_c_function(Recorder *r, int func, int arguments, int nresults)
@@ -264,6 +274,7 @@ static void call_c_function(Recorder *r, int func, int arguments, int nresults)
 	r->ir->ops[done].snapshot = snapshot;
 	r->ir->ops[done].line = r->line;
 	forget_above(r, func);
+	all_is_in_memory(r, func);
 	if (nresults < 0) {
 		r->pending = func;
 		r->pending_count = done;
@@ -291,7 +302,7 @@ static void reopen_frame(Recorder *r)
 {
 	const Frame *f = r->L->frame;
 
-	if (r->below == MAX_RETURNS || has_captured(r))
+	if (r->below == MAX_RETURNS)
 		record_abort(r, ABORT_RETURNED, NULL);
 	record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), r->below);
 	if (get_c(r->i))
