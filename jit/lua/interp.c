@@ -662,8 +662,10 @@ call_pcall : {
 			L->top = func + n;
 		else
 			n = (int)(L->top - func);
-		if (func->tag == TAG_C_FUNCTION &&
-		    (func->u.f == luaB_pcall || func->u.f == luaB_xpcall)) {
+		if ((func->tag == TAG_C_FUNCTION &&
+		     (func->u.f == luaB_pcall || func->u.f == luaB_xpcall)) ||
+		    (INTERP_JIT && L->mode == MODE_RECORD && is_function(func) &&
+		     !is_lua_function(func))) {
 			/* The RETURN that follows takes all results. */
 			nresults = LUA_MULTRET;
 			goto call_function;

@@ -378,7 +378,6 @@ static void record_jump(Recorder *r)
 /* ---- One instruction
  * ------------------------------------------------------------------------------------ */
 
-/* The MMBIN instruction only comes after operands that have metamethods. */
 static void dispatch(Recorder *r)
 {
 	enum opcode op = get_op(r->i);
@@ -464,7 +463,7 @@ static void dispatch(Recorder *r)
 			     record_value(r, c), record_use(r, c, NULL));
 		break;
 	case OP_MMBIN ... OP_MMBINK:
-		record_abort(r, ABORT_METAMETHOD, record_instruction_name(r));
+		record_meta_instruction(r, op);
 		break;
 	case OP_UNM ... OP_NOT:
 		record_unary(r, op);

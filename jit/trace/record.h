@@ -166,6 +166,34 @@ void record_set_list(Recorder *r);
 void record_length(Recorder *r);
 void record_concat(Recorder *r);
 
+/* A function that an instruction calls for its operands. */
+struct callee {
+	enum meta event;
+	Value v;
+	IrRef ref;
+};
+
+/*
+ * Metamethod `event` of a value: *f, guarded to be looked for and found there, or
+ * false, guarded not to be there.
+ */
+bool record_metamethod(Recorder *r, const Value *v, IrRef ref, enum meta event, Value *f,
+		       IrRef *f_ref);
+/* The slot above all registers, where metamethods are called. */
+int record_nested_slot(const Recorder *r);
+/* Those that are no Lua functions give the trace up. All guards are to come before. */
+void record_meta_call(Recorder *r, int func, const struct callee *f, const RecordedSlot *args,
+		      int n, int nresults);
+void record_meta_operator(Recorder *r, enum meta event, const Value *a, IrRef x, const Value *b,
+			  IrRef y);
+/* false, guarded: neither has an __eq. */
+bool record_meta_equal(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y);
+void record_meta_instruction(Recorder *r, enum opcode op);
+/* A metamethod returned: what is left of the instruction before pc. */
+void record_finish_instruction(Recorder *r, const Instruction *pc, const RecordedSlot *result);
+/* The function in slot `func`, as a part of this instruction. */
+void record_enter_nested(Recorder *r, int func, const Value *v, int arguments, int nresults);
+
 void record_call_instruction(Recorder *r, enum opcode op);
 void record_return(Recorder *r, enum opcode op);
 /* The running frame was made by a tail call, for as many results as now. */
@@ -181,7 +209,7 @@ void record_close(Recorder *r);
 void record_close_block(Recorder *r, int slot);
 /*
  * A function of Lua's own libraries in slot func: how many results it has now, which
- * are what `results` says; -1: it is not one that is known. It was guarded already.
+ * are what `results` says; -1: it is not one that is known, but by its tag.
  */
 int record_known_function(Recorder *r, int func, const Value *v, int arguments,
 			  RecordedSlot results[MAX_KNOWN_RESULTS]);

@@ -93,6 +93,12 @@ static void enter_function(Recorder *r, int func, const Value *v, int arguments,
 	r->entering = true;
 }
 
+void record_enter_nested(Recorder *r, int func, const Value *v, int arguments, int nresults)
+{
+	enter_function(r, func, v, arguments, nresults);
+	r->inlined[r->depth - 1].status = FRAME_NESTED;
+}
+
 /* The results go where the function was, as many as are wanted. */
 static void put_results(Recorder *r, int func, const RecordedSlot *results, int n, int wanted)
 {
@@ -131,10 +137,17 @@ static Frame *caller(const Recorder *r)
 	const Frame *f = r->L->frame;
 	Frame *to = f->previous;
 	enum opcode op;
+	Instruction i;
 
-	if (f->status & (uint16_t)~FRAME_TAIL || !frame_is_lua(to))
+	if (f->status & (uint16_t) ~(FRAME_TAIL | FRAME_NESTED) || !frame_is_lua(to))
 		return NULL;
-	op = get_op(jit_original(r->jit, to->u.lua.pc - 1));
+	i = jit_original(r->jit, to->u.lua.pc - 1);
+	op = get_op(i);
+	if (f->status & FRAME_NESTED)
+		return op == OP_CLOSE || op == OP_RETURN || (op == OP_CONCAT && get_b(i) > 2) ||
+				       to->status & FRAME_LEQ
+			       ? NULL
+			       : to;
 	return op == OP_CALL || op == OP_TFORCALL ? to : NULL;
 }
 
@@ -206,6 +219,7 @@ void record_return(Recorder *r, enum opcode op)
 	bool below = r->depth == 0 || (r->depth == 1 && !r->bottom), entered = r->depth == 0;
 	SnapshotFrame f = {.func_slot = (int16_t)(r->base - 1),
 			   .nresults = r->L->frame->nresults,
+			   .status = r->L->frame->status,
 			   .extra_args = r->L->frame->u.lua.extra_args};
 	RecordedSlot results[MAX_SLOTS];
 	Frame *to = r->L->frame->previous;
@@ -239,7 +253,14 @@ void record_return(Recorder *r, enum opcode op)
 	else
 		r->base = r->depth ? r->inlined[r->depth - 1].func_slot + 1 : r->bottom_base;
 	r->frame = to;
-	put_results(r, func, results, n, f.nresults);
+	if (f.status & FRAME_NESTED) {
+		forget_above(r, func);
+		r->variable_top = NO_VALUES;
+		record_finish_instruction(r, to->u.lua.pc,
+					  n ? results : &(RecordedSlot){.ref = IR_NONE});
+	} else {
+		put_results(r, func, results, n, f.nresults);
+	}
 }
 
 /* ---- C functions
@@ -286,7 +307,6 @@ static void c_function(Recorder *r, int func, const Value *v, int arguments, int
 	RecordedSlot results[MAX_KNOWN_RESULTS];
 	int n;
 
-	guard_function(r, func, v);
 	n = record_known_function(r, func, v, arguments, results);
 	if (n >= 0)
 		put_results(r, func, results, n, nresults);
@@ -332,8 +352,13 @@ static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 	RecordedSlot moved[MAX_SLOTS];
 	int to, kept;
 
-	if (!is_lua_function(v))
-		record_abort(r, ABORT_NYI_INSTRUCTION, "TAILCALL of a C function");
+	/* It is a call, and the RETURN that follows takes all results. */
+	if (is_function(v) && !is_lua_function(v)) {
+		c_function(r, func, v, arguments, -1);
+		return;
+	}
+	if (!is_function(v))
+		record_abort(r, ABORT_METAMETHOD, "__call");
 	if (r->depth == 0 && r->t->kind == TRACE_LOOP)
 		record_abort(r, ABORT_RETURNED, NULL);
 	if (arguments >= MAX_SLOTS)
@@ -430,6 +455,27 @@ void record_vararg(Recorder *r)
 				i < extra ? values[i].tag : TAG_NIL);
 }
 
+/* A value with a __call: that is called, with the value as its first argument. */
+static void call_object(Recorder *r, enum opcode op, int func, int arguments, int nresults)
+{
+	const Value *v = record_value(r, func - r->base);
+	struct callee f = {.event = META_CALL};
+	IrRef ref = record_use_slot(r, func, NULL);
+	uint8_t tag;
+
+	if (op == OP_TAILCALL || !record_metamethod(r, v, ref, META_CALL, &f.v, &f.ref) ||
+	    !is_lua_function(&f.v))
+		record_abort(r, ABORT_METAMETHOD, "__call");
+	for (int i = 0; i <= arguments; i++)
+		record_use_slot(r, func + i, NULL);
+	for (int i = arguments; i >= 0; i--) {
+		ref = record_use_slot(r, func + i, &tag);
+		record_set_slot(r, func + i + 1, ref, tag);
+	}
+	record_set_slot(r, func, f.ref, f.v.tag);
+	enter_function(r, func, &f.v, arguments + 1, nresults);
+}
+
 void record_call_instruction(Recorder *r, enum opcode op)
 {
 	int func = r->base + get_a(r->i), b = get_b(r->i), nresults = get_c(r->i) - 1;
@@ -449,7 +495,7 @@ void record_call_instruction(Recorder *r, enum opcode op)
 	else if (is_function(v))
 		c_function(r, func, v, arguments, nresults);
 	else
-		record_abort(r, ABORT_METAMETHOD, "__call");
+		call_object(r, op, func, arguments, nresults);
 }
 
 /* ---- Generic for
@@ -570,8 +616,6 @@ void record_for_call(Recorder *r)
 	}
 	if (is_lua_function(v))
 		enter_function(r, func, v, 2, nresults);
-	else {
-		guard_function(r, func, v);
+	else
 		call_c_function(r, func, 2, nresults);
-	}
 }
