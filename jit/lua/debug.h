@@ -31,6 +31,8 @@ int proto_line(const Proto *p, int pc);
 /* Index of the instruction that frame f is executing. */
 int frame_pc(const Frame *f);
 int frame_line(const Frame *f);
+/* The instruction at pc as it was compiled, whatever the JIT has put over it. */
+Instruction debug_instruction(const lua_State *L, const Instruction *pc);
 
 /* names.c: what an instruction's register or called function is called. */
 /* Kind ("local", "global", "field", "method", "constant", "upvalue"...) or NULL; sets *name. */

@@ -5,9 +5,9 @@
  *
  * Small pieces are gathered before the writer sees them.
  */
-#include "../trace/trace.h"
 #include "chunk.h"
 #include "chunk_format.h"
+#include "debug.h"
 
 typedef struct dump {
 	lua_State *L;
@@ -137,15 +137,14 @@ static void write_names(Dump *d, const Proto *p)
 		write_string(d, p->upvalues[i].name);
 }
 
-/* A JIT may have put instructions of its own in the place of others. */
+/* As it was compiled: the JIT patches instructions. */
 static void write_code(Dump *d, const Proto *p)
 {
-	const Jit *jit = d->L->global->jit;
+	write_int(d, p->code_count);
+	for (int i = 0; i < p->code_count; i++) {
+		Instruction instruction = debug_instruction(d->L, &p->code[i]);
 
-	for (int pc = 0; pc < p->code_count; pc++) {
-		Instruction i = jit ? jit_original(jit, p->code + pc) : p->code[pc];
-
-		write_block(d, &i, sizeof(i));
+		write_block(d, &instruction, sizeof instruction);
 	}
 }
 
@@ -157,7 +156,6 @@ static void write_function(Dump *d, const Proto *p, const String *parent_source)
 	write_byte(d, p->parameters);
 	write_byte(d, p->is_vararg);
 	write_byte(d, p->stack_size);
-	write_int(d, p->code_count);
 	write_code(d, p);
 	write_int(d, p->constant_count);
 	for (int i = 0; i < p->constant_count; i++)

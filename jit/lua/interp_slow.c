@@ -248,8 +248,7 @@ void interp_finish_instruction(lua_State *L)
 {
 	Frame *f = L->frame;
 	Value *base = frame_base(f);
-	Instruction i = L->global->jit ? jit_original(L->global->jit, f->u.lua.pc - 1)
-				       : f->u.lua.pc[-1];
+	Instruction i = debug_instruction(L, f->u.lua.pc - 1);
 
 	switch (get_op(i)) {
 	case OP_MMBIN:

@@ -8,17 +8,9 @@
  * a method, a constant. "Certainly": code that a forward jump may have skipped
  * tells nothing.
  */
-#include "../trace/trace.h"
 #include "debug.h"
 #include "function.h"
 #include "opcodes.h"
-
-static Instruction instruction_at(lua_State *L, const Proto *p, int pc)
-{
-	const Jit *jit = L->global->jit;
-
-	return jit ? jit_original(jit, p->code + pc) : p->code[pc];
-}
 
 /* Does instruction i write register reg? */
 static bool writes_register(Instruction i, int reg)
@@ -55,10 +47,10 @@ static int find_writer(lua_State *L, const Proto *p, int pc, int reg)
 	int conditional_until = 0;
 
 	/* It follows the operator that did not apply, which so wrote nothing. */
-	if (calls_metamethod(instruction_at(L, p, pc)))
+	if (calls_metamethod(debug_instruction(L, &p->code[pc])))
 		pc--;
 	for (int at = 0; at < pc; at++) {
-		Instruction i = instruction_at(L, p, at);
+		Instruction i = debug_instruction(L, &p->code[at]);
 
 		if (get_op(i) == OP_JMP) {
 			int target = at + 1 + get_sj(i);
@@ -107,7 +99,7 @@ static const char *field_kind_of_register(lua_State *L, const Proto *p, int pc, 
 /* What the instruction at `pc` put into its register A. */
 static const char *name_of_written(lua_State *L, const Proto *p, int pc, const char **name)
 {
-	Instruction i = instruction_at(L, p, pc);
+	Instruction i = debug_instruction(L, &p->code[pc]);
 
 	switch (get_op(i)) {
 	case OP_MOVE:
@@ -129,7 +121,8 @@ static const char *name_of_written(lua_State *L, const Proto *p, int pc, const c
 		return "upvalue";
 	case OP_LOADK:
 	case OP_LOADKX: {
-		int n = get_op(i) == OP_LOADK ? get_bx(i) : get_ax(instruction_at(L, p, pc + 1));
+		int n = get_op(i) == OP_LOADK ? get_bx(i)
+					      : get_ax(debug_instruction(L, &p->code[pc + 1]));
 
 		if (!is_string(&p->constants[n]))
 			return NULL;
@@ -204,6 +197,7 @@ const char *name_of_called(lua_State *L, Frame *f, const char **name)
 {
 	const Proto *p;
 	enum meta event;
+	Instruction i;
 	int pc;
 
 	if (f->status & FRAME_HOOKED) {
@@ -218,15 +212,16 @@ const char *name_of_called(lua_State *L, Frame *f, const char **name)
 		return NULL;
 	p = frame_function(f)->proto;
 	pc = frame_pc(f);
-	switch (get_op(instruction_at(L, p, pc))) {
+	i = debug_instruction(L, &p->code[pc]);
+	switch (get_op(i)) {
 	case OP_CALL:
 	case OP_TAILCALL:
-		return name_of_register(L, p, pc, get_a(instruction_at(L, p, pc)), name);
+		return name_of_register(L, p, pc, get_a(i), name);
 	case OP_TFORCALL:
 		*name = "for iterator";
 		return "for iterator";
 	default:
-		event = metamethod_of(instruction_at(L, p, pc));
+		event = metamethod_of(i);
 		if (event == META_COUNT)
 			return NULL;
 		*name = L->global->meta_names[event]->text + 2;

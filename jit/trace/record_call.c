@@ -20,7 +20,7 @@
 static void forget_above(Recorder *r, int slot)
 {
 	for (; slot < MAX_SLOTS; slot++)
-		known_slot(r, slot)->state = SLOT_UNKNOWN;
+		*known_slot(r, slot) = (RecordedSlot){.state = SLOT_UNKNOWN};
 }
 
 /*
