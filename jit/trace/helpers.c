@@ -16,6 +16,7 @@
 #include "../lua/number.h"
 #include "../lua/table.h"
 #include "../lua/vm.h"
+#include "model.h"
 
 /* ---- Running what may fail ------------------------------------------------------------------- */
 
@@ -180,6 +181,28 @@ static Table *helper_table_new(lua_State *L, lua_Integer array, lua_Integer hash
 	struct new_table n = {.array = (unsigned)array, .hash = (unsigned)hash};
 
 	return attempt(L, new_table, &n) ? n.t : NULL;
+}
+
+struct make {
+	struct model *m;
+	Table *metatable, *t;
+};
+
+static void make_table(lua_State *L, void *data)
+{
+	struct make *make = data;
+	Payload values[MAX_SHAPE_KEYS];
+
+	for (int i = 0; i < MAX_SHAPE_KEYS; i++)
+		values[i] = L->global->jit->operands[i].u;
+	make->t = model_make(L, make->m, values, make->metatable);
+}
+
+static Table *helper_table_make(lua_State *L, struct model *m, Table *metatable)
+{
+	struct make make = {.m = m, .metatable = metatable};
+
+	return attempt(L, make_table, &make) ? make.t : NULL;
 }
 
 static lua_Integer helper_table_append(lua_State *L, Table *t)

@@ -20,7 +20,7 @@
 #include "../lua/gc.h"
 #include "../lua/opcodes.h"
 #include "../lua/vm.h"
-#include "trace.h"
+#include "model.h"
 
 #include <jitlua/jitlua.h>
 
@@ -634,6 +634,7 @@ void jit_shut(Global *g)
 		jit->backend->close(jit);
 	record_stop(jit);
 	jit_vm_destroy(jit->vm);
+	models_free(jit);
 	free(jit->traces);
 	free(jit->penalties);
 	free(jit);
@@ -677,6 +678,10 @@ void jit_mark(Global *g, MarkWhite mark_white)
 {
 	const Jit *jit = g->jit;
 
+	models_mark(g, mark_white);
+	for (unsigned i = 0; i < jit->n_kept; i++)
+		if (jit->kept[i].tag & TAG_COLLECTABLE)
+			mark_object(g, jit->kept[i].u.object, mark_white);
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			mark_trace(g, jit->traces[i], mark_white);

@@ -9,6 +9,7 @@
 
 #include "../lua/call.h"
 #include "../lua/debug.h"
+#include "../lua/function.h"
 
 static const char *const instruction_names[OPCODE_COUNT] = {
 #define X(name, sets_a, test) [OP_##name] = #name,
@@ -165,6 +166,7 @@ int32_t record_snapshot(Recorder *r, const Instruction *pc, int top)
 		.frame = ir->n_snapshot_frames,
 		.frames = (uint32_t)r->depth,
 		.pc = r->depth ? r->return_pc : pc,
+		.taken = ir->n_ops,
 		.top = (int16_t)top,
 	};
 	int end = top > frame_end(r) ? top : frame_end(r);
@@ -243,10 +245,31 @@ void record_finish(Recorder *r, const Instruction *pc, int32_t descr)
 /* ---- Loops
  * -------------------------------------------------------------------------------------------- */
 
+/*
+ * What a loop leaves in registers that hold no variable at its head is read by nobody:
+ * temporary values, variables of blocks that were left.
+ */
+static void drop_dead_slots(Recorder *r)
+{
+	const Proto *p = r->t->proto;
+	int pc = (int)(r->t->pc - p->code), n = 0;
+
+	if (!p->line_count)
+		return; /* stripped: it is not known which */
+	while (proto_local_name(p, n + 1, pc))
+		n++;
+	for (int slot = n; slot < MAX_SLOTS; slot++)
+		r->slots[slot + 1].state = SLOT_UNKNOWN;
+}
+
 static void close_loop(Recorder *r)
 {
-	int32_t snapshot = record_snapshot(r, r->t->pc, -1);
-	IrRef last = ir_emit_many(r->ir, IR_JUMP, NULL, 0, -1);
+	int32_t snapshot;
+	IrRef last;
+
+	drop_dead_slots(r);
+	snapshot = record_snapshot(r, r->t->pc, -1);
+	last = ir_emit_many(r->ir, IR_JUMP, NULL, 0, -1);
 
 	if (r->ir->failed)
 		record_abort(r, ABORT_NO_MEMORY, NULL);

@@ -367,6 +367,7 @@ static int32_t run_list(struct run *r)
 
 		switch (op->opcode) {
 		case IR_NOP:
+		case IR_VIRTUAL:
 			continue;
 		case IR_LABEL:
 			take_values(r, op);

@@ -183,6 +183,10 @@ typedef struct jit {
 	lua_Integer position;	      /* where the last traversal was (helpers.c) */
 	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
 	Value result;
+	struct model *models; /* model.h */
+	/* What the collector keeps while an exit makes tables of it. */
+	const Value *kept;
+	unsigned n_kept;
 } Jit;
 
 /* ---- life.c ---------------------------------------------------------------------------- */
@@ -244,7 +248,10 @@ void jit_tell_optimize(Jit *jit, Trace *t, unsigned ops_before);
 
 /* ---- exit.c ------------------------------------------------------------------------------ */
 
-/* Writes snapshot `exit` of t: slots, frames, L->frame, L->top. */
+/*
+ * Writes snapshot `exit` of t: slots, frames, L->frame, L->top. Virtual tables are
+ * made: for those it may raise a memory error, in the state that it leaves.
+ */
 void exit_restore(lua_State *L, const Trace *t, int32_t exit);
 
 #endif

@@ -53,8 +53,8 @@ static bool share_locations(const MachineTrace *x, const Location *new, uint32_t
 uint32_t new_record(Compile *c, const IrOp *op)
 {
 	MachineTrace *x = c->x;
-	const Snapshot *s = &c->ir->snapshots[op->snapshot];
-	const SnapshotEntry *e = c->ir->snapshot_entries + s->entry;
+	IrRef refs[MAX_SNAPSHOT_REFS];
+	unsigned n = ir_snapshot_refs(c->ir, op->snapshot, refs);
 	Record r = {
 		.snapshot = op->snapshot,
 		.locations = x->n_locations,
@@ -62,15 +62,15 @@ uint32_t new_record(Compile *c, const IrOp *op)
 	};
 	Location *to;
 
-	if (!room(c, &x->locations, x->n_locations + s->entries, &x->size_locations,
+	if (!room(c, &x->locations, x->n_locations + n, &x->size_locations,
 		  sizeof(*x->locations)) ||
 	    !room(c, &x->records, x->n_records + 1, &x->size_records, sizeof(*x->records)))
 		return 0;
 	to = x->locations + x->n_locations;
-	for (uint32_t i = 0; i < s->entries; i++)
-		to[i] = e[i].ref >= 0 ? location_of(c, e[i].ref) : LOCATION_NONE;
-	if (!share_locations(x, to, s->entries, &r))
-		x->n_locations += s->entries;
+	for (unsigned i = 0; i < n; i++)
+		to[i] = refs[i] >= 0 ? location_of(c, refs[i]) : LOCATION_NONE;
+	if (!share_locations(x, to, n, &r))
+		x->n_locations += n;
 	x->records[x->n_records] = r;
 	return x->n_records++;
 }
@@ -343,10 +343,20 @@ static void go_on(Code *code, const Trace *t, const MachineTrace *x, const Recor
 		emit_alu_imm(code, ALU_ADD, BASE, shift * (int32_t)sizeof(Value));
 }
 
+/* An exit that makes tables is left through jit_enter(). */
+static bool has_virtuals(const Ir *ir, int32_t snapshot)
+{
+	IrRef virtuals[MAX_VIRTUALS];
+
+	return ir_virtuals(ir, snapshot, virtuals) > 0;
+}
+
 static Trace *finish_target(const Compile *c, const IrOp *op)
 {
 	Trace *to = NULL;
 
+	if (has_virtuals(c->ir, op->snapshot))
+		return NULL;
 	if (op->descr > 0 && (uint32_t)op->descr == c->t->number)
 		to = c->t;
 	else if (op->descr > 0 && (uint32_t)op->descr < c->jit->n_traces)
@@ -384,7 +394,8 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 	Code code = {0};
 
 	t->exits[exit].bridge = to->number;
-	if (!m || !may_link(t, exit, to) || L->global->jit->fail_guards)
+	if (!m || !may_link(t, exit, to) || L->global->jit->fail_guards ||
+	    has_virtuals(&t->ir, exit))
 		return;
 	for (uint32_t i = 0; i < x->n_records; i++) {
 		const Record *r = &x->records[i];
