@@ -246,19 +246,19 @@ void record_finish(Recorder *r, const Instruction *pc, int32_t descr)
  * -------------------------------------------------------------------------------------------- */
 
 /*
- * What a loop leaves in registers that hold no variable at its head is read by nobody:
- * temporary values, variables of blocks that were left.
+ * What is left in registers that hold no variable at a loop's head is read by nobody:
+ * temporary values, variables of blocks that were left. The running frame is there.
  */
-static void drop_dead_slots(Recorder *r)
+static void drop_dead_slots(Recorder *r, const Instruction *at)
 {
-	const Proto *p = r->t->proto;
-	int pc = (int)(r->t->pc - p->code), n = 0;
+	const Proto *p = frame_function(r->L->frame)->proto;
+	int n = 0;
 
 	if (!p->line_count)
 		return; /* stripped: it is not known which */
-	while (proto_local_name(p, n + 1, pc))
+	while (proto_local_name(p, n + 1, (int)(at - p->code)))
 		n++;
-	for (int slot = n; slot < MAX_SLOTS; slot++)
+	for (int slot = r->base + n; slot < MAX_SLOTS; slot++)
 		r->slots[slot + 1].state = SLOT_UNKNOWN;
 }
 
@@ -267,7 +267,7 @@ static void close_loop(Recorder *r)
 	int32_t snapshot;
 	IrRef last;
 
-	drop_dead_slots(r);
+	drop_dead_slots(r, r->t->pc);
 	snapshot = record_snapshot(r, r->t->pc, -1);
 	last = ir_emit_many(r->ir, IR_JUMP, NULL, 0, -1);
 
@@ -313,6 +313,7 @@ static bool goes_on_elsewhere(Recorder *r, const Instruction *pc)
 		return false;
 	r->pc = pc;
 	r->top = -1;
+	drop_dead_slots(r, pc - 1);
 	record_finish(r, pc - 1, (int32_t)number);
 	return true;
 }
