@@ -15,10 +15,10 @@
 #include "../lua/gc.h"
 #include "model.h"
 
-static Payload value_at(lua_State *L, const Trace *t, int32_t exit, IrRef ref)
+/* n: as in ir_snapshot_refs(). */
+static Payload value_at(lua_State *L, const Trace *t, IrRef ref, unsigned n)
 {
-	return ref < 0 ? ir_constant(&t->ir, ref)->u
-		       : L->global->jit->backend->value(L, t, exit, ref);
+	return ref < 0 ? ir_constant(&t->ir, ref)->u : L->global->jit->backend->value(L, t, ref, n);
 }
 
 static bool is_virtual(const Ir *ir, IrRef ref)
@@ -39,7 +39,7 @@ static void write_slots(lua_State *L, const Trace *t, int32_t exit, Value *base)
 			continue;
 		}
 		if (e->ref != IR_NONE)
-			v->u = value_at(L, t, exit, e->ref);
+			v->u = value_at(L, t, e->ref, i);
 		v->tag = e->tag;
 	}
 }
@@ -55,8 +55,8 @@ struct making {
 	Value values[MAX_VIRTUALS * (1 + MAX_SHAPE_KEYS)]; /* of all, in order */
 };
 
-/* The value of a virtual table's argument that is not one itself. */
-static void get_values(lua_State *L, const Trace *t, int32_t exit, struct making *m)
+/* The arguments of virtual tables that are none themselves; `first`: before them. */
+static void get_values(lua_State *L, const Trace *t, unsigned first, struct making *m)
 {
 	m->n_values = 0;
 	for (unsigned v = 0; v < m->n; v++) {
@@ -65,13 +65,14 @@ static void get_values(lua_State *L, const Trace *t, int32_t exit, struct making
 		const ShapeKey *keys = m->ir->shape_keys + m->ir->shapes[op->descr].key;
 
 		for (unsigned i = 0; i < op->nargs; i++) {
-			Value *to = &m->values[m->n_values++];
+			unsigned n = m->n_values++;
+			Value *to = &m->values[n];
 
 			to->tag = i ? keys[i - 1].tag : TAG_TABLE;
 			if (is_virtual(m->ir, args[i]))
 				to->tag = TAG_NIL;
 			else
-				to->u = value_at(L, t, exit, args[i]);
+				to->u = value_at(L, t, args[i], first + n);
 			if (!i && !to->u.p)
 				to->tag = TAG_NIL;
 		}
@@ -137,10 +138,10 @@ static void make_virtuals(lua_State *L, const Trace *t, int32_t exit, Value *bas
 	struct making m;
 
 	m.ir = &t->ir;
-	m.n = ir_virtuals(&t->ir, exit, m.refs);
+	m.n = t->ir.n_shapes ? ir_virtuals(&t->ir, exit, m.refs) : 0;
 	if (!m.n)
 		return;
-	get_values(L, t, exit, &m);
+	get_values(L, t, s->entries, &m);
 	if (!try_to_make(L, &m)) {
 		collect_all(L, &m);
 		if (!try_to_make(L, &m))

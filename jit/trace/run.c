@@ -441,10 +441,10 @@ static int32_t run_trace(lua_State *L, Trace *t, Trace **last)
 	return exit;
 }
 
-static Payload run_value(lua_State *L, const Trace *t, int32_t exit, IrRef ref)
+static Payload run_value(lua_State *L, const Trace *t, IrRef ref, unsigned n)
 {
 	(void)L;
-	(void)exit;
+	(void)n;
 	return ((const Payload *)t->backend)[ref];
 }
 

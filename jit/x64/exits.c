@@ -327,6 +327,23 @@ static void check_room(Code *code, const Trace *from, const Snapshot *s, const T
 	}
 }
 
+static bool has_virtuals(const Ir *ir, int32_t snapshot)
+{
+	IrRef virtuals[MAX_VIRTUALS];
+
+	return ir_virtuals(ir, snapshot, virtuals) > 0;
+}
+
+/* Where tables are to be made, exit_restore() does it all. */
+static void restore(Code *code, const MachineTrace *x, const Record *r)
+{
+	emit_store_imm(code, at_reg(RSP, 8), (uint64_t)(r - x->records));
+	emit_store_imm(code, at_reg(RSP, 16), (uintptr_t)x);
+	emit_call_fixup(code, x->machine->force);
+	emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, frame)));
+	emit_store(code, at_reg(RSP, 0), RAX);
+}
+
 /* From a guard's failure to where `to` begins, but for the jump. */
 static void go_on(Code *code, const Trace *t, const MachineTrace *x, const Record *r,
 		  const Trace *to, struct refuge out)
@@ -335,28 +352,22 @@ static void go_on(Code *code, const Trace *t, const MachineTrace *x, const Recor
 	int shift = base_shift(t, s);
 
 	check_room(code, t, s, to, out);
-	write_slots(code, t, x, r);
-	if (s->frames)
-		open_frames(code, t, s);
-	set_top(code, s);
+	if (has_virtuals(&t->ir, r->snapshot)) {
+		restore(code, x, r);
+	} else {
+		write_slots(code, t, x, r);
+		if (s->frames)
+			open_frames(code, t, s);
+		set_top(code, s);
+	}
 	if (shift)
 		emit_alu_imm(code, ALU_ADD, BASE, shift * (int32_t)sizeof(Value));
-}
-
-/* An exit that makes tables is left through jit_enter(). */
-static bool has_virtuals(const Ir *ir, int32_t snapshot)
-{
-	IrRef virtuals[MAX_VIRTUALS];
-
-	return ir_virtuals(ir, snapshot, virtuals) > 0;
 }
 
 static Trace *finish_target(const Compile *c, const IrOp *op)
 {
 	Trace *to = NULL;
 
-	if (has_virtuals(c->ir, op->snapshot))
-		return NULL;
 	if (op->descr > 0 && (uint32_t)op->descr == c->t->number)
 		to = c->t;
 	else if (op->descr > 0 && (uint32_t)op->descr < c->jit->n_traces)
@@ -394,8 +405,7 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 	Code code = {0};
 
 	t->exits[exit].bridge = to->number;
-	if (!m || !may_link(t, exit, to) || L->global->jit->fail_guards ||
-	    has_virtuals(&t->ir, exit))
+	if (!m || !may_link(t, exit, to) || L->global->jit->fail_guards)
 		return;
 	for (uint32_t i = 0; i < x->n_records; i++) {
 		const Record *r = &x->records[i];
@@ -424,7 +434,6 @@ static void keep_spills(const MachineTrace *x, uint32_t record, const uint64_t *
 	memcpy(m->state.spills, frame + SPILL_OFFSET / 8, x->n_spills * sizeof(*frame));
 	m->left = x;
 	m->record = &x->records[record];
-	m->cursor = 0;
 }
 
 int32_t x64_leave(const MachineTrace *x, uint32_t record, const uint64_t *frame)

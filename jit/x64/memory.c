@@ -246,38 +246,14 @@ void machine_trace_gone(Machine *m)
 		m->used = m->shared;
 }
 
-/* Of a value that is in a virtual table only. */
-static Location location_in_virtual(const Machine *m, const Trace *t, int32_t exit, IrRef ref)
+Payload machine_value(lua_State *L, const Trace *t, IrRef ref, unsigned n)
 {
-	IrRef refs[MAX_SNAPSHOT_REFS];
-	unsigned n = ir_snapshot_refs(&t->ir, exit, refs);
-
-	for (unsigned i = 0; i < n; i++)
-		if (refs[i] == ref)
-			return m->left->locations[m->record->locations + i];
-	return LOCATION_NONE;
-}
-
-Payload machine_value(lua_State *L, const Trace *t, int32_t exit, IrRef ref)
-{
-	Machine *m = L->global->jit->machine;
-	const Snapshot *s = &t->ir.snapshots[exit];
-	const SnapshotEntry *e = t->ir.snapshot_entries + s->entry;
-	Location from = LOCATION_NONE;
+	const Machine *m = L->global->jit->machine;
+	Location from = m->left->locations[m->record->locations + n];
 	uint64_t bits = 0;
-	uint32_t i;
 
-	/* They are asked for in order. */
-	for (i = 0; i < s->entries; i++, m->cursor++) {
-		if (m->cursor >= s->entries)
-			m->cursor = 0;
-		if (e[m->cursor].ref == ref) {
-			from = m->left->locations[m->record->locations + m->cursor];
-			break;
-		}
-	}
-	if (i == s->entries)
-		from = location_in_virtual(m, t, exit, ref);
+	(void)t;
+	(void)ref;
 	if (from < XMM0)
 		bits = m->state.gprs[from];
 	else if (from < LOCATION_SLOT)

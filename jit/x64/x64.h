@@ -230,7 +230,6 @@ typedef struct machine {
 	ExitState state;
 	const MachineTrace *left; /* whose state that is */
 	const Record *record;	  /* at which guard */
-	uint32_t cursor;	  /* entry of the snapshot that was asked for last */
 	uint8_t *area;
 	size_t size, used, shared; /* shared: end of what all traces share */
 	unsigned traces;	   /* whose code is there */
@@ -242,7 +241,7 @@ typedef struct machine {
 
 Machine *machine_of(lua_State *L); /* NULL without memory */
 void machine_close(Jit *jit);
-Payload machine_value(lua_State *L, const Trace *t, int32_t exit, IrRef ref);
+Payload machine_value(lua_State *L, const Trace *t, IrRef ref, unsigned n);
 /* Copies code to where it can run; NULL: no room. exits: place of each record's stub. */
 uint8_t *machine_install(Machine *m, Code *code, const uint32_t *exits);
 /* Writes a rel32. */
