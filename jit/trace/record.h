@@ -43,11 +43,11 @@ typedef struct recorder {
 	const Instruction *pc; /* behind the instruction that is recorded */
 	Instruction i;
 	int line;
-	uint32_t number;  /* of instructions, this one included */
-	int base;	  /* slot of the running frame's register 0 */
-	Frame *frame;	  /* that is recorded: others are C functions' own calls */
-	int given;	  /* arguments of the function that was entered last */
-	bool entering;	  /* the next instruction is the first of a function that frame calls */
+	uint32_t number; /* of instructions, this one included */
+	int base;      /* slot of the running frame's register 0 */
+	Frame *frame;  /* that is recorded: others are C functions' own calls */
+	int given;     /* arguments of the function that was entered last */
+	bool entering; /* the next instruction is the first of a function that frame calls */
 	uint32_t entered; /* the last instruction enters this trace, if it jumps; 0 */
 	int depth;
 	SnapshotFrame inlined[MAX_INLINED];
