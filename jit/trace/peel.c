@@ -219,6 +219,11 @@ static void copy_operation(struct peel *p, uint32_t at, bool body)
 		copy_snapshots(p, at, body);
 		if (op.opcode == IR_CALL_MAY_FORCE_I)
 			force_all(p, op.snapshot, body);
+		/* What is certain to be made is made sooner here than by an exit. */
+		if (op.opcode == IR_FINISH) {
+			force_all(p, op.snapshot, body);
+			p->copied[op.snapshot] = -1;
+		}
 	}
 	for (unsigned i = 0; i < op.nargs && i < UINT8_MAX; i++)
 		mapped[i] = use(p, opt_map(&p->o, args[i]), body);

@@ -113,8 +113,8 @@ TEST(a_snapshot_names_what_a_table_has_at_its_place)
 		   "r1:table = call_r(2, 0, descr=helper_table_new)\n"
 		   "r2 = getfield_r(r1, descr=table.array)\n"
 		   "setarrayitem(r2, 0, i0, descr=integer)\n"
-		   "i3 = getslot_i(descr=1)\n"
-		   "guard_true(i3) [@1 0:r1 1:r1]\n"
+		   "r8 = getslot_r(descr=1)\n"
+		   "guard_nonnull(r8) [@1 0:r1 1:r1]\n"
 		   "r4:table = call_r(1, 0, descr=helper_table_new)\n"
 		   "r5 = getfield_r(r4, descr=table.array)\n"
 		   "setarrayitem(r5, 0, r1, descr=table)\n"
@@ -122,15 +122,19 @@ TEST(a_snapshot_names_what_a_table_has_at_its_place)
 		   "i6 = call_i(r4, $T, descr=helper_set_metatable)\n"
 		   "guard_true(i6) [@2 0:r4]\n"
 		   "setarrayitem(r2, 0, 7, descr=integer)\n"
-		   "finish(descr=-1) [@3 0:r4 1:r1]\n",
+		   "r9 = getslot_r(descr=2)\n"
+		   "guard_nonnull(r9) [@3 0:r4 1:r1]\n"
+		   "finish(descr=-1) [@4]\n",
 		   "i0 = getslot_i(descr=0)\n"
 		   "count_removed()\n"
-		   "i2 = getslot_i(descr=1)\n"
+		   "r2 = getslot_r(descr=1)\n"
 		   "r3:table = virtual(&0, i0, descr={2 0 1:integer})\n"
-		   "guard_true(i2) [@1 0:r3 1:r3]\n"
-		   "r5:table = virtual(&0, 7, descr={2 0 1:integer})\n"
-		   "r6:table = virtual($T, r5, descr={1 0 1:table})\n"
-		   "finish() [@3 0:r6 1:r5]\n");
+		   "guard_nonnull(r2) [@1 0:r3 1:r3]\n"
+		   "r5 = getslot_r(descr=2)\n"
+		   "r6:table = virtual(&0, 7, descr={2 0 1:integer})\n"
+		   "r7:table = virtual($T, r6, descr={1 0 1:table})\n"
+		   "guard_nonnull(r5) [@3 0:r7 1:r6]\n"
+		   "finish() [@4]\n");
 }
 
 TEST(what_is_stored_elsewhere_is_made_there)
