@@ -26,13 +26,16 @@ Not compared, in what programs show (run.lua takes it out):
 - what is beyond the third level of a table, its 40th key (sorted), a string's
   300th byte, and 200,000 bytes of output.
 Not generated:
-- lengths of tables with holes, memory in use, times, random numbers, weak tables,
-  finalizers (when they run is the collector's affair), unbounded recursion and
-  memory (tests/lua and tests/e2e have those): each differs by right;
+- tables with holes whose length would be asked for (a few in a million programs have
+  one all the same, and are found: look at the table first), memory in use, times,
+  random numbers, weak tables and finalizers (when they act is the collector's affair),
+  unbounded recursion and memory (how far it gets): each differs by right;
 - two forms that the compiler of Lua 5.4.4 gets wrong, so that both interpreters read
   what was never set: a key with a jump in it for a table that is an upvalue, `break`
   in a generic `for` with a closing value;
-- string.rep of an empty string so many times that it takes minutes;
+- string.rep of an empty string so many times that it takes minutes, and sizes that
+  just fit into memory;
+- text made of addresses or of NaN with its sign, from which more is computed;
 - io, os, package and require, debug but for traceback and getinfo, string.pack but
   for one format: tests/lua has them.
 Not judged: programs that lua5.4 itself does not end, dies of or has no memory for

@@ -5,10 +5,10 @@
 -- A batch is a file of programs, each as `== NUMBER LENGTH`, a newline, the source
 -- and a newline. The same seed gives the same batch. run.lua runs it; what a
 -- program may use besides the language is what run.lua gives it: P to print, S to
--- keep strings short, F to have no NaN, T for no addresses in text, H for sums that do
--- not depend on the order of keys, N for a list of numbers, M for messages, K for
--- closures that are called last, C, which returns its argument, E for the environment,
--- and tick.
+-- keep strings short, F to have no NaN, T for no addresses in text, V for no
+-- nil, H for sums that do not depend on the order of keys, N for a list of numbers, M
+-- for messages, K for closures that are called last, C, which returns its argument, E
+-- for the environment, and tick.
 --
 -- Types are followed roughly, so that most of a program runs before it fails; now
 -- and then something of another type is taken on purpose. Loops are bounded, and
@@ -97,6 +97,10 @@ local expression, integer, float, number, text, boolean, list, tab, any, func
 -- What becomes text: the sign of NaN would.
 local function signed(e)
 	return "F(" .. e .. ")"
+end
+-- What is kept by number: nil would leave a hole.
+local function present(e)
+	return e:find("%a") and "V(" .. e .. ")" or e
 end
 local function printable(d)
 	return chance(60) and integer(d) or signed(number(d))
@@ -273,7 +277,7 @@ function list(d)
 	elseif r <= 75 then
 		local t = {}
 		for i = 1, random(0, 6) do
-			t[i] = integer(d - 1)
+			t[i] = present(integer(d - 1))
 		end
 		return "{ " .. concat(t, ", ") .. " }"
 	elseif r <= 82 then
@@ -299,7 +303,7 @@ function tab(d)
 		elseif kind == 4 then
 			t[i] = "[" .. pick({ integer, text, boolean, number })(d - 2) .. "] = " .. any(d - 1)
 		else
-			t[i] = any(d - 1)
+			t[i] = present(any(d - 1))
 		end
 	end
 	return "{ " .. concat(t, ", ") .. " }"
@@ -482,7 +486,7 @@ local function assignment()
 		if l then
 			-- First the value: a call in it may shorten the list, and leave a hole.
 			local e, r = fresh("e"), random(4)
-			emit("local %s = %s", e, integer(2))
+			emit("local %s = %s", e, present(integer(2)))
 			if r == 1 then
 				emit("%s[#%s + 1] = %s", l, l, e)
 			elseif r == 2 then
@@ -502,7 +506,7 @@ local function assignment()
 		local t, l = variable("table"), variable("list")
 		if t and l then
 			local e = fresh("e")
-			emit("local %s = %s", e, integer(1))
+			emit("local %s = %s", e, present(integer(1)))
 			emit("%s.%s, %s[#%s + 1] = %s[1], %s", t, pick(fields), l, l, l, e)
 		end
 	else

@@ -85,6 +85,9 @@ end
 local function F(v)
 	return v == v and v or 0
 end
+local function V(v)
+	return v == nil and 0 or v
+end
 local function T(v)
 	local t = type(v)
 	local mt = t == "table" and getmetatable(v)
@@ -121,7 +124,7 @@ local function environment()
 	local K = {}
 	local env
 	env = {
-		P = P, S = S, F = F, T = T, H = H, N = N, M = M, K = K, C = function(v) return v end, tick = tick, E = function() return env end,
+		P = P, S = S, F = F, T = T, V = V, H = H, N = N, M = M, K = K, C = function(v) return v end, tick = tick, E = function() return env end,
 		string = library.string, table = library.table, math = library.math, utf8 = library.utf8, coroutine = library.coroutine, debug = debugging,
 		pairs = pairs, ipairs = ipairs, next = next, select = select, type = type, tostring = tostring, tonumber = tonumber, rawget = rawget, rawset = rawset,
 		rawequal = rawequal, rawlen = rawlen, pcall = pcall, xpcall = xpcall, error = error, assert = assert, load = load, setmetatable = setmetatable,
