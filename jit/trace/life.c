@@ -16,14 +16,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../lua/call.h"
 #include "../lua/debug.h"
 #include "../lua/gc.h"
 #include "../lua/opcodes.h"
 #include "../lua/vm.h"
-#include "trace.h"
+#include "listen.h"
+#include "model.h"
 
 #include <jitlua/jitlua.h>
 
+/* Calls until another trace of a function is tried whose last ended at a return too soon. */
+#define SHORT_RETRY 31
+#define MAX_SHORT 64
+/* Frames between a function and itself. */
+#define MAX_RECURSION 8
+#define NOT_TRACED UINT8_MAX /* Proto.aborts */
 /* Types that one instruction may have bridges for, one after the other. */
 #define MAX_REPEATED 6
 #define PENALTIES 256 /* a power of two */
@@ -33,8 +41,6 @@ struct penalty {
 	uint16_t count;	 /* next start value of the counter */
 	uint16_t aborts; /* in a row */
 };
-
-static void forget(lua_State *L, Trace *t);
 
 /* ---- Places ------------------------------------------------------------------------------- */
 
@@ -126,15 +132,21 @@ Instruction jit_original(const Jit *jit, const Instruction *pc)
 	}
 }
 
-/* "file:line" of where a trace begins, as messages show the chunk. */
+void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size)
+{
+	char name[CHUNK_NAME_SIZE] = "?";
+
+	if (p->source)
+		chunk_name(name, p->source->text, string_length(p->source));
+	snprintf(text, size, "%s:%d", name, proto_line(p, (int)(pc - p->code)));
+}
+
+/* Of where a trace begins. */
 static void place_text(void *ctx, char *text, size_t size)
 {
 	const Trace *t = ctx;
-	char name[CHUNK_NAME_SIZE] = "?";
 
-	if (t->proto->source)
-		chunk_name(name, t->proto->source->text, string_length(t->proto->source));
-	snprintf(text, size, "%s:%d", name, proto_line(t->proto, (int)(t->pc - t->proto->code)));
+	jit_place(t->proto, t->pc, text, size);
 }
 
 /* ---- Recording begins ------------------------------------------------------------------------ */
@@ -203,6 +215,7 @@ static void start(lua_State *L, Frame *f, Trace *t)
 	Jit *jit = L->global->jit;
 
 	tell_start(jit, t);
+	listen_started(jit, t);
 	jit->current = t;
 	jit->recording = L;
 	if (record_start(L, f, t->pc, t))
@@ -226,6 +239,9 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	Trace *t;
 
 	*counter = p->count ? p->count : start_count(jit, kind);
+	if (get_op(*patch_at) != OP_FORLOOP && get_op(*patch_at) != OP_TFORLOOP &&
+	    get_op(*patch_at) != OP_JMP)
+		return; /* a function that begins with its loop is traced already */
 	/* Another coroutine than the one that is recorded runs. */
 	if (jit->current && jit->recording != L)
 		jit_abort(jit->recording, ABORT_COROUTINE, NULL);
@@ -236,6 +252,53 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 		return;
 	t->patch = patch_at;
 	t->original = *patch_at;
+	start(L, f, t);
+}
+
+/* Has the function that f just began called itself, as far as can be seen? */
+static bool calls_itself(const Frame *f)
+{
+	const Proto *p = frame_function(f)->proto;
+
+	if (f->status & FRAME_TAIL)
+		return true;
+	for (int i = 0; i < MAX_RECURSION && (f = f->previous); i++)
+		if (frame_is_lua(f) && frame_function(f)->proto == p)
+			return true;
+	return false;
+}
+
+/*
+ * A function that is called, and not only from loops that are traced: mostly it calls
+ * itself.
+ */
+void jit_hot_function(lua_State *L, Frame *f)
+{
+	Jit *jit = L->global->jit;
+	Proto *p = frame_function(f)->proto;
+	Trace *t;
+
+	if (!p->counted) {
+		p->counted = 1;
+		p->heat = (uint16_t)(start_count(jit, TRACE_FUNCTION) - 1);
+		if (p->heat)
+			return;
+	}
+	p->heat = UINT16_MAX;
+	if (p->is_vararg || p->aborts == NOT_TRACED || get_op(*p->code) >= OPCODE_COUNT)
+		return;
+	if (jit->current && jit->recording != L)
+		jit_abort(jit->recording, ABORT_COROUTINE, NULL);
+	if (!may_record(L)) {
+		p->heat = (uint16_t)(start_count(jit, TRACE_FUNCTION));
+		return;
+	}
+	p->calls_itself |= calls_itself(f);
+	t = new_trace(L, TRACE_FUNCTION, p, p->code);
+	if (!t)
+		return;
+	t->patch = p->code;
+	t->original = *p->code;
 	start(L, f, t);
 }
 
@@ -255,10 +318,36 @@ static Trace *stop(Jit *jit)
 	return t;
 }
 
-static void punish(Jit *jit, Trace *t)
+/*
+ * Of a function that calls itself every other call returns at once, so there it is
+ * tried again soon, many times.
+ */
+static void punish_function(Jit *jit, const Trace *t, enum jit_abort_reason reason)
+{
+	Proto *p = t->proto;
+	bool is_short = reason == ABORT_RETURNED;
+	int limit = !is_short		 ? (int)jit->parameters[JIT_PARAMETER_max_aborts]
+		    : p->calls_itself ? MAX_SHORT
+				      : 2;
+
+	p->aborts++;
+	p->heat = is_short ? (uint16_t)(rand_r(&jit->random) & SHORT_RETRY)
+			   : (uint16_t)(start_count(jit, TRACE_FUNCTION)
+					<< (p->aborts < 8 ? p->aborts : 8));
+	if (p->aborts >= limit) {
+		p->aborts = NOT_TRACED;
+		jit_count(jit->vm, JIT_BLACKLISTED, 1);
+	}
+}
+
+static void punish(Jit *jit, Trace *t, enum jit_abort_reason reason)
 {
 	struct penalty *p;
 
+	if (t->kind == TRACE_FUNCTION) {
+		punish_function(jit, t, reason);
+		return;
+	}
 	if (t->kind == TRACE_BRIDGE) {
 		TraceExit *e = &jit->traces[t->parent]->exits[t->parent_exit];
 
@@ -312,11 +401,8 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 
 	reason_text(reason, detail, text, sizeof(text));
 	place_text(t, place, sizeof(place));
-	if (frame_is_lua(f)) {
-		Trace here = {.proto = frame_function(f)->proto, .pc = f->u.lua.pc - 1};
-
-		place_text(&here, place, sizeof(place));
-	}
+	if (frame_is_lua(f))
+		jit_place(frame_function(f)->proto, f->u.lua.pc - 1, place, sizeof(place));
 	jit_count(jit->vm, JIT_RECORDED_OPS, t->ir.n_ops);
 	jit_trace_aborted(jit->vm, &t->hooks,
 			  &(struct jit_abort_info){
@@ -326,7 +412,8 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 				  .operations = t->ir.n_ops,
 				  .greenkey = place,
 			  });
-	punish(jit, t);
+	listen_aborted(jit, t, text, place);
+	punish(jit, t, reason);
 	free_trace(L, t);
 }
 
@@ -354,6 +441,8 @@ static void install(lua_State *L, Trace *t)
 	for (uint32_t i = 0; i < t->ir.n_ops; i++)
 		if (t->ir.ops[i].opcode == IR_GUARD_NOT_INVALIDATED)
 			t->exits[t->ir.ops[i].snapshot].aborted = NOT_BRIDGED;
+	if (t->ends_early)
+		t->exits[t->ir.ops[t->ir.n_ops - 1].snapshot].aborted = NOT_BRIDGED;
 	if (t->kind == TRACE_BRIDGE)
 		jit->backend->link(L, jit->traces[t->parent], (int32_t)t->parent_exit, t);
 	else
@@ -416,6 +505,7 @@ void jit_finish_recording(lua_State *L)
 	jit_count(jit->vm, JIT_OPT_OPS, count_operations(&t->ir));
 	jit_count(jit->vm, JIT_OPT_GUARDS, count_guards(&t->ir));
 	jit_tell_optimize(jit, t, before);
+	listen_list(jit, &t->ir, NULL);
 	failed = assemble(L, t);
 	if (failed) {
 		jit_abort(L, (enum jit_abort_reason)(failed - 1), NULL);
@@ -429,6 +519,34 @@ void jit_finish_recording(lua_State *L)
 				   .asmlen = (uint32_t)t->code_size,
 				   .operations = count_operations(&t->ir),
 			   });
+	listen_compiled(jit, t, before);
+}
+
+/* ---- Forgetting
+ * ------------------------------------------------------------------------------------ */
+
+/* Frees what is forgotten, unless it may still run. */
+static void bury(lua_State *L)
+{
+	Jit *jit = L->global->jit;
+
+	while (jit->dead && !L->global->traces_running) {
+		Trace *t = jit->dead;
+
+		jit->dead = t->next_dead;
+		free_trace(L, t);
+	}
+}
+
+/* A trace may be on the C stack, in a call that may do anything: it is then kept. */
+static void forget(lua_State *L, Trace *t)
+{
+	Jit *jit = L->global->jit;
+
+	jit->traces[t->number] = NULL;
+	t->dead = true;
+	t->next_dead = jit->dead;
+	jit->dead = t;
 }
 
 /* ---- Entering and leaving
@@ -459,30 +577,66 @@ static bool knows_captured(const lua_State *L, const Trace *t, const Value *base
 	return true;
 }
 
-static bool may_enter(lua_State *L, const Trace *t)
+/* Is there room on the stack, or can it be made? */
+static bool has_stack(lua_State *L, const Trace *t)
 {
-	const Value *base = frame_base(L->frame);
+	int end = t->ir.max_slot;
 
-	return L->mode == MODE_JIT && L->stack_last - base > t->ir.max_slot &&
-	       knows_captured(L, t, base);
+	return L->stack_last - frame_base(L->frame) > end ||
+	       (stack_try_grow(L, end + 1) && L->stack_last - frame_base(L->frame) > end);
 }
 
-bool jit_may_link(const Trace *from, const Trace *to)
+static bool may_enter(lua_State *L, const Trace *t)
 {
-	for (int i = 0; i < MAX_SLOTS / 64; i++)
-		if (from->captured[i] & ~to->captured[i])
+	return L->mode == MODE_JIT && has_stack(L, t) && knows_captured(L, t, frame_base(L->frame));
+}
+
+bool jit_may_link(const Trace *from, int32_t exit, const Trace *to)
+{
+	int base = snapshot_base(&from->ir, &from->ir.snapshots[exit]);
+
+	for (int slot = base < 0 ? 0 : base; slot < MAX_SLOTS; slot++)
+		if (slot_is_captured(from->captured, slot) &&
+		    (slot - base >= MAX_SLOTS || !slot_is_captured(to->captured, slot - base)))
 			return false;
 	return true;
+}
+
+/*
+ * Where the trace that goes on at pc begins, every slot is in memory, so it can go on
+ * behind any exit that leads there. Only one that did nothing must not lead to itself:
+ * those lead to later traces.
+ */
+static Trace *shared_bridge(const Jit *jit, const Trace *t, int32_t exit, const Instruction *pc,
+			    bool moved)
+{
+	for (uint32_t n = moved ? 1 : t->number + 1; n < jit->n_traces; n++) {
+		Trace *to = jit->traces[n];
+
+		if (to && to != t && to->kind == TRACE_BRIDGE && to->pc == pc &&
+		    jit_may_link(t, exit, to))
+			return to;
+	}
+	return NULL;
+}
+
+uint32_t jit_trace_at(const Jit *jit, const Instruction *pc)
+{
+	for (uint32_t n = 1; n < jit->n_traces; n++)
+		if (jit->traces[n] && jit->traces[n]->kind == TRACE_BRIDGE &&
+		    jit->traces[n]->pc == pc)
+			return n;
+	return 0;
 }
 
 /* What t keeps in memory, counted from the frame that is open at the exit. */
 static void inherit_captured(Trace *bridge, const Trace *t, int32_t exit)
 {
 	const Snapshot *s = &t->ir.snapshots[exit];
-	int base = s->frames ? t->ir.snapshot_frames[s->frame + s->frames - 1].func_slot + 1 : 0;
+	int base = snapshot_base(&t->ir, s);
 
-	for (int slot = base; slot < MAX_SLOTS; slot++)
-		if (slot_is_captured(t->captured, slot))
+	for (int slot = base < 0 ? 0 : base; slot < MAX_SLOTS; slot++)
+		if (slot_is_captured(t->captured, slot) && slot - base < MAX_SLOTS)
 			bridge->captured[(slot - base) / 64] |= 1ull << ((slot - base) % 64);
 }
 
@@ -491,8 +645,10 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 {
 	Jit *jit = L->global->jit;
 	TraceExit *e = &t->exits[exit];
+	const Snapshot *s = &t->ir.snapshots[exit];
 	Frame *f = L->frame;
 	Trace *bridge;
+	bool moved;
 
 	jit_count(jit->vm, JIT_GUARD_FAILURES, 1);
 	if (--e->failures || e->bridge)
@@ -500,12 +656,18 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
 	if (!may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts])
 		return;
+	moved = s->frames || s->below || t->pc != f->u.lua.pc;
+	bridge = shared_bridge(jit, t, exit, f->u.lua.pc, moved);
+	if (bridge) {
+		jit->backend->link(L, t, exit, bridge);
+		return;
+	}
 	bridge = new_trace(L, TRACE_BRIDGE, frame_function(f)->proto, f->u.lua.pc);
 	if (!bridge)
 		return;
 	bridge->parent = t->number;
 	bridge->parent_exit = (uint32_t)exit;
-	bridge->repeated = t->pc == bridge->pc ? (uint8_t)(t->repeated + 1) : 0;
+	bridge->repeated = moved ? 0 : (uint8_t)(t->repeated + 1);
 	bridge->root = t->kind == TRACE_BRIDGE ? t->root : t->number;
 	if (bridge->repeated > MAX_REPEATED ||
 	    jit->traces[bridge->root]->bridges++ >= jit->parameters[JIT_PARAMETER_max_bridges]) {
@@ -530,6 +692,33 @@ static Trace *next_trace(const Jit *jit, const Trace *t, int32_t exit)
 	return NULL;
 }
 
+/* Local variables that are in scope before the instruction; all registers without names. */
+static int variables_in_scope(const Proto *p, const Instruction *at)
+{
+	int pc = (int)(at - p->code), n = 0;
+
+	if (!p->line_count)
+		return p->stack_size; /* stripped */
+	for (int i = 0; i < p->local_count && p->locals[i].start_pc <= pc; i++)
+		n += pc < p->locals[i].end_pc;
+	return n;
+}
+
+/*
+ * A step of the collector. Where a loop begins registers above the variables hold what
+ * is over: as under the interpreter, which collects in the middle of statements with
+ * L->top behind what is used, they keep nothing alive.
+ */
+static void collect(lua_State *L, const Trace *last)
+{
+	ptrdiff_t top = save_slot(L, L->top);
+
+	if (last->kind == TRACE_LOOP && L->frame->u.lua.pc == last->pc)
+		L->top = frame_base(L->frame) + variables_in_scope(last->proto, last->pc);
+	gc_step(L);
+	L->top = restore_slot(L, top);
+}
+
 void jit_enter(lua_State *L, uint32_t number)
 {
 	Jit *jit = L->global->jit;
@@ -538,10 +727,17 @@ void jit_enter(lua_State *L, uint32_t number)
 
 	while (t && may_enter(L, t)) {
 		reserve_frames(L, t->ir.max_frames);
+		L->global->traces_running++;
 		exit = jit->backend->run(L, t, &last);
+		L->global->traces_running--;
 		exit_restore(L, last, exit);
+		/* It was flushed while it ran: its links mean nothing any more. */
+		if (unlikely(last->dead)) {
+			bury(L);
+			return;
+		}
 		if (L->global->debt > 0)
-			gc_step(L);
+			collect(L, last);
 		/* A finalizer may have set a hook, or flushed. */
 		if (L->mode != MODE_JIT)
 			return;
@@ -551,16 +747,7 @@ void jit_enter(lua_State *L, uint32_t number)
 	}
 }
 
-/* ---- Forgetting
- * ------------------------------------------------------------------------------------ */
-
-static void forget(lua_State *L, Trace *t)
-{
-	Jit *jit = L->global->jit;
-
-	jit->traces[t->number] = NULL;
-	free_trace(L, t);
-}
+/* ---- Flushing ------------------------------------------------------------------------- */
 
 void jit_flush(lua_State *L, const char *cause)
 {
@@ -571,9 +758,11 @@ void jit_flush(lua_State *L, const char *cause)
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			unpatch(jit->traces[i]);
+	listen_flushed(jit, cause);
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			forget(L, jit->traces[i]);
+	bury(L);
 	jit->n_traces = jit->n_traces ? 1 : 0;
 	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
 	jit_flushed(jit->vm, cause);
@@ -610,6 +799,7 @@ bool jit_open(lua_State *L)
 		jit->backend = &backend_x64;
 #endif
 	L->global->jit = jit;
+	listen_environment(jit);
 	jit_switch(L, true);
 	return true;
 }
@@ -630,10 +820,14 @@ void jit_shut(Global *g)
 			free_trace(g->main_thread, jit->traces[i]);
 	if (jit->current)
 		free_trace(g->main_thread, jit->current);
+	g->traces_running = 0;
+	bury(g->main_thread);
 	if (jit->backend->close)
 		jit->backend->close(jit);
 	record_stop(jit);
+	listen_close(jit);
 	jit_vm_destroy(jit->vm);
+	models_free(jit);
 	free(jit->traces);
 	free(jit->penalties);
 	free(jit);
@@ -671,15 +865,24 @@ static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
 			mark_object(g, ir->constants[i].u.object, mark_white);
 	for (uint32_t i = 0; i < ir->n_snapshot_frames; i++)
 		mark_object(g, ir->snapshot_frames[i].proto, mark_white);
+	for (uint32_t i = 0; i < ir->n_snapshots; i++)
+		if (ir->snapshots[i].proto)
+			mark_object(g, ir->snapshots[i].proto, mark_white);
 }
 
 void jit_mark(Global *g, MarkWhite mark_white)
 {
 	const Jit *jit = g->jit;
 
+	models_mark(g, mark_white);
+	for (unsigned i = 0; i < jit->n_kept; i++)
+		if (jit->kept[i].tag & TAG_COLLECTABLE)
+			mark_object(g, jit->kept[i].u.object, mark_white);
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			mark_trace(g, jit->traces[i], mark_white);
+	for (const Trace *t = jit->dead; t; t = t->next_dead)
+		mark_trace(g, t, mark_white);
 	if (jit->current)
 		mark_trace(g, jit->current, mark_white);
 }

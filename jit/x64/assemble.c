@@ -62,7 +62,7 @@ static int install(Compile *c)
 		free(exits);
 		return ABORT_NO_MEMORY + 1;
 	}
-	at = machine_install(c->m, &c->code, exits);
+	at = machine_install(c->m, c->x, &c->code, exits);
 	free(exits);
 	if (!at)
 		return ABORT_CODE_FULL + 1;
@@ -101,6 +101,7 @@ static void free_machine_trace(MachineTrace *x)
 		return;
 	free(x->records);
 	free(x->locations);
+	free(x->blocks);
 	free(x->forced);
 	free(x);
 }
@@ -130,7 +131,6 @@ int x64_assemble(lua_State *L, Trace *t)
 		free_machine_trace(x);
 		return failed;
 	}
-	m->traces++;
 	t->backend = x;
 	return 0;
 }
@@ -150,10 +150,31 @@ static void x64_free(lua_State *L, Trace *t)
 {
 	(void)L;
 	if (t->backend)
-		machine_trace_gone(((MachineTrace *)t->backend)->machine);
+		machine_remove(((MachineTrace *)t->backend)->machine, t->backend);
 	free_machine_trace(t->backend);
 	t->backend = NULL;
 	t->code = NULL;
+}
+
+/* For who prints the code. */
+static const char *x64_describe(const Trace *t, const void *at, char text[32])
+{
+	const MachineTrace *x = t->backend;
+	const Machine *m = x->machine;
+	size_t offset = (size_t)((const uint8_t *)at - (const uint8_t *)t->code);
+
+	if (at == m->leave)
+		return "leave";
+	if (at == m->force)
+		return "force";
+	if (at == m->barrier || at == m->barrier_back)
+		return "barrier";
+	for (uint32_t i = 0; i < x->n_records; i++)
+		if (x->records[i].has_stub && x->records[i].stub == offset) {
+			snprintf(text, 32, "exit %d", x->records[i].snapshot);
+			return text;
+		}
+	return NULL;
 }
 
 const Backend backend_x64 = {
@@ -163,5 +184,6 @@ const Backend backend_x64 = {
 	.value = machine_value,
 	.link = link_exit,
 	.free = x64_free,
+	.describe = x64_describe,
 	.close = machine_close,
 };
