@@ -80,6 +80,7 @@ USER_SRC := $(wildcard user/*.c)
 TOOL_SRC := $(wildcard tools/jitscope/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_LUA_SRC := $(wildcard tests/unit-lua/*.c)
+TRACE_TEST_SRC := tests/trace/driver.c
 PROGRAMS := $(patsubst tests/programs/%.c,$(B)/tests/%,$(wildcard tests/programs/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PYPY_FILES := $(wildcard jit/adapters/pypy/*.py jit/adapters/pypy/jithooks/*.py)
@@ -140,8 +141,8 @@ $(B)/adapters/pypy/%: jit/adapters/pypy/%
 # whole Lua under a symbol prefix, which is asked for nothing but to load text and
 # to dump it (jit/lua/front.c).
 
-$(call obj,$(LUA_SRC) $(JITLUA_SRC) $(UNIT_LUA_SRC)): EXTRA := $(LUA_CFLAGS) $(if $(DEBUG),-DJITLUA_DEBUG)
-$(call obj,$(LUA_SRC) $(JITLUA_SRC) $(UNIT_LUA_SRC)): | $(LUA_ARCHIVE)
+$(call obj,$(LUA_SRC) $(JITLUA_SRC) $(UNIT_LUA_SRC) $(TRACE_TEST_SRC)): EXTRA := $(LUA_CFLAGS) $(if $(DEBUG),-DJITLUA_DEBUG)
+$(call obj,$(LUA_SRC) $(JITLUA_SRC) $(UNIT_LUA_SRC) $(TRACE_TEST_SRC)): | $(LUA_ARCHIVE)
 
 $(LUA_ARCHIVE):
 	@echo "make: no liblua5.4.a: install liblua5.4-dev (\`make deps\` does)" >&2; exit 1
@@ -213,6 +214,10 @@ $(B)/unit: $(call obj,$(UNIT_SRC) tests/unit/main.c) $(B)/libjitscope.a $(B)/lib
 $(B)/unit-lua: $(call obj,$(UNIT_LUA_SRC) $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o $(B)/libjithooks.a
 	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_LUA) -lpthread
 
+# Lists of operations: golden tests of the passes.
+$(B)/trace-tests: $(call obj,$(TRACE_TEST_SRC) $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o $(B)/libjithooks.a
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ $(LDLIBS_LUA) -lpthread
+
 $(B)/tests/%: tests/programs/%.c $(B)/libjithooks.a
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(ALL_CFLAGS) -MF $@.d -o $@ $< $(B)/libjithooks.a -lpthread
@@ -226,15 +231,16 @@ $(B)/fuzz/%: tests/fuzz/%.c $(wildcard user/*.[ch] include/*/*.h bpf/*.h) $(B)/j
 	$(call run,FUZZ,$@) $(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -I$(B) -Iuser \
 		-DJITSCOPE_VERSION='"fuzz"' -DJITSCOPE_LIBDIR='"."' -o $@ $< $(USER_SRC) $(LDLIBS_OBSERVER)
 
-test-programs: all $(B)/unit $(B)/unit-lua $(PROGRAMS)
+test-programs: all $(B)/unit $(B)/unit-lua $(B)/trace-tests $(PROGRAMS)
 
 check: deps
 	@$(MAKE) --no-print-directory test-programs $(if $(SANITIZE),,$(FUZZERS))
 	@BUILD=$(B) tests/run
 
-unit: $(B)/unit $(B)/unit-lua
+unit: $(B)/unit $(B)/unit-lua $(B)/trace-tests
 	$(B)/unit
 	$(B)/unit-lua
+	$(B)/trace-tests tests/trace/*.ir
 
 # The seeds are made of what is built.
 fuzz: $(FUZZERS) $(LIBRARIES) $(B)/tests/embed $(B)/jitlua
