@@ -117,6 +117,9 @@ enum {
 	X(INT_MUL, "int_mul", 'i', "ii", IR_PURE)                                             \
 	X(INT_FLOORDIV, "int_floordiv", 'i', "ii", IR_PURE)                                   \
 	X(INT_MOD, "int_mod", 'i', "ii", IR_PURE)                                             \
+	/* The same of a dividend that is not negative and a constant divisor above 0. */     \
+	X(UINT_FLOORDIV, "uint_floordiv", 'i', "ii", IR_PURE)                                 \
+	X(UINT_MOD, "uint_mod", 'i', "ii", IR_PURE)                                           \
 	X(INT_AND, "int_and", 'i', "ii", IR_PURE)                                             \
 	X(INT_OR, "int_or", 'i', "ii", IR_PURE)                                               \
 	X(INT_XOR, "int_xor", 'i', "ii", IR_PURE)                                             \
@@ -303,6 +306,21 @@ char ir_type(const Ir *ir, IrRef ref);
 uint8_t ir_tag(const Ir *ir, IrRef ref);
 /* The arguments of any operation. */
 const IrRef *ir_args(const Ir *ir, const IrOp *op);
+
+/* What int_floordiv computes; -1 is taken apart because the processor traps for mininteger. */
+static inline lua_Integer ir_floordiv(lua_Integer a, lua_Integer b)
+{
+	if (b == -1)
+		return (lua_Integer)(0 - (lua_Unsigned)a);
+	return a / b - ((a % b) && (a ^ b) < 0);
+}
+
+static inline lua_Integer ir_mod(lua_Integer a, lua_Integer b)
+{
+	lua_Integer m = b == -1 ? 0 : a % b;
+
+	return m && (m ^ b) < 0 ? m + b : m;
+}
 
 /* ---- text.c -------------------------------------------------------------------------- */
 

@@ -26,7 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_ROUNDS 12
+#define MAX_ROUNDS 16
 #define MAX_TURNS 200
 /* Operations that a copy has at the most. */
 #define LARGEST(from) ((from)->n_ops * 2 + 2 * MAX_TURNS)
@@ -40,6 +40,8 @@ struct turn {
 	IrRef old;	/* reference in the old list of what crosses */
 	IrRef first;	/* at the end of the preamble */
 	IrRef value;	/* in the body: an argument, or `first` if it does not change */
+	Bounds bounds;	/* that the argument is taken to have: those of `first`, or ... */
+	bool open_low, open_high; /* ... not on this side, because a turn does not keep them */
 };
 
 struct peel {
@@ -227,6 +229,14 @@ static void emit_argument(struct peel *p, struct turn *t, int32_t n)
 
 	arg.opcode = (uint8_t)opcodes[(unsigned char)arg.type];
 	t->value = opt_emit(&p->o, &arg, (const IrRef[]){IR_NONE, IR_NONE, IR_NONE});
+	if (p->o.failed)
+		return;
+	t->bounds = bounds_of(&p->o, t->first);
+	if (t->open_low)
+		t->bounds.low = LUA_MININTEGER;
+	if (t->open_high)
+		t->bounds.high = LUA_MAXINTEGER;
+	p->o.bounds[t->value] = t->bounds;
 	if (t->stands_in && t->first >= 0)
 		p->o.same[t->first] = t->value;
 }
@@ -253,6 +263,17 @@ static void emit_label(struct peel *p)
 			emit_argument(p, &p->turns[i], n++);
 }
 
+/* An argument's bounds must hold for what the turn hands on too. */
+static bool correct_bounds(const struct peel *p, struct turn *t, IrRef end)
+{
+	Bounds b = bounds_of(&p->o, end);
+	bool low = b.low < t->bounds.low, high = b.high > t->bounds.high;
+
+	t->open_low |= low;
+	t->open_high |= high;
+	return low || high;
+}
+
 /* A turn that hands on what it got does not vary; one that was taken not to, does. */
 static bool correct_turns(struct peel *p)
 {
@@ -270,6 +291,8 @@ static bool correct_turns(struct peel *p)
 		} else if (!t->varies && end != t->first) {
 			t->varies = true;
 			found = true;
+		} else if (t->varies && ir_type(p->to, t->first) == 'i') {
+			found |= correct_bounds(p, t, end);
 		}
 	}
 	return found;
