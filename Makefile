@@ -80,7 +80,7 @@ USER_SRC := $(wildcard user/*.c)
 TOOL_SRC := $(wildcard tools/jitscope/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_LUA_SRC := $(wildcard tests/unit-lua/*.c)
-TRACE_TEST_SRC := tests/trace/driver.c
+TRACE_TEST_SRC := tests/trace/driver.c tests/fuzz/lists.c tests/fuzz/lists_world.c
 PROGRAMS := $(patsubst tests/programs/%.c,$(B)/tests/%,$(wildcard tests/programs/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PYPY_FILES := $(wildcard jit/adapters/pypy/*.py jit/adapters/pypy/jithooks/*.py)
@@ -215,7 +215,7 @@ $(B)/unit-lua: $(call obj,$(UNIT_LUA_SRC) $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/
 	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_LUA) -lpthread
 
 # Lists of operations: golden tests of the passes.
-$(B)/trace-tests: $(call obj,$(TRACE_TEST_SRC) $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o $(B)/libjithooks.a
+$(B)/trace-tests: $(call obj,tests/trace/driver.c $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o $(B)/libjithooks.a
 	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ $(LDLIBS_LUA) -lpthread
 
 $(B)/tests/%: tests/programs/%.c $(B)/libjithooks.a
@@ -225,6 +225,12 @@ $(B)/tests/%: tests/programs/%.c $(B)/libjithooks.a
 $(B)/tests/lua_%: tests/programs/lua_%.c $(B)/libjitlua.a
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MF $@.d -o $@ $< $(B)/libjitlua.a $(LDLIBS_LUA)
+
+# Lists of operations at random: the optimizer and the backends.
+$(B)/fuzz/lists: $(call obj,tests/fuzz/lists.c tests/fuzz/lists_world.c $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o \
+		$(B)/libjithooks.a
+	@mkdir -p $(@D)
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ $(LDLIBS_LUA) -lpthread
 
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard user/*.[ch] include/*/*.h bpf/*.h) $(B)/jitscope.skel.h
 	@mkdir -p $(@D)

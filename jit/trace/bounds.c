@@ -41,7 +41,8 @@ static lua_Integer larger(lua_Integer a, lua_Integer b)
 	return a > b ? a : b;
 }
 
-/* ---- Of results -------------------------------------------------------------------------------- */
+/* ---- Of results --------------------------------------------------------------------------------
+ */
 
 static Bounds sum(Bounds a, Bounds b)
 {
@@ -246,7 +247,8 @@ Bounds bounds_of_result(const Opt *o, const IrOp *op)
 	}
 }
 
-/* ---- Learning from guards ----------------------------------------------------------------------- */
+/* ---- Learning from guards -----------------------------------------------------------------------
+ */
 
 /* Bounds that contradict each other stand behind a guard that never lets the trace pass. */
 static void narrow(Opt *o, IrRef ref, lua_Integer low, lua_Integer high)
@@ -380,7 +382,8 @@ void bounds_learn(Opt *o, IrRef condition, bool holds)
 	}
 }
 
-/* ---- What follows ---------------------------------------------------------------------------------
+/* ---- What follows
+ * ---------------------------------------------------------------------------------
  */
 
 enum answer { NO, YES, UNKNOWN };
@@ -409,10 +412,7 @@ static enum answer below(Bounds a, Bounds b)
 	return a.high < 0 && b.low >= 0 ? NO : UNKNOWN;
 }
 
-static enum answer not(enum answer a)
-{
-	return a == UNKNOWN ? a : a == NO ? YES : NO;
-}
+static enum answer not(enum answer a) { return a == UNKNOWN ? a : a == NO ? YES : NO; }
 
 static IrRef base_of(const Opt *o, IrRef ref, lua_Integer *offset)
 {
@@ -440,8 +440,8 @@ static bool is_below_known(const Opt *o, IrRef index, IrRef size)
 		const IrOp *op = ir_op(o->to, i);
 
 		if (op->arg[1] == size && bounds_of(o, i).low == 1 &&
-		    base_of(o, op->arg[0], &b) == x &&
-		    !__builtin_sub_overflow(b, a, &distance) && distance >= 0)
+		    base_of(o, op->arg[0], &b) == x && !__builtin_sub_overflow(b, a, &distance) &&
+		    distance >= 0)
 			return true;
 	}
 	return false;

@@ -165,14 +165,17 @@ static void learn_equal(Opt *o, IrRef condition, bool holds)
 
 static void learn(Opt *o, const IrOp *op)
 {
+	Bounds b;
+
 	if (op->nargs == 0 || op->arg[0] < 0)
 		return;
 	switch (op->opcode) {
 	case IR_GUARD_TRUE:
 		bounds_learn(o, op->arg[0], true);
 		learn_equal(o, op->arg[0], true);
-		if (bounds_of(o, op->arg[0]).high == 1)
-			o->same[op->arg[0]] = ir_integer(o->to, 1);
+		b = bounds_of(o, op->arg[0]);
+		if (b.low == b.high)
+			o->same[op->arg[0]] = ir_integer(o->to, b.low);
 		break;
 	case IR_GUARD_FALSE:
 		bounds_learn(o, op->arg[0], false);

@@ -36,11 +36,11 @@ struct turn {
 	int16_t slot; /* NO_SLOT: the value of operation `old` */
 	uint8_t tag;
 	bool varies;
-	bool stands_in; /* wherever the body uses `first`, it means `value` */
-	IrRef old;	/* reference in the old list of what crosses */
-	IrRef first;	/* at the end of the preamble */
-	IrRef value;	/* in the body: an argument, or `first` if it does not change */
-	Bounds bounds;	/* that the argument is taken to have: those of `first`, or ... */
+	bool stands_in;		  /* wherever the body uses `first`, it means `value` */
+	IrRef old;		  /* reference in the old list of what crosses */
+	IrRef first;		  /* at the end of the preamble */
+	IrRef value;		  /* in the body: an argument, or `first` if it does not change */
+	Bounds bounds;		  /* that the argument is taken to have: those of `first`, or ... */
 	bool open_low, open_high; /* ... not on this side, because a turn does not keep them */
 };
 
@@ -267,7 +267,7 @@ static void emit_label(struct peel *p)
 static bool correct_bounds(const struct peel *p, struct turn *t, IrRef end)
 {
 	Bounds b = bounds_of(&p->o, end);
-	bool low = b.low < t->bounds.low, high = b.high > t->bounds.high;
+	bool low = b.low<t->bounds.low, high = b.high> t->bounds.high;
 
 	t->open_low |= low;
 	t->open_high |= high;

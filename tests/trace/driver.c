@@ -228,14 +228,16 @@ static bool run_test(const struct test *t)
 		else if (done > 0 && t->unstable)
 			complain(t, "not given up:\n%s", text);
 		else if (done >= 0)
-			good = t->unstable || (verify(t, &ir, "that came out") && same_text(t, text));
+			good = t->unstable ||
+			       (verify(t, &ir, "that came out") && same_text(t, text));
 		free(text);
 	}
 	ir_close(&ir);
 	return good;
 }
 
-/* ---- Files -------------------------------------------------------------------------------------- */
+/* ---- Files --------------------------------------------------------------------------------------
+ */
 
 static char *read_file(const char *name)
 {

@@ -23,18 +23,12 @@ static struct unit_heap heap;
 static lua_Integer wide[128], narrow[64];
 static unsigned n_wide, n_narrow;
 
-static const lua_Integer extremes[] = {INT64_MAX,
-				       INT64_MIN,
-				       INT64_MAX - 1,
-				       INT64_MIN + 1,
-				       INT64_MAX / 2,
-				       INT64_MIN / 2,
-				       INT32_MAX,
-				       INT32_MIN,
-				       UINT32_MAX,
-				       (lua_Integer)UINT32_MAX + 1,
-				       1LL << 53,
-				       0x5555555555555555};
+static const lua_Integer extremes[] = {INT64_MAX,     INT64_MIN,
+				       INT64_MAX - 1, INT64_MIN + 1,
+				       INT64_MAX / 2, INT64_MIN / 2,
+				       INT32_MAX,     INT32_MIN,
+				       UINT32_MAX,    (lua_Integer)UINT32_MAX + 1,
+				       1LL << 53,     0x5555555555555555};
 #define N_EXTREMES (sizeof(extremes) / sizeof(*extremes))
 
 static const lua_Number floats[] = {0.0,
@@ -79,7 +73,8 @@ static void prepare(void)
 		narrow[n_narrow++] = extremes[i];
 }
 
-/* ---- Lists ------------------------------------------------------------------------------------ */
+/* ---- Lists ------------------------------------------------------------------------------------
+ */
 
 static IrRef slot(Ir *ir, enum ir_opcode opcode, int n)
 {
@@ -210,7 +205,8 @@ static void compare_integers(const lua_Integer *x, unsigned n)
 	end();
 }
 
-/* ---- Integers ------------------------------------------------------------------------------------
+/* ---- Integers
+ * ------------------------------------------------------------------------------------
  */
 
 static bool divides(enum ir_opcode opcode)
@@ -223,10 +219,11 @@ static bool shifts(enum ir_opcode opcode)
 	return opcode == IR_INT_LSHIFT || opcode == IR_UINT_RSHIFT;
 }
 
-static const enum ir_opcode binary[] = {
-	IR_INT_ADD,    IR_INT_SUB,     IR_INT_MUL, IR_INT_FLOORDIV, IR_INT_MOD, IR_INT_AND,
-	IR_INT_OR,     IR_INT_XOR,     IR_INT_LSHIFT, IR_UINT_RSHIFT,	IR_INT_LT,  IR_INT_LE,
-	IR_INT_EQ,     IR_INT_NE,      IR_INT_GT,  IR_INT_GE,	    IR_UINT_LT, IR_UINT_GE};
+static const enum ir_opcode binary[] = {IR_INT_ADD,    IR_INT_SUB,     IR_INT_MUL, IR_INT_FLOORDIV,
+					IR_INT_MOD,    IR_INT_AND,     IR_INT_OR,  IR_INT_XOR,
+					IR_INT_LSHIFT, IR_UINT_RSHIFT, IR_INT_LT,  IR_INT_LE,
+					IR_INT_EQ,     IR_INT_NE,      IR_INT_GT,  IR_INT_GE,
+					IR_UINT_LT,    IR_UINT_GE};
 #define N_BINARY (sizeof(binary) / sizeof(*binary))
 
 static const enum ir_opcode unary[] = {IR_INT_NEG, IR_INT_INVERT, IR_SAME_AS_I};
@@ -369,7 +366,8 @@ TEST(one_operand)
 	unit_close(L, &heap);
 }
 
-/* ---- What guards say of integers -------------------------------------------------------------- */
+/* ---- What guards say of integers --------------------------------------------------------------
+ */
 
 #define N_COMPARISONS 8 /* IR_INT_LT and up */
 
@@ -441,28 +439,40 @@ TEST(guards_of_two_unknown)
 TEST(guards_on_integers_that_are_no_truth_values)
 {
 	prepare();
-	for (unsigned n = 0; n < 2; n++) {
+	for (unsigned n = 0; n < 8; n++) {
 		Ir *ir = begin();
 		IrRef x = slot(ir, IR_GETSLOT_I, SLOT_X);
 
-		leave(ir, n ? IR_GUARD_TRUE : IR_GUARD_FALSE, x, x);
-		leave(ir, n ? IR_GUARD_TRUE : IR_GUARD_FALSE, x, x);
+		/* -2 to 1, -1 to 0, 0 to 2 */
+		if (n / 2)
+			x = op2(ir, IR_INT_ADD,
+				op2(ir, IR_INT_AND, x,
+				    ir_integer(ir, n < 4   ? 3
+						   : n < 6 ? 1
+							   : 2)),
+				ir_integer(ir, n < 4   ? -2
+					       : n < 6 ? -1
+						       : 0));
+		leave(ir, n % 2 ? IR_GUARD_TRUE : IR_GUARD_FALSE, x, x);
+		leave(ir, n % 2 ? IR_GUARD_TRUE : IR_GUARD_FALSE, x, x);
 		finish(ir, op2(ir, IR_INT_ADD, x, ir_integer(ir, 1)));
 		compare_integers(wide, n_wide);
 	}
 	unit_close(L, &heap);
 }
 
-/* ---- Floats ----------------------------------------------------------------------------------------
+/* ---- Floats
+ * ----------------------------------------------------------------------------------------
  */
 
-static const enum ir_opcode float_binary[] = {
-	IR_FLOAT_ADD, IR_FLOAT_SUB, IR_FLOAT_MUL, IR_FLOAT_TRUEDIV, IR_FLOAT_LT,
-	IR_FLOAT_LE,  IR_FLOAT_EQ,  IR_FLOAT_NE,  IR_FLOAT_GT,	    IR_FLOAT_GE};
+static const enum ir_opcode float_binary[] = {IR_FLOAT_ADD,	IR_FLOAT_SUB, IR_FLOAT_MUL,
+					      IR_FLOAT_TRUEDIV, IR_FLOAT_LT,  IR_FLOAT_LE,
+					      IR_FLOAT_EQ,	IR_FLOAT_NE,  IR_FLOAT_GT,
+					      IR_FLOAT_GE};
 #define N_FLOAT_BINARY (sizeof(float_binary) / sizeof(*float_binary))
 
-static const enum ir_opcode float_unary[] = {IR_FLOAT_NEG,   IR_FLOAT_ABS,  IR_FLOAT_SQRT,
-					     IR_FLOAT_FLOOR, IR_FLOAT_CEIL, IR_SAME_AS_F,
+static const enum ir_opcode float_unary[] = {IR_FLOAT_NEG,	  IR_FLOAT_ABS,	 IR_FLOAT_SQRT,
+					     IR_FLOAT_FLOOR,	  IR_FLOAT_CEIL, IR_SAME_AS_F,
 					     IR_CAST_FLOAT_TO_INT};
 #define N_FLOAT_UNARY (sizeof(float_unary) / sizeof(*float_unary))
 
@@ -550,7 +560,8 @@ TEST(integers_as_floats)
 	unit_close(L, &heap);
 }
 
-/* ---- Pointers ----------------------------------------------------------------------------------------
+/* ---- Pointers
+ * ----------------------------------------------------------------------------------------
  */
 
 TEST(pointers)
