@@ -80,7 +80,8 @@ USER_SRC := $(wildcard user/*.c)
 TOOL_SRC := $(wildcard tools/jitscope/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_LUA_SRC := $(wildcard tests/unit-lua/*.c)
-TRACE_TEST_SRC := tests/trace/driver.c tests/fuzz/lists.c tests/fuzz/lists_world.c
+LISTS_SRC := $(wildcard tests/fuzz/lists*.c)
+TRACE_TEST_SRC := tests/trace/driver.c $(LISTS_SRC)
 PROGRAMS := $(patsubst tests/programs/%.c,$(B)/tests/%,$(wildcard tests/programs/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PYPY_FILES := $(wildcard jit/adapters/pypy/*.py jit/adapters/pypy/jithooks/*.py)
@@ -227,7 +228,7 @@ $(B)/tests/lua_%: tests/programs/lua_%.c $(B)/libjitlua.a
 	$(call run,LINK,$@) $(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MF $@.d -o $@ $< $(B)/libjitlua.a $(LDLIBS_LUA)
 
 # Lists of operations at random: the optimizer and the backends.
-$(B)/fuzz/lists: $(call obj,tests/fuzz/lists.c tests/fuzz/lists_world.c $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o \
+$(B)/fuzz/lists: $(call obj,$(LISTS_SRC) $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o \
 		$(B)/libjithooks.a
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ $(LDLIBS_LUA) -lpthread
@@ -240,7 +241,7 @@ $(B)/fuzz/%: tests/fuzz/%.c $(wildcard user/*.[ch] include/*/*.h bpf/*.h) $(B)/j
 test-programs: all $(B)/unit $(B)/unit-lua $(B)/trace-tests $(PROGRAMS)
 
 check: deps
-	@$(MAKE) --no-print-directory test-programs $(if $(SANITIZE),,$(FUZZERS))
+	@$(MAKE) --no-print-directory test-programs $(if $(SANITIZE),,$(FUZZERS) $(B)/fuzz/lists)
 	@BUILD=$(B) tests/run
 
 unit: $(B)/unit $(B)/unit-lua $(B)/trace-tests
@@ -249,7 +250,7 @@ unit: $(B)/unit $(B)/unit-lua $(B)/trace-tests
 	$(B)/trace-tests tests/trace/*.ir
 
 # The seeds are made of what is built.
-fuzz: $(FUZZERS) $(LIBRARIES) $(B)/tests/embed $(B)/jitlua
+fuzz: $(FUZZERS) $(B)/fuzz/lists $(LIBRARIES) $(B)/tests/embed $(B)/jitlua
 	@BUILD=$(B) tests/fuzz/run $(FUZZ_SECONDS)
 
 bench: deps

@@ -46,4 +46,17 @@ unsigned world_words(lua_State *L, uint64_t *words);
 /* A C function, for CALL_SLOT: changes tables and variables, and moves the stack. */
 int world_call(lua_State *L);
 
+/* ---- lists_make.c ------------------------------------------------------------------------- */
+
+/* List number `seed`, whose guards hold in state `first`. */
+void list_make(lua_State *L, Trace *t, uint64_t seed, uint64_t first);
+
+/* An exit is known by its instruction: number n is n instructions from null, as in parsed text. */
+static inline const Instruction *list_place(uint32_t n)
+{
+	return (const Instruction *)((uintptr_t)n * sizeof(Instruction));
+}
+
+void list_die(const char *what) __attribute__((noreturn));
+
 #endif

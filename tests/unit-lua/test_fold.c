@@ -418,6 +418,8 @@ TEST(guards_of_two_unknown)
 
 				y = slot(ir, IR_GETSLOT_I, SLOT_Y);
 				/* Sizes of arrays are not negative. */
+				if (k % 3 == 0)
+					x = op2(ir, IR_UINT_RSHIFT, x, ir_integer(ir, 1));
 				if (k % 2)
 					y = op2(ir, IR_UINT_RSHIFT, y, ir_integer(ir, 1));
 				z = op2(ir, IR_INT_ADD, x, ir_integer(ir, sums[k % 5]));
