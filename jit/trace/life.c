@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../lua/call.h"
 #include "../lua/debug.h"
 #include "../lua/gc.h"
 #include "../lua/opcodes.h"
@@ -33,8 +34,6 @@ struct penalty {
 	uint16_t count;	 /* next start value of the counter */
 	uint16_t aborts; /* in a row */
 };
-
-static void forget(lua_State *L, Trace *t);
 
 /* ---- Places ------------------------------------------------------------------------------- */
 
@@ -431,6 +430,33 @@ void jit_finish_recording(lua_State *L)
 			   });
 }
 
+/* ---- Forgetting
+ * ------------------------------------------------------------------------------------ */
+
+/* Frees what is forgotten, unless it may still run. */
+static void bury(lua_State *L)
+{
+	Jit *jit = L->global->jit;
+
+	while (jit->dead && !L->global->traces_running) {
+		Trace *t = jit->dead;
+
+		jit->dead = t->next_dead;
+		free_trace(L, t);
+	}
+}
+
+/* A trace may be on the C stack, in a call that may do anything: it is then kept. */
+static void forget(lua_State *L, Trace *t)
+{
+	Jit *jit = L->global->jit;
+
+	jit->traces[t->number] = NULL;
+	t->dead = true;
+	t->next_dead = jit->dead;
+	jit->dead = t;
+}
+
 /* ---- Entering and leaving
  * ------------------------------------------------------------------------ */
 
@@ -459,12 +485,18 @@ static bool knows_captured(const lua_State *L, const Trace *t, const Value *base
 	return true;
 }
 
+/* Is there room on the stack, or can it be made? */
+static bool has_stack(lua_State *L, const Trace *t)
+{
+	int end = t->ir.max_slot;
+
+	return L->stack_last - frame_base(L->frame) > end ||
+	       (stack_try_grow(L, end + 1) && L->stack_last - frame_base(L->frame) > end);
+}
+
 static bool may_enter(lua_State *L, const Trace *t)
 {
-	const Value *base = frame_base(L->frame);
-
-	return L->mode == MODE_JIT && L->stack_last - base > t->ir.max_slot &&
-	       knows_captured(L, t, base);
+	return L->mode == MODE_JIT && has_stack(L, t) && knows_captured(L, t, frame_base(L->frame));
 }
 
 bool jit_may_link(const Trace *from, const Trace *to)
@@ -530,6 +562,33 @@ static Trace *next_trace(const Jit *jit, const Trace *t, int32_t exit)
 	return NULL;
 }
 
+/* Local variables that are in scope before the instruction; all registers without names. */
+static int variables_in_scope(const Proto *p, const Instruction *at)
+{
+	int pc = (int)(at - p->code), n = 0;
+
+	if (!p->line_count)
+		return p->stack_size; /* stripped */
+	for (int i = 0; i < p->local_count && p->locals[i].start_pc <= pc; i++)
+		n += pc < p->locals[i].end_pc;
+	return n;
+}
+
+/*
+ * A step of the collector. Where a loop begins registers above the variables hold what
+ * is over: as under the interpreter, which collects in the middle of statements with
+ * L->top behind what is used, they keep nothing alive.
+ */
+static void collect(lua_State *L, const Trace *last)
+{
+	ptrdiff_t top = save_slot(L, L->top);
+
+	if (last->kind == TRACE_LOOP && L->frame->u.lua.pc == last->pc)
+		L->top = frame_base(L->frame) + variables_in_scope(last->proto, last->pc);
+	gc_step(L);
+	L->top = restore_slot(L, top);
+}
+
 void jit_enter(lua_State *L, uint32_t number)
 {
 	Jit *jit = L->global->jit;
@@ -538,10 +597,17 @@ void jit_enter(lua_State *L, uint32_t number)
 
 	while (t && may_enter(L, t)) {
 		reserve_frames(L, t->ir.max_frames);
+		L->global->traces_running++;
 		exit = jit->backend->run(L, t, &last);
+		L->global->traces_running--;
 		exit_restore(L, last, exit);
+		/* It was flushed while it ran: its links mean nothing any more. */
+		if (unlikely(last->dead)) {
+			bury(L);
+			return;
+		}
 		if (L->global->debt > 0)
-			gc_step(L);
+			collect(L, last);
 		/* A finalizer may have set a hook, or flushed. */
 		if (L->mode != MODE_JIT)
 			return;
@@ -551,16 +617,7 @@ void jit_enter(lua_State *L, uint32_t number)
 	}
 }
 
-/* ---- Forgetting
- * ------------------------------------------------------------------------------------ */
-
-static void forget(lua_State *L, Trace *t)
-{
-	Jit *jit = L->global->jit;
-
-	jit->traces[t->number] = NULL;
-	free_trace(L, t);
-}
+/* ---- Flushing ------------------------------------------------------------------------- */
 
 void jit_flush(lua_State *L, const char *cause)
 {
@@ -574,6 +631,7 @@ void jit_flush(lua_State *L, const char *cause)
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			forget(L, jit->traces[i]);
+	bury(L);
 	jit->n_traces = jit->n_traces ? 1 : 0;
 	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
 	jit_flushed(jit->vm, cause);
@@ -630,6 +688,8 @@ void jit_shut(Global *g)
 			free_trace(g->main_thread, jit->traces[i]);
 	if (jit->current)
 		free_trace(g->main_thread, jit->current);
+	g->traces_running = 0;
+	bury(g->main_thread);
 	if (jit->backend->close)
 		jit->backend->close(jit);
 	record_stop(jit);
@@ -680,6 +740,8 @@ void jit_mark(Global *g, MarkWhite mark_white)
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			mark_trace(g, jit->traces[i], mark_white);
+	for (const Trace *t = jit->dead; t; t = t->next_dead)
+		mark_trace(g, t, mark_white);
 	if (jit->current)
 		mark_trace(g, jit->current, mark_white);
 }

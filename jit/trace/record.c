@@ -60,10 +60,18 @@ static Value *slot_value(const Recorder *r, int slot)
 /* A slot that closures share is read and written where they see it. */
 static IrRef use_captured(Recorder *r, int slot, uint8_t *tag)
 {
+	const RecordedSlot *s = &r->slots[slot + 1];
 	uint8_t found = slot_value(r, slot)->tag;
-	IrRef address = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
-	IrRef tag_ref = record_emit(r, IR_GETVALUE_TAG, address, IR_NONE, -1);
+	IrRef address, tag_ref;
 
+	/* The interpreter has not done this instruction yet: what it wrote is not seen there. */
+	if (s->set_by == r->number) {
+		if (tag)
+			*tag = s->tag;
+		return s->ref;
+	}
+	address = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
+	tag_ref = record_emit(r, IR_GETVALUE_TAG, address, IR_NONE, -1);
 	if (tag)
 		*tag = found;
 	return record_load(r, tag_ref, found, IR_GETVALUE_I, address, IR_NONE);
@@ -104,6 +112,9 @@ void record_set_slot(Recorder *r, int slot, IrRef ref, uint8_t tag)
 
 		record_emit(r, IR_SETVALUE, address, ref == IR_NONE ? ir_integer(r->ir, 0) : ref,
 			    tag);
+		s->ref = ref;
+		s->tag = tag;
+		s->set_by = r->number;
 		return;
 	}
 	*s = (RecordedSlot){.ref = ref, .tag = tag, .state = SLOT_WRITTEN};
@@ -271,17 +282,26 @@ static uint32_t entered_trace(Instruction i)
 /*
  * The trace comes to another loop that is compiled. A root trace that was to close
  * a loop of its own gives up: the inner loop's exits will lead around the outer one.
- * A bridge goes on in it: at its instruction, which does what it does and enters.
+ * Others go on in it, once the instruction that enters it has jumped.
  */
-static bool meets_trace(Recorder *r)
+static void meet_trace(Recorder *r)
 {
-	uint32_t number = entered_trace(r->pc[-1]);
-
-	if (!number)
-		return false;
-	if (r->t->kind != TRACE_BRIDGE)
+	r->entered = entered_trace(r->pc[-1]);
+	if (r->entered && r->t->kind == TRACE_LOOP)
 		record_abort(r, ABORT_INNER_LOOP, NULL);
-	record_finish(r, r->pc - 1, -1);
+}
+
+/* Does another trace go on here? Then this one ends. */
+static bool goes_on_elsewhere(Recorder *r, const Instruction *pc)
+{
+	uint32_t number = r->entered;
+
+	r->entered = 0;
+	if (!number || r->jit->traces[number]->pc != pc - 1)
+		return false;
+	r->pc = pc;
+	r->top = -1;
+	record_finish(r, pc - 1, (int32_t)number);
 	return true;
 }
 
@@ -461,6 +481,11 @@ static bool takes_all(Instruction i)
 	       get_b(i) == 0;
 }
 
+static bool reads_top(Instruction i)
+{
+	return takes_all(i) || get_op(i) == OP_VARARGPREP;
+}
+
 /* The instruction behind a call takes its results: they are as many as now. */
 static void count_results(Recorder *r)
 {
@@ -489,7 +514,10 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 		close_loop(r);
 		return;
 	}
+	if (goes_on_elsewhere(r, pc))
+		return;
 	r->pc = pc;
+	r->number++;
 	r->i = jit_original(r->jit, pc - 1);
 	r->line = proto_line(frame_function(f)->proto,
 			     (int)(pc - 1 - frame_function(f)->proto->code));
@@ -505,8 +533,8 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 			record_guard(r, IR_GUARD_NOT_INVALIDATED, IR_NONE, IR_NONE);
 		/* That exit is not to be bridged: it is no other guard's. */
 		r->snapshot = -1;
-	} else if (meets_trace(r)) {
-		return;
+	} else {
+		meet_trace(r);
 	}
 	dispatch(r);
 }
@@ -517,6 +545,9 @@ void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 	struct give_up g;
 
 	f->u.lua.pc = pc;
+	/* Recording may allocate: a collection must not take registers for free. */
+	if (!reads_top(jit_original(L->global->jit, pc - 1)))
+		L->top = f->top;
 	r->give_up = &g.jump;
 	if (_setjmp(g.jump)) {
 		jit_abort(L, g.reason, g.detail);
