@@ -320,6 +320,20 @@ static void learn_not_below(Opt *o, IrRef a, IrRef b)
 		learn_less(o, b, a, true);
 }
 
+static lua_Integer saturated_sum(lua_Integer a, lua_Integer b)
+{
+	lua_Integer s;
+
+	return !__builtin_add_overflow(a, b, &s) ? s : a < 0 ? LEAST : GREATEST;
+}
+
+void bounds_learn_sum(Opt *o, IrRef sum, IrRef a, IrRef b)
+{
+	Bounds x = bounds_of(o, a), y = bounds_of(o, b);
+
+	narrow(o, sum, saturated_sum(x.low, y.low), saturated_sum(x.high, y.high));
+}
+
 static enum ir_opcode opposite(enum ir_opcode opcode)
 {
 	switch (opcode) {

@@ -113,7 +113,8 @@ enum {
 	/* Strings. strgetitem: byte at an index from 0. */                                   \
 	X(STRLEN, "strlen", 'i', "r", IR_PURE)                                                \
 	X(STRGETITEM, "strgetitem", 'i', "ri", IR_PURE)                                       \
-	/* Integers wrap. Division, modulo as Lua's (floor); the divisor is not 0. */         \
+	/* Integers wrap. int_add with descr SUM_EXACT: the recorder knows that it does not. */ \
+	/* Division, modulo as Lua's (floor); the divisor is not 0. */         \
 	X(INT_ADD, "int_add", 'i', "ii", IR_PURE)                                             \
 	X(INT_SUB, "int_sub", 'i', "ii", IR_PURE)                                             \
 	X(INT_MUL, "int_mul", 'i', "ii", IR_PURE)                                             \
@@ -171,6 +172,8 @@ enum {
 	X(CALL_MAY_FORCE_I, "call_may_force_i", 'i', "*", IR_CALL | IR_MANY | IR_EFFECT)      \
 	/* An operation that was removed; only inside passes. */                              \
 	X(NOP, "nop", 'v', "", 0)
+
+#define SUM_EXACT 1
 
 enum ir_opcode {
 #define X(name, text, type, args, flags) IR_##name,

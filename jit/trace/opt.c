@@ -222,7 +222,7 @@ static IrRef append(Opt *o, const IrOp *op, const IrRef *args)
 	return ref;
 }
 
-IrRef opt_emit(Opt *o, const IrOp *from, const IrRef *args)
+static IrRef emit(Opt *o, const IrOp *from, const IrRef *args)
 {
 	IrOp copy = *from, *op = &copy;
 	IrRef found;
@@ -255,6 +255,21 @@ IrRef opt_emit(Opt *o, const IrOp *from, const IrRef *args)
 	if (ir_info[op->opcode].flags & IR_STORE && is_redundant_store(o, op))
 		return 0;
 	return append(o, op, args);
+}
+
+IrRef opt_emit(Opt *o, const IrOp *op, const IrRef *args)
+{
+	IrOp plain = *op;
+	IrRef sum;
+
+	if (op->opcode != IR_INT_ADD || op->descr != SUM_EXACT)
+		return emit(o, op, args);
+	/* What is known is learnt; the operation is one like others. */
+	plain.descr = -1;
+	sum = emit(o, &plain, args);
+	if (!o->failed)
+		bounds_learn_sum(o, sum, args[0], args[1]);
+	return sum;
 }
 
 /* ---- The passes ---------------------------------------------------------------------------------

@@ -58,6 +58,8 @@ Bounds bounds_of(const Opt *o, IrRef ref);
 Bounds bounds_of_result(const Opt *o, const IrOp *op);
 /* A guard has passed: the condition, an operation, is not 0 (or is). */
 void bounds_learn(Opt *o, IrRef condition, bool holds);
+/* sum is a + b and did not wrap. */
+void bounds_learn_sum(Opt *o, IrRef sum, IrRef a, IrRef b);
 /* As fold(), from what the arguments are between. */
 IrRef bounds_fold(Opt *o, IrOp *op);
 

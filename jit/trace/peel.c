@@ -37,6 +37,8 @@ struct turn {
 	uint8_t tag;
 	bool varies;
 	bool stands_in;		  /* wherever the body uses `first`, it means `value` */
+	bool apart;		  /* once was taken for the twin of another, and is not */
+	int16_t twin;		  /* an earlier turn with the same value in every turn, -1: none */
 	IrRef old;		  /* reference in the old list of what crosses */
 	IrRef first;		  /* at the end of the preamble */
 	IrRef value;		  /* in the body: an argument, or `first` if it does not change */
@@ -50,6 +52,7 @@ struct peel {
 	Opt o;
 	struct turn turns[MAX_TURNS]; /* slots in the last snapshot's order, then values */
 	unsigned n_turns;
+	bool cautious;	 /* integers are taken to be anything in the next turn */
 	IrRef *preamble; /* old place -> reference at the end of the preamble */
 	uint8_t *used;	 /* by place in the preamble: the body uses it */
 	int32_t *copied; /* old snapshot -> new, -1: not yet */
@@ -210,6 +213,9 @@ static bool find_slots(struct peel *p)
 			.tag = e->tag,
 			.old = e->ref,
 			.varies = e->ref != IR_NONE,
+			.apart = p->cautious,
+			.open_low = p->cautious,
+			.open_high = p->cautious,
 		};
 	}
 	return true;
@@ -219,6 +225,29 @@ static bool find_slots(struct peel *p)
 static IrRef end_value(const struct peel *p, const struct turn *t)
 {
 	return t->old == IR_NONE ? IR_NONE : opt_map(&p->o, t->old);
+}
+
+/* The index of a numeric for lies in two slots: one argument is enough. */
+static int16_t find_twin(const struct peel *p, unsigned n)
+{
+	const struct turn *t = &p->turns[n];
+
+	for (unsigned i = 0; t->varies && !t->apart && i < n; i++)
+		if (p->turns[i].varies && p->turns[i].twin < 0 && p->turns[i].first == t->first)
+			return (int16_t)i;
+	return -1;
+}
+
+static bool is_argument(const struct turn *t)
+{
+	return t->varies && t->twin < 0;
+}
+
+static void join_twin(struct peel *p, struct turn *t)
+{
+	t->value = p->turns[t->twin].value;
+	if (t->stands_in && t->first >= 0)
+		p->o.same[t->first] = t->value;
 }
 
 static void emit_argument(struct peel *p, struct turn *t, int32_t n)
@@ -251,7 +280,8 @@ static void emit_label(struct peel *p)
 		struct turn *t = &p->turns[i];
 
 		t->first = t->value = end_value(p, t);
-		if (t->varies)
+		t->twin = find_twin(p, i);
+		if (is_argument(t))
 			args[label.nargs++] = t->first;
 	}
 	for (uint32_t at = 0; at < p->from->n_ops; at++)
@@ -259,8 +289,10 @@ static void emit_label(struct peel *p)
 	p->to->label = opt_emit(&p->o, &label, args);
 	memset(p->used, 0, p->o.size);
 	for (unsigned i = 0; i < p->n_turns; i++)
-		if (p->turns[i].varies)
+		if (is_argument(&p->turns[i]))
 			emit_argument(p, &p->turns[i], n++);
+		else if (p->turns[i].twin >= 0)
+			join_twin(p, &p->turns[i]);
 }
 
 /* An argument's bounds must hold for what the turn hands on too. */
@@ -274,6 +306,11 @@ static bool correct_bounds(const struct peel *p, struct turn *t, IrRef end)
 	return low || high;
 }
 
+static bool is_integer_constant(const struct peel *p, IrRef ref)
+{
+	return ref < 0 && ir_type(p->to, ref) == 'i';
+}
+
 /* A turn that hands on what it got does not vary; one that was taken not to, does. */
 static bool correct_turns(struct peel *p)
 {
@@ -285,13 +322,17 @@ static bool correct_turns(struct peel *p)
 
 		if (t->first == IR_NONE)
 			continue;
-		if (t->varies && (end == t->value || end == t->first)) {
+		if (t->varies && t->twin >= 0 && end != end_value(p, &p->turns[t->twin])) {
+			t->apart = true;
+			found = true;
+		} else if (t->varies && (end == t->value || end == t->first) &&
+			   !(p->cautious && is_integer_constant(p, t->first))) {
 			t->varies = false;
 			found = true;
 		} else if (!t->varies && end != t->first) {
 			t->varies = true;
 			found = true;
-		} else if (t->varies && ir_type(p->to, t->first) == 'i') {
+		} else if (is_argument(t) && ir_type(p->to, t->first) == 'i') {
 			found |= correct_bounds(p, t, end);
 		}
 	}
@@ -366,7 +407,7 @@ static void emit_jump(struct peel *p)
 	IrRef args[MAX_TURNS];
 
 	for (unsigned i = 0; i < p->n_turns; i++)
-		if (p->turns[i].varies)
+		if (is_argument(&p->turns[i]))
 			args[jump.nargs++] = end_value(p, &p->turns[i]);
 	opt_emit(&p->o, &jump, args);
 }
@@ -401,12 +442,27 @@ static bool try_loop(struct peel *p, bool first, bool *again)
 	return find_values(p, again);
 }
 
-static bool peel_loop(struct peel *p)
+static bool find_loop(struct peel *p)
 {
 	bool again = true;
 
 	for (int round = 0; again; round++) {
 		if (round == MAX_ROUNDS || !try_loop(p, !round, &again))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * What is known of the next turn may say that it leaves at a guard for certain. That
+ * is no reason to give up if it is about an integer, a flag that is 0 and 1 in turn:
+ * the loop goes on in a bridge every other time.
+ */
+static bool peel_loop(struct peel *p)
+{
+	if (!find_loop(p)) {
+		p->cautious = true;
+		if (!find_loop(p))
 			return false;
 	}
 	emit_jump(p);

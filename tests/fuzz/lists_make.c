@@ -572,9 +572,9 @@ static void group(bool forces)
 					       elements, elements,   elements,	 nodes,
 					       nodes,	 variables,  variables,	 helpers,
 					       fields,	 strings};
-	uint32_t n = below(40);
+	uint32_t n = below(36);
 
-	if (n == 39 && forces)
+	if (forces && !below(12))
 		force();
 	else
 		groups[n % (sizeof(groups) / sizeof(*groups))]();
@@ -583,10 +583,14 @@ static void group(bool forces)
 /* A counter, so that loops end. */
 static void count(void)
 {
-	IrRef counter = use_slot(COUNTER_SLOT)->ref;
+	IrRef counter = use_slot(COUNTER_SLOT)->ref, next;
 
 	guard(IR_GUARD_TRUE, emit(IR_INT_LT, counter, integer_constant(1 + below(12))), IR_NONE);
-	set_slot(COUNTER_SLOT, TAG_INTEGER, emit(IR_INT_ADD, counter, integer_constant(1)));
+	next = emit3(IR_INT_ADD, counter, integer_constant(1), IR_NONE, SUM_EXACT);
+	set_slot(COUNTER_SLOT, TAG_INTEGER, next);
+	/* A numeric for has it in two slots. */
+	if (below(2))
+		set_slot(INTEGER_SLOT, TAG_INTEGER, next);
 }
 
 void list_make(lua_State *state, Trace *t, uint64_t seed, uint64_t first)
