@@ -307,11 +307,14 @@ static void learn_unequal(Opt *o, IrRef a, IrRef b)
 static void learn_below(Opt *o, IrRef a, IrRef b)
 {
 	Bounds y = bounds_of(o, b);
+	lua_Integer low;
 
 	if (y.low < 0 || y.high == 0)
 		return;
 	narrow(o, a, 0, y.high - 1);
-	narrow(o, b, bounds_of(o, a).low + 1, GREATEST);
+	low = bounds_of(o, a).low;
+	if (low >= 0 && low < y.high)
+		narrow(o, b, low + 1, GREATEST);
 }
 
 static void learn_not_below(Opt *o, IrRef a, IrRef b)
@@ -518,7 +521,8 @@ static IrRef fold_division(Opt *o, IrOp *op, Bounds a, Bounds b)
 static IrRef fold_mask(const IrOp *op, Bounds a, Bounds b)
 {
 	/* All bits that a can have are in the mask. */
-	return is_one_number(b) && !(b.low & (b.low + 1)) && a.low >= 0 && a.high <= b.low
+	return is_one_number(b) && !(b.low & (lua_Integer)((lua_Unsigned)b.low + 1)) &&
+			       a.low >= 0 && a.high <= b.low
 		       ? op->arg[0]
 		       : IR_NONE;
 }

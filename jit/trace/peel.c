@@ -422,8 +422,9 @@ static bool begin(struct peel *p)
 	/* References to constants mean the same in both lists. */
 	if (!IR_ROOM(p->to, constants, p->from->n_constants))
 		return false;
-	memcpy(p->to->constants, p->from->constants,
-	       p->from->n_constants * sizeof(*p->to->constants));
+	if (p->from->n_constants)
+		memcpy(p->to->constants, p->from->constants,
+		       p->from->n_constants * sizeof(*p->to->constants));
 	p->to->n_constants = p->from->n_constants;
 	return opt_open(&p->o, p->to, p->from->n_ops, LARGEST(p->from));
 }
