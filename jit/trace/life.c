@@ -21,7 +21,7 @@
 #include "../lua/gc.h"
 #include "../lua/opcodes.h"
 #include "../lua/vm.h"
-#include "trace.h"
+#include "listen.h"
 
 #include <jitlua/jitlua.h>
 
@@ -125,15 +125,21 @@ Instruction jit_original(const Jit *jit, const Instruction *pc)
 	}
 }
 
-/* "file:line" of where a trace begins, as messages show the chunk. */
+void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size)
+{
+	char name[CHUNK_NAME_SIZE] = "?";
+
+	if (p->source)
+		chunk_name(name, p->source->text, string_length(p->source));
+	snprintf(text, size, "%s:%d", name, proto_line(p, (int)(pc - p->code)));
+}
+
+/* Of where a trace begins. */
 static void place_text(void *ctx, char *text, size_t size)
 {
 	const Trace *t = ctx;
-	char name[CHUNK_NAME_SIZE] = "?";
 
-	if (t->proto->source)
-		chunk_name(name, t->proto->source->text, string_length(t->proto->source));
-	snprintf(text, size, "%s:%d", name, proto_line(t->proto, (int)(t->pc - t->proto->code)));
+	jit_place(t->proto, t->pc, text, size);
 }
 
 /* ---- Recording begins ------------------------------------------------------------------------ */
@@ -202,6 +208,7 @@ static void start(lua_State *L, Frame *f, Trace *t)
 	Jit *jit = L->global->jit;
 
 	tell_start(jit, t);
+	listen_started(jit, t);
 	jit->current = t;
 	jit->recording = L;
 	if (record_start(L, f, t->pc, t))
@@ -311,11 +318,8 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 
 	reason_text(reason, detail, text, sizeof(text));
 	place_text(t, place, sizeof(place));
-	if (frame_is_lua(f)) {
-		Trace here = {.proto = frame_function(f)->proto, .pc = f->u.lua.pc - 1};
-
-		place_text(&here, place, sizeof(place));
-	}
+	if (frame_is_lua(f))
+		jit_place(frame_function(f)->proto, f->u.lua.pc - 1, place, sizeof(place));
 	jit_count(jit->vm, JIT_RECORDED_OPS, t->ir.n_ops);
 	jit_trace_aborted(jit->vm, &t->hooks,
 			  &(struct jit_abort_info){
@@ -325,6 +329,7 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 				  .operations = t->ir.n_ops,
 				  .greenkey = place,
 			  });
+	listen_aborted(jit, t, text, place);
 	punish(jit, t);
 	free_trace(L, t);
 }
@@ -415,6 +420,7 @@ void jit_finish_recording(lua_State *L)
 	jit_count(jit->vm, JIT_OPT_OPS, count_operations(&t->ir));
 	jit_count(jit->vm, JIT_OPT_GUARDS, count_guards(&t->ir));
 	jit_tell_optimize(jit, t, before);
+	listen_list(jit, &t->ir, NULL);
 	failed = assemble(L, t);
 	if (failed) {
 		jit_abort(L, (enum jit_abort_reason)(failed - 1), NULL);
@@ -428,6 +434,7 @@ void jit_finish_recording(lua_State *L)
 				   .asmlen = (uint32_t)t->code_size,
 				   .operations = count_operations(&t->ir),
 			   });
+	listen_compiled(jit, t, before);
 }
 
 /* ---- Forgetting
@@ -628,6 +635,7 @@ void jit_flush(lua_State *L, const char *cause)
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			unpatch(jit->traces[i]);
+	listen_flushed(jit, cause);
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			forget(L, jit->traces[i]);
@@ -668,6 +676,7 @@ bool jit_open(lua_State *L)
 		jit->backend = &backend_x64;
 #endif
 	L->global->jit = jit;
+	listen_environment(jit);
 	jit_switch(L, true);
 	return true;
 }
@@ -693,6 +702,7 @@ void jit_shut(Global *g)
 	if (jit->backend->close)
 		jit->backend->close(jit);
 	record_stop(jit);
+	listen_close(jit);
 	jit_vm_destroy(jit->vm);
 	free(jit->traces);
 	free(jit->penalties);

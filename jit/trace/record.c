@@ -9,6 +9,7 @@
 
 #include "../lua/call.h"
 #include "../lua/debug.h"
+#include "listen.h"
 
 static const char *const instruction_names[OPCODE_COUNT] = {
 #define X(name, sets_a, test) [OP_##name] = #name,
@@ -521,6 +522,7 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 	r->i = jit_original(r->jit, pc - 1);
 	r->line = proto_line(frame_function(f)->proto,
 			     (int)(pc - 1 - frame_function(f)->proto->code));
+	listen_instruction(r->jit, frame_function(f)->proto, pc - 1, r->depth);
 	r->snapshot = -1;
 	r->top = -1;
 	if (r->pending)

@@ -12,6 +12,7 @@
 
 #include <jitlua/jitlua.h>
 
+#include "introspect.h"
 #include "run.h"
 
 struct options {
@@ -22,6 +23,7 @@ struct options {
 	bool executes;		 /* -e */
 	bool no_environment;	 /* -E */
 	bool jit;		 /* -jon */
+	bool introspects;	 /* -jv and the like, which imply it */
 	bool jit_help;		 /* -jhelp */
 	const char *bad_command; /* of -j */
 };
@@ -73,7 +75,9 @@ static bool parse_option(struct options *o, char **argv, int *i)
 		o->jit_help |= !strcmp(argument, "help");
 		if (!strcmp(argument, "on") || !strcmp(argument, "off"))
 			o->jit = !strcmp(argument, "on");
-		if (is_jit_command(argument))
+		if (is_introspection(argument))
+			o->introspects = o->jit = true;
+		if (is_jit_command(argument) || is_introspection(argument))
 			return true;
 		o->bad_command = argument;
 		return false;
@@ -143,6 +147,10 @@ static const char examples_text[] =
 	"  jitlua -l lpeg            load a module, then read a program from stdin\n"
 	"  jitlua -i                 talk to it\n"
 	"  jitlua -joff prog.lua     run prog.lua by the interpreter alone\n"
+	"  jitlua -jv prog.lua       say what is compiled, and what is not, where and why\n"
+	"  jitlua -jdump=+ps,out.txt prog.lua\n"
+	"                            bytecode, operations after each pass, machine code\n"
+	"  jitlua -jperf prog.lua    compiled loops have names in perf and bpftrace\n"
 	"\n"
 	"The language is Lua 5.4; the manual page is jitlua(1).\n";
 
@@ -171,7 +179,8 @@ static void print_jit_commands(void)
 {
 	puts("Commands of -j are:");
 	for (size_t i = 0; i < JIT_COMMANDS; i++)
-		printf("  -j%-8s %s\n", jit_commands[i].name, jit_commands[i].text);
+		printf("  -j%-20s %s\n", jit_commands[i].name, jit_commands[i].text);
+	print_introspection();
 }
 
 /* What is only asked for, alone on the command line. Returns false if it is not that. */
@@ -242,6 +251,19 @@ static bool run_options(lua_State *L, char **argv, int end)
 	return true;
 }
 
+/* Those that show what the JIT does. */
+static bool start_introspection(lua_State *L, char **argv, int end)
+{
+	for (int i = 1; i < end; i++) {
+		char letter = argv[i][1];
+		const char *argument = takes_argument(letter) ? option_argument(argv, &i) : NULL;
+
+		if (letter == 'j' && is_introspection(argument) && !introspect(L, argument))
+			return false;
+	}
+	return true;
+}
+
 static void run_standard_input(lua_State *L)
 {
 	if (isatty(STDIN_FILENO)) {
@@ -280,6 +302,8 @@ static int run(lua_State *L)
 	}
 	if (o.jit && !jitlua_start_jit(L))
 		return luaL_error(L, "cannot start the JIT: not enough memory");
+	if (o.jit && o.introspects && !start_introspection(L, argv, o.script))
+		return 0;
 	if (o.version)
 		print_version();
 	if (o.no_environment) {
