@@ -326,13 +326,16 @@ static const Instruction *preparation(const Recorder *r)
 	return r->pc - get_bx(r->i) - 1;
 }
 
-/* A step that is written as a number is guarded to be that: the step is a constant then. */
+/*
+ * A step that is written as a number is guarded to be that: the step is a constant then.
+ * Only where the guard leaves the loop.
+ */
 static IrRef loop_step(Recorder *r, int a)
 {
 	Instruction last = preparation(r)[-1];
 	IrRef step = record_use(r, a + 2, NULL);
 
-	if (get_op(last) != OP_LOADI || get_a(last) != a + 2)
+	if (!leaves_traced_loop(r) || get_op(last) != OP_LOADI || get_a(last) != a + 2)
 		return step;
 	record_guard_integer(r, step, record_value(r, a + 2)->u.i);
 	return ir_integer(r->ir, record_value(r, a + 2)->u.i);
@@ -350,6 +353,21 @@ static bool begins_above_zero(const Recorder *r, int a)
 	return false;
 }
 
+/* Was the loop's variable divided? That is cheaper if it is known not to be negative. */
+static bool is_divided(Recorder *r, int a)
+{
+	const RecordedSlot *variable = record_slot(r, r->base + a + 3);
+
+	for (uint32_t n = 0; variable->state == SLOT_LOADED && n < r->ir->n_ops; n++) {
+		const IrOp *op = &r->ir->ops[n];
+
+		if ((op->opcode == IR_INT_MOD || op->opcode == IR_INT_FLOORDIV) &&
+		    op->arg[0] == variable->ref && ir_is_constant(op->arg[1]))
+			return true;
+	}
+	return false;
+}
+
 static void integer_loop(Recorder *r, int a)
 {
 	bool goes_on = record_value(r, a + 1)->u.i != 0;
@@ -362,7 +380,7 @@ static void integer_loop(Recorder *r, int a)
 		return;
 	/* An index that begins there and rises stays there: after the first turn this is known. */
 	if (record_value(r, a)->u.i >= 0 && record_value(r, a + 2)->u.i > 0 &&
-	    begins_above_zero(r, a))
+	    leaves_traced_loop(r) && is_divided(r, a) && begins_above_zero(r, a))
 		record_guard_that(r, true, record_emit(r, IR_INT_GE, index, zero, -1));
 	index = record_emit(r, IR_INT_ADD, index, step, SUM_EXACT);
 	record_set(r, a + 1, record_emit(r, IR_INT_SUB, count, ir_integer(r->ir, 1), -1),
