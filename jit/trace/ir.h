@@ -72,6 +72,15 @@ enum {
 	/* No hook or signal wants the interpreter, no collection is due: once a turn. */     \
 	X(GUARD_NOT_INVALIDATED, "guard_not_invalidated", 'v', "", IR_GUARD)                  \
 	X(GUARD_ALWAYS_FAILS, "guard_always_fails", 'v', "", IR_GUARD)                        \
+	/* Frames that were there. descr: how many before the one that entered the trace. */  \
+	/* status: nresults, in the upper half status; pc: its next instruction. */           \
+	X(GUARD_FRAME_STATUS, "guard_frame_status", 'v', "i", IR_GUARD)                       \
+	X(GUARD_FRAME_EXTRA, "guard_frame_extra", 'v', "i", IR_GUARD)                         \
+	X(GUARD_FRAME_PC, "guard_frame_pc", 'v', "r", IR_GUARD)                               \
+	/* L->top is at slot descr. */                                                        \
+	X(GUARD_TOP, "guard_top", 'v', "", IR_GUARD)                                          \
+	/* No closure shares a slot from descr on. */                                         \
+	X(GUARD_NOT_SHARED, "guard_not_shared", 'v', "", IR_GUARD)                            \
 	/* Stack slots as they were when the trace was entered. descr: slot from base. */     \
 	X(GETSLOT_TAG, "getslot_tag", 'i', "", IR_LOAD)                                       \
 	X(GETSLOT_I, "getslot_i", 'i', "", IR_LOAD)                                           \
@@ -170,6 +179,11 @@ enum {
 	X(CALL_N, "call_n", 'v', "*", IR_CALL | IR_MANY | IR_EFFECT)                          \
 	/* Writes its snapshot to the stack, then calls; slots must be read again. */         \
 	X(CALL_MAY_FORCE_I, "call_may_force_i", 'i', "*", IR_CALL | IR_MANY | IR_EFFECT)      \
+	/*                                                                                    \
+	 * A table that is not made, as it is here: metatable, then values of its keys. Named \
+	 * by snapshots, whose exits make it, and by other such. descr: its shape.            \
+	 */                                                                                   \
+	X(VIRTUAL, "virtual", 'r', "*", IR_MANY)                                              \
 	/* An operation that was removed; only inside passes. */                              \
 	X(NOP, "nop", 'v', "", 0)
 
@@ -237,13 +251,43 @@ typedef struct snapshot_frame {
 	int extra_args;
 } SnapshotFrame;
 
+/*
+ * The first frame is the one that entered the trace, or after `below` returns one that
+ * was there before: its registers are then slots below 0.
+ */
 typedef struct snapshot {
 	uint32_t entry, entries; /* in Ir.snapshot_entries */
 	uint32_t frame, frames;	 /* in Ir.snapshot_frames: inlined ones, outermost first */
-	const Instruction *pc;	 /* of the first frame: its next instruction */
-	int16_t top;		 /* slot where L->top goes; -1: the innermost frame's top */
-#define TOP_AS_IT_IS (-2)	 /* behind a call with variable results, which set it */
+	const Instruction *pc;	 /* of the first frame: its next instruction; NULL: as it is */
+	const Proto *proto;	 /* of the first frame, NULL: it is Ir.proto */
+	uint32_t taken;		 /* operations before it */
+	uint16_t below;		 /* frames that were left for good */
+	int16_t base;		 /* the first frame's register 0 */
+	int16_t top;		 /* slot where L->top goes, or: */
+#define TOP_OF_FRAME INT16_MIN	 /* the innermost frame's top */
+#define TOP_AS_IT_IS (INT16_MIN + 1) /* behind a call with variable results, which set it */
+#define top_is_slot(s) ((s)->top > TOP_AS_IT_IS)
 } Snapshot;
+
+/*
+ * What virtual tables have in common: the sizes with which they were to be made, and
+ * their keys in the order in which they came, each with the tag of its value. A list
+ * has a shape once, so that equal shapes have equal numbers.
+ */
+typedef struct shape_key {
+	IrRef key; /* a constant: integer or short string */
+	uint8_t tag;
+} ShapeKey;
+
+typedef struct ir_shape {
+	uint32_t key, keys; /* in Ir.shape_keys */
+	uint32_t array, hash;
+	struct model *model; /* model.c; NULL in a list that was parsed */
+} IrShape;
+
+#define MAX_SHAPE_KEYS 16
+/* Virtual tables that one snapshot may name, those in others counted. */
+#define MAX_VIRTUALS 32
 
 #define VECTOR(type, name) \
 	type *name;        \
@@ -256,6 +300,8 @@ typedef struct ir {
 	VECTOR(Snapshot, snapshots);
 	VECTOR(SnapshotEntry, snapshot_entries);
 	VECTOR(SnapshotFrame, snapshot_frames);
+	VECTOR(IrShape, shapes);
+	VECTOR(ShapeKey, shape_keys);
 	const Proto *proto;  /* of the first frame; NULL in a list that was parsed */
 	int32_t label;	     /* place of the label, -1: none */
 	uint32_t max_frames; /* that it inlines at once */
@@ -296,6 +342,12 @@ IrRef ir_emit(Ir *ir, enum ir_opcode opcode, IrRef a, IrRef b, IrRef c, int32_t 
 /* One with any number of arguments, which do not lie in this list's own ir->args. */
 IrRef ir_emit_many(Ir *ir, enum ir_opcode opcode, const IrRef *args, unsigned n, int32_t descr);
 
+/* The slot of register 0 of the frame that is open at an exit. */
+static inline int snapshot_base(const Ir *ir, const Snapshot *s)
+{
+	return s->frames ? ir->snapshot_frames[s->frame + s->frames - 1].func_slot + 1 : s->base;
+}
+
 static inline const IrOp *ir_op(const Ir *ir, IrRef ref)
 {
 	return &ir->ops[ref];
@@ -311,6 +363,19 @@ char ir_type(const Ir *ir, IrRef ref);
 uint8_t ir_tag(const Ir *ir, IrRef ref);
 /* The arguments of any operation. */
 const IrRef *ir_args(const Ir *ir, const IrOp *op);
+/* Number of the shape; a new one is given no model. */
+int32_t ir_shape(Ir *ir, uint32_t array, uint32_t hash, const ShapeKey *keys, unsigned n);
+/*
+ * The virtual tables that snapshot n names, and those in them, each once and behind
+ * those that it has in it. MAX_VIRTUALS + 1: they are more.
+ */
+unsigned ir_virtuals(const Ir *ir, int32_t n, IrRef out[MAX_VIRTUALS]);
+/*
+ * What operations the snapshot needs: those in slots, then those in virtual tables,
+ * in the order of ir_virtuals(). Constants are in it too: locations go by place.
+ */
+#define MAX_SNAPSHOT_REFS 1024
+unsigned ir_snapshot_refs(const Ir *ir, int32_t n, IrRef out[MAX_SNAPSHOT_REFS]);
 
 /* What int_floordiv computes; -1 is taken apart because the processor traps for mininteger. */
 static inline lua_Integer ir_floordiv(lua_Integer a, lua_Integer b)

@@ -114,6 +114,7 @@ typedef struct trace {
 	 */
 	uint64_t captured[MAX_SLOTS / 64];
 	bool links_itself;     /* ends in `jump` */
+	bool ends_early;       /* in `finish`, before what cannot be traced */
 	Proto *proto;	       /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
 	Instruction *patch;    /* loop or function: the instruction that enters it, else NULL */
@@ -126,7 +127,7 @@ typedef struct trace {
 	TraceExit *exits;	      /* one per snapshot */
 	void *code;		      /* backend's: entry */
 	size_t code_size;
-	void *backend; /* backend's: locations of snapshot values, exit stubs */
+	void *backend;		 /* backend's: locations of snapshot values, exit stubs */
 	struct trace *next_dead; /* forgotten while traces ran */
 	bool dead;
 	struct jit_trace hooks; /* libjithooks' */
@@ -142,8 +143,11 @@ typedef struct backend {
 	 * Returns the exit's number and sets *last to the trace that was left.
 	 */
 	int32_t (*run)(lua_State *L, Trace *t, Trace **last);
-	/* Payload of an operation's result at the exit that run() returned. */
-	Payload (*value)(lua_State *L, const Trace *t, int32_t exit, IrRef ref);
+	/*
+	 * Payload of operation ref's result at the exit that run() returned; n is its place
+	 * in the exit's ir_snapshot_refs().
+	 */
+	Payload (*value)(lua_State *L, const Trace *t, IrRef ref, unsigned n);
 	/* Exit `exit` of t goes on in bridge `to` from now on. */
 	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
 	void (*free)(lua_State *L, Trace *t);
@@ -168,6 +172,7 @@ struct recorder;
 #define REMOVED_SHARE 64
 
 #define MAX_OPERANDS 256
+#define SHARED_PLACES 64 /* a power of two */
 #define HOT_COUNTERS 1024 /* a power of two */
 
 typedef struct jit {
@@ -182,7 +187,7 @@ typedef struct jit {
 	uint16_t hot[HOT_COUNTERS]; /* by place; counts down */
 	Trace **traces;		    /* by number */
 	uint32_t n_traces, size_traces;
-	Trace *dead;		    /* forgotten, and maybe running */
+	Trace *dead;		      /* forgotten, and maybe running */
 	struct recorder *recorder;    /* while recording, else NULL */
 	lua_State *recording;	      /* the thread that records */
 	struct penalty *penalties;    /* places whose traces were given up; life.c */
@@ -190,12 +195,18 @@ typedef struct jit {
 	unsigned random;	      /* state of the penalties' generator */
 	jit_vm *vm;		      /* libjithooks */
 	struct listener *listeners;   /* listen.h; NULL: nobody looks */
-	const Instruction *shared_pc; /* a trace that begins here keeps these slots in memory */
-	uint64_t shared[MAX_SLOTS / 64];
+	struct shared_slots {
+		const Instruction *pc; /* a trace that begins here keeps these slots in memory */
+		uint64_t slots[MAX_SLOTS / 64];
+	} shared[SHARED_PLACES]; /* by a hash of pc */
 	uint32_t removed;	      /* allocations that are not made, see REMOVED_SHARE */
 	lua_Integer position;	      /* where the last traversal was (helpers.c) */
 	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
 	Value result;
+	struct model *models; /* model.h */
+	/* What the collector keeps while an exit makes tables of it. */
+	const Value *kept;
+	unsigned n_kept;
 } Jit;
 
 /* ---- life.c ---------------------------------------------------------------------------- */
@@ -210,6 +221,13 @@ void jit_switch(lua_State *L, bool on);
  * function's first), is due to be counted down: starts recording when it is hot.
  */
 void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch, int kind);
+/* The same for the function that f just began. */
+void jit_hot_function(lua_State *L, Frame *f);
+/* What a trace that begins at pc was found to share, maybe of another place. */
+static inline struct shared_slots *jit_shared_at(Jit *jit, const Instruction *pc)
+{
+	return &jit->shared[((uintptr_t)pc >> 2) & (SHARED_PLACES - 1)];
+}
 /* The counter of a place; the interpreter counts it down and calls jit_hot() at 0. */
 static inline uint16_t *jit_counter_of(Jit *jit, const Instruction *patch)
 {
@@ -217,8 +235,10 @@ static inline uint16_t *jit_counter_of(Jit *jit, const Instruction *patch)
 }
 /* Enters trace `number` at a patched place; L->frame is the frame to go on with. */
 void jit_enter(lua_State *L, uint32_t number);
-/* May an exit of `from` go on in `to` without asking anew whether `to` may be entered? */
-bool jit_may_link(const Trace *from, const Trace *to);
+/* May that exit of `from` go on in `to` without asking anew whether `to` may be entered? */
+bool jit_may_link(const Trace *from, int32_t exit, const Trace *to);
+/* A bridge that begins at pc; 0: there is none. */
+uint32_t jit_trace_at(const Jit *jit, const Instruction *pc);
 /* The instruction that pc really stands for. */
 Instruction jit_original(const Jit *jit, const Instruction *pc);
 /* "file:line" of an instruction, as messages show the chunk. */
@@ -259,7 +279,10 @@ void jit_tell_optimize(Jit *jit, Trace *t, unsigned ops_before);
 
 /* ---- exit.c ------------------------------------------------------------------------------ */
 
-/* Writes snapshot `exit` of t: slots, frames, L->frame, L->top. */
+/*
+ * Writes snapshot `exit` of t: slots, frames, L->frame, L->top. Virtual tables are
+ * made: for those it may raise a memory error, in the state that it leaves.
+ */
 void exit_restore(lua_State *L, const Trace *t, int32_t exit);
 
 #endif

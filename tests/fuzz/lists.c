@@ -190,8 +190,12 @@ static void one_list(uint64_t seed)
 	if (!optimize(L->global->jit, &optimized.ir)) {
 		unstable++;
 	} else {
-		if (!ir_verify(&optimized.ir, message))
+		if (!ir_verify(&optimized.ir, message)) {
+			ir_print(&list.ir, stderr);
+			fprintf(stderr, "optimized:\n");
+			ir_print(&optimized.ir, stderr);
 			list_die(message);
+		}
 		if (seed % 16 == 0)
 			compare_text(&optimized.ir);
 		optimized.exits = calloc(optimized.ir.n_snapshots + 1, sizeof(*optimized.exits));

@@ -38,6 +38,7 @@ static struct {
 	Trace t;
 	struct known slots[USED_SLOTS];
 	struct refs integers, floats, tables;
+	struct refs given; /* tables that came from slots */
 	Payload values[4 * MAX_VALUES];
 	uint32_t evaluated; /* operations whose values are known */
 } g;
@@ -102,6 +103,7 @@ static int32_t snapshot(bool call)
 	Ir *ir = &g.t.ir;
 	Snapshot s = {.entry = ir->n_snapshot_entries,
 		      .pc = list_place(ir->n_snapshots),
+		      .taken = ir->n_ops,
 		      .top = call ? CALL_SLOT + 1 : TOP_SLOT};
 
 	for (int i = 0; i < USED_SLOTS; i++)
@@ -213,6 +215,8 @@ static struct known *use_slot(int n)
 
 		s->ref = load(tag, IR_GETSLOT_I, IR_NONE, IR_NONE, n, &s->tag);
 		s->loaded = true;
+		if (s->tag == TAG_TABLE)
+			keep(&g.given, s->ref);
 	}
 	return s;
 }
@@ -251,6 +255,11 @@ static IrRef some_value(uint8_t *tag)
 /* ---- Groups of operations
  * -------------------------------------------------------------------------- */
 
+/*
+ * A table that the turn made does not go into a slot: if it is virtual in the next turn,
+ * guards on the places of its keys are taken to hold, and the list leaves later than what
+ * was recorded.
+ */
 static void slots(void)
 {
 	int n = (int)below(USED_SLOTS);
@@ -268,11 +277,12 @@ static void slots(void)
 		set_slot(n, TAG_FLOAT, number());
 	} else if (n < TABLE_SLOT + 3) {
 		use_slot(n);
-		if (g.tables.n)
-			set_slot(n, TAG_TABLE, pick(&g.tables));
+		if (g.given.n)
+			set_slot(n, TAG_TABLE, pick(&g.given));
 	} else if (n >= SCRATCH_SLOT && n < STRING_SLOT && (!g.slots[n].loaded || !below(4))) {
 		ref = some_value(&tag);
-		set_slot(n, tag, tag == TAG_NIL || tag == TAG_TRUE ? IR_NONE : ref);
+		if (tag != TAG_TABLE)
+			set_slot(n, tag, tag == TAG_NIL || tag == TAG_TRUE ? IR_NONE : ref);
 	}
 }
 

@@ -40,7 +40,7 @@ static bool pass_peel(Ir *ir)
 	bool done;
 
 	ir_open(&to);
-	done = peel(ir, &to) && !to.failed;
+	done = peel(NULL, ir, &to) && !to.failed;
 	ir_close(done ? ir : &to);
 	if (done)
 		*ir = to;

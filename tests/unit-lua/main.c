@@ -6,14 +6,15 @@
 #define MACHINE_SUITES(X)
 #endif
 
-#define SUITES(X) \
-	X(alloc)  \
-	X(number) \
-	X(format) \
-	X(string) \
-	X(table)  \
-	X(gc)     \
-	X(fold)   \
+#define SUITES(X)  \
+	X(alloc)   \
+	X(number)  \
+	X(format)  \
+	X(string)  \
+	X(table)   \
+	X(gc)      \
+	X(fold)    \
+	X(virtual) \
 	MACHINE_SUITES(X)
 
 #include "../unit/main.c"

@@ -95,7 +95,10 @@ static IrRef op1(Ir *ir, enum ir_opcode opcode, IrRef a)
 static void leave(Ir *ir, enum ir_opcode opcode, IrRef condition, IrRef ref)
 {
 	static const Instruction places[8];
-	Snapshot s = {.entry = ir->n_snapshot_entries, .top = 40, .pc = places + ir->n_snapshots};
+	Snapshot s = {.entry = ir->n_snapshot_entries,
+		      .top = 40,
+		      .taken = ir->n_ops,
+		      .pc = places + ir->n_snapshots};
 	IrRef at = op1(ir, opcode, condition);
 
 	CHECK(IR_ROOM(ir, snapshots, 1) && IR_ROOM(ir, snapshot_entries, 1));
@@ -135,7 +138,7 @@ static bool fold_list(void)
 	bool done;
 
 	CHECK(!p.plain.ir.failed);
-	done = peel(&p.plain.ir, &p.folded.ir);
+	done = peel(NULL, &p.plain.ir, &p.folded.ir);
 	if (done && !ir_verify(&p.folded.ir, message))
 		unit_fail(__FILE__, __LINE__, "%s", message);
 	if (!done) {
