@@ -605,7 +605,6 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 	}
 	if (goes_on_elsewhere(r, pc) || goes_on_in_function(r, pc) || goes_on_at_return(r, pc))
 		return;
-	r->instructions++;
 	r->pc = pc;
 	r->number++;
 	r->i = jit_original(r->jit, pc - 1);
@@ -640,7 +639,7 @@ static bool may_end_before(const Recorder *r, enum jit_abort_reason reason)
 {
 	const Trace *t = r->t;
 
-	return t->kind == TRACE_BRIDGE && r->instructions > 1 &&
+	return t->kind == TRACE_BRIDGE && r->number > 1 &&
 	       r->jit->traces[t->parent]->exits[t->parent_exit].aborted &&
 	       (reason == ABORT_NYI_INSTRUCTION || reason == ABORT_NYI_FUNCTION ||
 		reason == ABORT_NYI_OPERAND || reason == ABORT_METAMETHOD ||

@@ -58,7 +58,6 @@ typedef struct recorder {
 	uint32_t entered; /* the last instruction enters this trace, if it jumps; 0 */
 	bool starting;	  /* it is that */
 	int tail_calls;
-	unsigned instructions; /* that were recorded */
 	/*
 	 * The frame at the bottom is the one that entered the trace, or, after `below` of
 	 * them were left, one that was there before. Slots from `floor` on are its own.

@@ -207,8 +207,8 @@ static void return_below(Recorder *r, const Frame *to, bool entered)
 /* The trace ends at a return that it cannot follow. */
 static void end_at_return(Recorder *r)
 {
-	if (r->t->kind == TRACE_LOOP || r->instructions == 1 ||
-	    (r->t->kind == TRACE_FUNCTION && r->instructions < MIN_FUNCTION))
+	if (r->t->kind == TRACE_LOOP || r->number == 1 ||
+	    (r->t->kind == TRACE_FUNCTION && r->number < MIN_FUNCTION))
 		record_abort(r, ABORT_RETURNED, NULL);
 	record_finish(r, r->pc - 1, -1);
 }
