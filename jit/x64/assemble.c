@@ -165,8 +165,6 @@ static const char *x64_describe(const Trace *t, const void *at, char text[32])
 
 	if (at == m->leave)
 		return "leave";
-	if (at == m->force)
-		return "force";
 	if (at == m->barrier || at == m->barrier_back)
 		return "barrier";
 	for (uint32_t i = 0; i < x->n_records; i++)

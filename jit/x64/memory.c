@@ -138,20 +138,6 @@ static void code_leave(Code *code, Machine *m)
 	emit_byte(code, 0xc3);
 }
 
-/* Called, so all is 8 further up. */
-static void code_force(Code *code, Machine *m)
-{
-	save_registers(code, m);
-	emit_load(code, RDI, at_reg(RSP, 24));
-	emit_load(code, RSI, at_reg(RSP, 16));
-	emit_rm(code, X_LEA, RDX, at_reg(RSP, 8), 0);
-	emit_move(code, RCX, STATE);
-	emit_alu_imm(code, ALU_SUB, RSP, 8);
-	emit_call(code, (void *)(uintptr_t)x64_force);
-	emit_alu_imm(code, ALU_ADD, RSP, 8);
-	emit_byte(code, 0xc3);
-}
-
 /* The container and the value were pushed; all registers are kept. */
 static void code_barrier(Code *code, const void *slow)
 {
@@ -191,13 +177,11 @@ static bool make_shared(Machine *m)
 	*(const void **)&m->enter = install_shared(m, &code);
 	code_leave(&code, m);
 	m->leave = install_shared(m, &code);
-	code_force(&code, m);
-	m->force = install_shared(m, &code);
 	code_barrier(&code, (void *)(uintptr_t)gc_barrier_back_slow);
 	m->barrier_back = install_shared(m, &code);
 	code_barrier(&code, (void *)(uintptr_t)gc_barrier_forward_slow);
 	m->barrier = install_shared(m, &code);
-	made = m->enter && m->leave && m->force && m->barrier_back && m->barrier;
+	made = m->enter && m->leave && m->barrier_back && m->barrier;
 	m->shared = m->used;
 	code_close(&code);
 	return made;

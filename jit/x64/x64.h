@@ -237,7 +237,7 @@ typedef struct machine {
 	bool has_round;		   /* SSE4.1 */
 	/* Code that all traces share. */
 	int32_t (*enter)(lua_State *L, const void *code);
-	const void *leave, *force, *barrier_back, *barrier;
+	const void *leave, *barrier_back, *barrier;
 } Machine;
 
 Machine *machine_of(lua_State *L); /* NULL without memory */
@@ -361,6 +361,7 @@ void compile_barrier(Compile *c, const IrOp *op);
 void compile_division(Compile *c, const IrOp *op);
 void compile_guard(Compile *c, const IrOp *op);
 void compile_finish(Compile *c, const IrOp *op);
+void compile_force(Compile *c, const IrOp *op);
 void compile_cold(Compile *c);
 /* A load's place in memory; how many bytes it reads: 1, 4, 8. */
 Mem load_address(Compile *c, const IrOp *op);
@@ -378,8 +379,7 @@ uint32_t new_record(Compile *c, const IrOp *op);
 void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to);
 
 int x64_assemble(lua_State *L, Trace *t);
-/* Called by code: leaving; before a call that may force. */
+/* Called by code. */
 int32_t x64_leave(const MachineTrace *x, uint32_t record, const uint64_t *frame);
-void x64_force(const MachineTrace *x, uint32_t record, const uint64_t *frame, lua_State *L);
 
 #endif
