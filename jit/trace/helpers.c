@@ -130,6 +130,10 @@ static lua_Integer helper_table_put(lua_State *L, Table *t)
 	Jit *jit = L->global->jit;
 	struct put p = {.t = t, .key = &jit->operands[0], .v = &jit->operands[1]};
 
+	if (table_try_put(L, t, p.key, p.v)) {
+		gc_barrier_back(L, t, p.v);
+		return 1;
+	}
 	return attempt(L, put, &p);
 }
 
