@@ -53,8 +53,8 @@ static bool share_locations(const MachineTrace *x, const Location *new, uint32_t
 uint32_t new_record(Compile *c, const IrOp *op)
 {
 	MachineTrace *x = c->x;
-	const Snapshot *s = &c->ir->snapshots[op->snapshot];
-	const SnapshotEntry *e = c->ir->snapshot_entries + s->entry;
+	IrRef refs[MAX_SNAPSHOT_REFS];
+	unsigned n = ir_snapshot_refs(c->ir, op->snapshot, refs);
 	Record r = {
 		.snapshot = op->snapshot,
 		.locations = x->n_locations,
@@ -62,15 +62,15 @@ uint32_t new_record(Compile *c, const IrOp *op)
 	};
 	Location *to;
 
-	if (!room(c, &x->locations, x->n_locations + s->entries, &x->size_locations,
+	if (!room(c, &x->locations, x->n_locations + n, &x->size_locations,
 		  sizeof(*x->locations)) ||
 	    !room(c, &x->records, x->n_records + 1, &x->size_records, sizeof(*x->records)))
 		return 0;
 	to = x->locations + x->n_locations;
-	for (uint32_t i = 0; i < s->entries; i++)
-		to[i] = e[i].ref >= 0 ? location_of(c, e[i].ref) : LOCATION_NONE;
-	if (!share_locations(x, to, s->entries, &r))
-		x->n_locations += s->entries;
+	for (unsigned i = 0; i < n; i++)
+		to[i] = refs[i] >= 0 ? location_of(c, refs[i]) : LOCATION_NONE;
+	if (!share_locations(x, to, n, &r))
+		x->n_locations += n;
 	x->records[x->n_records] = r;
 	return x->n_records++;
 }
@@ -373,6 +373,21 @@ static void check_room(Code *code, const Trace *from, const Snapshot *s, const T
 	}
 }
 
+static bool has_virtuals(const Ir *ir, int32_t snapshot)
+{
+	IrRef virtuals[MAX_VIRTUALS];
+
+	return ir_virtuals(ir, snapshot, virtuals) > 0;
+}
+
+/* Where tables are to be made, exit_restore() does it all. */
+static void restore(Code *code, const MachineTrace *x, const Record *r)
+{
+	emit_store_imm(code, at_reg(RSP, 8), (uint64_t)(r - x->records));
+	emit_store_imm(code, at_reg(RSP, 16), (uintptr_t)x);
+	emit_call_fixup(code, x->machine->force);
+}
+
 /* From a guard's failure to where `to` begins, but for the jump. */
 static void go_on(Code *code, const Trace *t, const MachineTrace *x, const Record *r,
 		  const Trace *to, struct refuge out)
@@ -381,12 +396,18 @@ static void go_on(Code *code, const Trace *t, const MachineTrace *x, const Recor
 	int shift = snapshot_base(&t->ir, s);
 
 	check_room(code, t, s, to, out);
-	write_slots(code, t, x, r);
-	if (s->frames || s->below) {
-		open_frames(code, t, s);
-		emit_store(code, at_reg(RSP, 0), RCX);
+	if (has_virtuals(&t->ir, r->snapshot)) {
+		restore(code, x, r);
+		emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, frame)));
+		emit_store(code, at_reg(RSP, 0), RAX);
+	} else {
+		write_slots(code, t, x, r);
+		if (s->frames || s->below) {
+			open_frames(code, t, s);
+			emit_store(code, at_reg(RSP, 0), RCX);
+		}
+		set_top(code, s);
 	}
-	set_top(code, s);
 	if (shift)
 		emit_alu_imm(code, ALU_ADD, BASE, shift * (int32_t)sizeof(Value));
 }
@@ -400,6 +421,10 @@ void compile_force(Compile *c, const IrOp *op)
 
 	if (c->failed)
 		return;
+	if (has_virtuals(c->ir, op->snapshot)) {
+		restore(code, c->x, &c->x->records[record]);
+		return;
+	}
 	write_slots(code, c->t, c->x, &c->x->records[record]);
 	open_frames(code, c->t, s);
 	if (top_is_slot(s))
@@ -462,7 +487,7 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 		go_on(&code, t, x, r, to,
 		      (struct refuge){FIX_ADDRESS, (uintptr_t)t->code + r->stub});
 		emit_jump_fixup(&code, -1, FIX_ADDRESS, (uintptr_t)to->code);
-		at = code.failed ? NULL : machine_install(m, &code, NULL);
+		at = code.failed ? NULL : machine_install(m, x, &code, NULL);
 		for (unsigned j = 0; at && j < r->n_jumps; j++)
 			machine_patch(m, (uint8_t *)t->code + r->jumps[j], at);
 	}
@@ -472,13 +497,23 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 /* ---- Called by code ----------------------------------------------------------------------------
  */
 
-int32_t x64_leave(const MachineTrace *x, uint32_t record, const uint64_t *frame)
+static void keep_spills(const MachineTrace *x, uint32_t record, const uint64_t *frame)
 {
 	Machine *m = x->machine;
 
 	memcpy(m->state.spills, frame + SPILL_OFFSET / 8, x->n_spills * sizeof(*frame));
 	m->left = x;
 	m->record = &x->records[record];
-	m->cursor = 0;
+}
+
+int32_t x64_leave(const MachineTrace *x, uint32_t record, const uint64_t *frame)
+{
+	keep_spills(x, record, frame);
 	return x->records[record].snapshot;
+}
+
+void x64_force(const MachineTrace *x, uint32_t record, const uint64_t *frame, lua_State *L)
+{
+	keep_spills(x, record, frame);
+	exit_restore(L, x->t, x->records[record].snapshot);
 }
