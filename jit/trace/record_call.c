@@ -275,11 +275,12 @@ static void all_is_in_memory(Recorder *r, int end)
 }
 
 /* The function is called by the trace; its results are read from the stack. */
-static void call_c_function(Recorder *r, int func, int arguments, int nresults)
+static void call_c_function(Recorder *r, int func, const Value *v, int arguments, int nresults)
 {
 	IrRef args[2], done;
 	int32_t snapshot;
 
+	r->resumes |= record_is_resume(v);
 	for (int i = 0; i <= arguments; i++) {
 		uint8_t tag;
 		IrRef ref = record_use_slot(r, func + i, &tag);
@@ -311,7 +312,7 @@ static void c_function(Recorder *r, int func, const Value *v, int arguments, int
 	if (n >= 0)
 		put_results(r, func, results, n, nresults);
 	else
-		call_c_function(r, func, arguments, nresults);
+		call_c_function(r, func, v, arguments, nresults);
 }
 
 /*
@@ -617,5 +618,5 @@ void record_for_call(Recorder *r)
 	if (is_lua_function(v))
 		enter_function(r, func, v, 2, nresults);
 	else
-		call_c_function(r, func, 2, nresults);
+		call_c_function(r, func, v, 2, nresults);
 }
