@@ -327,8 +327,8 @@ static void reopen_frame(Recorder *r)
 		record_abort(r, ABORT_RETURNED, NULL);
 	record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), r->below);
 	if (get_c(r->i))
-		record_guard_frame(r, IR_GUARD_FRAME_EXTRA,
-				   ir_integer(r->ir, f->u.lua.extra_args), r->below);
+		record_guard_frame(r, IR_GUARD_FRAME_EXTRA, ir_integer(r->ir, f->u.lua.extra_args),
+				   r->below);
 	r->below++;
 	r->bottom = NULL;
 	r->return_pc = NULL;

@@ -123,7 +123,9 @@ static void print_snapshot(const Ir *ir, int32_t n, FILE *to)
 	const SnapshotEntry *e = ir->snapshot_entries + s->entry;
 	const SnapshotFrame *f = ir->snapshot_frames + s->frame;
 
-	fprintf(to, " [@%d", s->pc ? instruction_number(s->pc, s->proto ? s->proto : ir->proto) : -1);
+	fprintf(to, " [@%d",
+		s->pc || !ir->proto ? instruction_number(s->pc, s->proto ? s->proto : ir->proto)
+				    : -1);
 	if (s->below)
 		fprintf(to, " <%d %d", s->below, s->base);
 	if (top_is_slot(s))
