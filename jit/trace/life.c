@@ -531,6 +531,8 @@ void jit_finish_recording(lua_State *L)
 	jit_tell_optimize(jit, t, before);
 	listen_list(jit, &t->ir, NULL);
 	failed = assemble(L, t);
+	if (failed == ABORT_CODE_FULL + 1 && traces_evict(L))
+		failed = assemble(L, t);
 	if (failed) {
 		jit_abort(L, (enum jit_abort_reason)(failed - 1), NULL);
 		return;
@@ -733,6 +735,7 @@ void jit_enter(lua_State *L, uint32_t number)
 	Global *g = L->global;
 	RunningTrace here = {.previous = g->running, .t = g->jit->traces[number]};
 
+	here.t->last_used = g->jit->generation;
 	g->running = &here;
 	while (may_enter(L, here.t) && run_trace(L, &here))
 		;

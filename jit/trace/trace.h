@@ -132,6 +132,7 @@ typedef struct trace {
 	struct trace *next_at;	 /* bridge: the next in the list of its place's bucket */
 	struct trace *next_dead; /* forgotten while traces ran */
 	uint64_t born;		 /* which one of all it is */
+	uint64_t last_used;	 /* the youngest trace's `born` when it was entered */
 	bool dead;
 	bool reached; /* by this collection */
 	struct jit_trace hooks; /* libjithooks' */
@@ -281,6 +282,11 @@ void traces_add(Jit *jit, Trace *t);
 /* The bridges that begin at pc, the oldest first. */
 const Trace *traces_bridge_at(const Jit *jit, const Instruction *pc);
 const Trace *traces_next_at(const Trace *t);
+/*
+ * Frees families that were not entered for the longest time, about a quarter; not those
+ * that run, that the recording needs or that others lead to. false: there were none.
+ */
+bool traces_evict(lua_State *L);
 /* They are kept until none can be running; traces_bury() frees them then. */
 void traces_forget_all(lua_State *L);
 void traces_bury(lua_State *L);

@@ -102,7 +102,7 @@ void traces_add(Jit *jit, Trace *t)
 	Trace **at = bucket_of(jit, t->pc);
 
 	jit->traces[t->number] = t;
-	t->born = ++jit->generation;
+	t->born = t->last_used = ++jit->generation;
 	if (t->kind != TRACE_BRIDGE)
 		return;
 	/* The oldest first. */
@@ -169,6 +169,17 @@ static void mark_object(Global *g, const void *object, MarkWhite mark_white)
 		mark_white(g, o);
 }
 
+/* The trace that t goes on in at its end; NULL: none. */
+static Trace *goes_on_in(const Jit *jit, const Trace *t)
+{
+	const IrOp *last = t->ir.n_ops ? &t->ir.ops[t->ir.n_ops - 1] : NULL;
+
+	if (!last || last->opcode != IR_FINISH || last->descr <= 0 ||
+	    (uint32_t)last->descr >= jit->n_traces)
+		return NULL;
+	return jit->traces[last->descr];
+}
+
 static void mark_family(Global *g, uint32_t number, MarkWhite mark_white)
 {
 	const Jit *jit = g->jit;
@@ -180,6 +191,7 @@ static void mark_family(Global *g, uint32_t number, MarkWhite mark_white)
 static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
 {
 	const Ir *ir = &t->ir;
+	const Trace *to;
 
 	mark_object(g, t->proto, mark_white);
 	for (uint32_t i = 0; i < ir->n_constants; i++)
@@ -194,11 +206,9 @@ static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
 		return; /* numbers mean others by now */
 	for (uint32_t i = 0; t->exits && i < ir->n_snapshots; i++)
 		mark_family(g, t->exits[i].bridge, mark_white);
-	if (ir->n_ops && ir->ops[ir->n_ops - 1].opcode == IR_FINISH)
-		mark_family(g, (uint32_t)(ir->ops[ir->n_ops - 1].descr > 0
-						  ? ir->ops[ir->n_ops - 1].descr
-						  : 0),
-			    mark_white);
+	to = goes_on_in(g->jit, t);
+	if (to)
+		mark_family(g, to->number, mark_white);
 }
 
 void jit_mark(Global *g, MarkWhite mark_white)
@@ -240,24 +250,104 @@ bool jit_mark_reached(Global *g, MarkWhite mark_white)
 	return found;
 }
 
-void jit_drop_unreached(lua_State *L)
+/* Frees the traces that were not reached. */
+static unsigned drop_others(lua_State *L)
 {
 	Jit *jit = L->global->jit;
+	unsigned n = 0;
 
-	for (uint32_t i = 1; i < jit->n_traces; i++)
-		if (jit->traces[i] && !jit->traces[i]->reached)
-			jit_trace_freed(jit->vm, jit->traces[i]->hooks.no);
-	/* From behind: bridges are younger than what they belong to, as a rule. */
 	for (uint32_t i = jit->n_traces; i-- > 1;) {
 		Trace *t = jit->traces[i];
 
 		if (!t || t->reached)
 			continue;
+		jit_trace_freed(jit->vm, t->hooks.no);
 		if (t->kind == TRACE_BRIDGE)
 			remove_place(jit, t);
 		else
 			*t->patch = t->original;
 		traces_take_number(jit, t);
 		jit_free_trace(L, t);
+		n++;
 	}
+	return n;
+}
+
+void jit_drop_unreached(lua_State *L)
+{
+	drop_others(L);
+}
+
+/* ---- Eviction: the machine code memory is full ------------------------------------------------ */
+
+static int by_use(const void *a, const void *b)
+{
+	uint64_t x = (*(Trace *const *)a)->last_used, y = (*(Trace *const *)b)->last_used;
+
+	return (x < y) - (x > y);
+}
+
+/* The families that were entered last: three quarters of them. */
+static bool keep_recent(Jit *jit)
+{
+	Trace **roots = malloc((jit->n_traces + 1) * sizeof(Trace *));
+	uint32_t n = 0;
+
+	if (!roots)
+		return false;
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i] && jit->traces[i]->kind != TRACE_BRIDGE)
+			roots[n++] = jit->traces[i];
+	qsort(roots, n, sizeof(Trace *), by_use);
+	for (uint32_t i = 0; i < n; i++)
+		roots[i]->reached = i < n - n / 4;
+	free(roots);
+	return true;
+}
+
+/* What is kept, and all that its code leads to. */
+static void keep_linked(const Jit *jit)
+{
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (uint32_t i = 1; i < jit->n_traces; i++) {
+			Trace *t = jit->traces[i], *to;
+
+			if (!t || !family_of(jit, t)->reached)
+				continue;
+			t->reached = true;
+			to = goes_on_in(jit, t);
+			if (to && !family_of(jit, to)->reached)
+				more = family_of(jit, to)->reached = true;
+			for (uint32_t n = 0; n < t->ir.n_snapshots; n++) {
+				to = jit->traces[t->exits[n].bridge];
+				if (to && !family_of(jit, to)->reached)
+					more = family_of(jit, to)->reached = true;
+			}
+		}
+	}
+}
+
+bool traces_evict(lua_State *L)
+{
+	Jit *jit = L->global->jit;
+	Trace *t;
+
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i])
+			jit->traces[i]->reached = false;
+	if (!keep_recent(jit))
+		return false;
+	for (const RunningTrace *r = L->global->running; r; r = r->previous)
+		if (!r->t->dead)
+			family_of(jit, r->t)->reached = true;
+	if (jit->current && jit->current->parent)
+		family_of(jit, jit->traces[jit->current->parent])->reached = true;
+	t = jit->current ? goes_on_in(jit, jit->current) : NULL;
+	if (t)
+		family_of(jit, t)->reached = true;
+	keep_linked(jit);
+	return drop_others(L) > 0;
 }
