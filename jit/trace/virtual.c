@@ -571,6 +571,20 @@ static bool get_by_helper(Opt *o, const IrOp *op, struct virtual *v, IrRef key, 
 	return true;
 }
 
+/* As if it had been made with so many elements: strings do not make the array grow. */
+static bool reserve(const Opt *o, struct virtual *v, IrRef size)
+{
+	lua_Integer n;
+
+	if (!is_integer_key(o, size, &n) || n > MAX_ARRAY)
+		return false;
+	if (n > v->size) {
+		v->array = v->size = (uint32_t)n;
+		v->state = IR_NONE;
+	}
+	return true;
+}
+
 static bool call(Opt *o, const IrOp *op, const IrRef *args, IrRef *result)
 {
 	struct virtual *v = op->nargs ? table_of(o, args[0]) : NULL;
@@ -588,6 +602,9 @@ static bool call(Opt *o, const IrOp *op, const IrRef *args, IrRef *result)
 	case HELPER_TABLE_GET_INTEGER:
 	case HELPER_TABLE_GET_STRING:
 		return get_by_helper(o, op, v, args[1], result);
+	case HELPER_TABLE_RESERVE:
+		*result = ir_integer(o->to, 1);
+		return reserve(o, v, args[1]);
 	case HELPER_TABLE_BORDER:
 		if (!border(o, v, &n))
 			return false;

@@ -181,16 +181,16 @@ TEST(what_is_stored_elsewhere_is_made_there)
 TEST(a_table_that_is_replaced_in_each_turn_crosses_as_its_fields)
 {
 	check_pass("i0 = getslot_i(descr=0)\n"
-		   "guard_not_invalidated() [@0]\n"
+		   "guard_not_invalidated() [@9]\n"
 		   "i1 = int_add(i0, 1)\n"
 		   "r2:table = call_r(1, 0, descr=helper_table_new)\n"
 		   "r3 = getfield_r(r2, descr=table.array)\n"
 		   "setarrayitem(r3, 0, i1, descr=integer)\n"
 		   "i4 = int_lt(i1, 100)\n"
 		   "guard_true(i4) [@1 0:i1 1:r2]\n"
-		   "jump() [@0 0:i1 1:r2]\n",
+		   "jump() [@9 0:i1 1:r2]\n",
 		   "i0 = getslot_i(descr=0)\n"
-		   "guard_not_invalidated() [@0]\n"
+		   "guard_not_invalidated() [@9]\n"
 		   "i2 = int_add(i0, 1)\n"
 		   "i3 = int_lt(i2, 100)\n"
 		   "r4:table = virtual(&0, i2, descr={1 0 1:integer})\n"
@@ -199,7 +199,7 @@ TEST(a_table_that_is_replaced_in_each_turn_crosses_as_its_fields)
 		   "i7 = arg_i(descr=0)\n"
 		   "i8 = arg_i(descr=1)\n"
 		   "r9:table = virtual(&0, i8, descr={1 0 1:integer})\n"
-		   "guard_not_invalidated() [@0 0:i7 1:r9]\n"
+		   "guard_not_invalidated() [@9 0:i7 1:r9]\n"
 		   "i11 = int_add(i7, 1)\n"
 		   "count_removed()\n"
 		   "i13 = int_lt(i11, 100)\n"
@@ -229,15 +229,15 @@ TEST(a_virtual_table_is_only_for_snapshots)
 {
 	check_refused("r0:table = virtual(&0, 1, descr={0 1 $a:integer})\n"
 		      "i1 = getfield_i(r0, descr=table.array_size)\n"
-		      "finish(descr=-1) [@0 0:i1]\n",
+		      "finish(descr=-1) [@9 0:i1]\n",
 		      "argument 1 is virtual");
 	check_refused("r0:table = virtual(&0, 1, descr={0 1 $a:integer})\n"
 		      "i1 = call_i(r0, descr=helper_table_border)\n"
-		      "finish(descr=-1) [@0 0:i1]\n",
+		      "finish(descr=-1) [@9 0:i1]\n",
 		      "is virtual");
 	check_refused("r0:table = virtual(&0, 1, descr={0 1 $a:integer})\n"
 		      "i1 = call_may_force_i(0, 0, descr=helper_call_function) [@0 0:r0]\n"
-		      "finish(descr=-1) [@0 0:i1]\n",
+		      "finish(descr=-1) [@9 0:i1]\n",
 		      "would see a virtual table");
 }
 
