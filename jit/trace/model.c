@@ -15,7 +15,7 @@ struct model_key {
 
 struct model {
 	struct model *next;
-	uint32_t array, hash, n;
+	uint32_t array, hash, border, n;
 	Table *table; /* NULL: not made yet */
 	struct model_key keys[MAX_SHAPE_KEYS];
 };
@@ -31,7 +31,7 @@ static void key_value(const Ir *ir, const ShapeKey *k, Value *to)
 
 static bool is_model(const struct model *m, const Ir *ir, const IrShape *s)
 {
-	if (m->array != s->array || m->hash != s->hash || m->n != s->keys)
+	if (m->array != s->array || m->hash != s->hash || m->border != s->border || m->n != s->keys)
 		return false;
 	for (uint32_t i = 0; i < m->n; i++) {
 		const ShapeKey *k = &ir->shape_keys[s->key + i];
@@ -58,6 +58,7 @@ struct model *model_of(Jit *jit, const Ir *ir, int32_t n)
 		return NULL;
 	m->array = s->array;
 	m->hash = s->hash;
+	m->border = s->border;
 	m->n = s->keys;
 	for (uint32_t i = 0; i < m->n; i++) {
 		key_value(ir, &ir->shape_keys[s->key + i], &m->keys[i].key);
@@ -135,5 +136,6 @@ Table *model_make(lua_State *L, struct model *m, const Payload *values, Table *m
 		}
 	}
 	t->metatable = metatable;
+	t->border_hint = m->border;
 	return t;
 }

@@ -48,6 +48,7 @@ struct virtual
 	bool forced;
 	uint32_t array, hash; /* as in TABLE_NEW */
 	uint32_t size;	      /* elements that the array part has by now */
+	uint32_t border;      /* that was asked for last */
 	IrRef metatable;      /* IR_NONE: none */
 	IrRef state;	      /* the newest operation `virtual`, IR_NONE: it is not any more */
 	unsigned n;
@@ -296,7 +297,7 @@ static IrRef tag_of(Opt *o, struct virtual *v, IrRef key)
 }
 
 /* The only border, if there is but one: elements, and nothing behind the first nil. */
-static bool border(const Opt *o, const struct virtual *v, lua_Integer *n)
+static bool find_border(const Opt *o, const struct virtual *v, lua_Integer *n)
 {
 	uint32_t set = 0, count = 0;
 	lua_Integer i;
@@ -321,7 +322,8 @@ int32_t virtual_shape(Opt *o, IrRef ref)
 
 	for (unsigned i = 0; i < v->n; i++)
 		keys[i] = (ShapeKey){.key = v->fields[i].key, .tag = v->fields[i].tag};
-	shape = ir_shape(o->to, v->array, v->hash, keys, v->n);
+	shape = ir_shape(o->to, &(IrShape){.array = v->array, .hash = v->hash, .border = v->border},
+			 keys, v->n);
 	if (o->to->failed) {
 		o->failed = true;
 		return 0;
@@ -606,8 +608,13 @@ static bool call(Opt *o, const IrOp *op, const IrRef *args, IrRef *result)
 		*result = ir_integer(o->to, 1);
 		return reserve(o, v, args[1]);
 	case HELPER_TABLE_BORDER:
-		if (!border(o, v, &n))
+		if (!find_border(o, v, &n))
 			return false;
+		/* The next who asks begins there, which tells where there are holes. */
+		if (v->size) {
+			v->border = (uint32_t)n;
+			v->state = IR_NONE;
+		}
 		*result = ir_integer(o->to, n);
 		return true;
 	case HELPER_SET_METATABLE:

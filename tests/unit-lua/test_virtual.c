@@ -128,11 +128,11 @@ TEST(a_snapshot_names_what_a_table_has_at_its_place)
 		   "i0 = getslot_i(descr=0)\n"
 		   "count_removed()\n"
 		   "r2 = getslot_r(descr=1)\n"
-		   "r3:table = virtual(&0, i0, descr={2 0 1:integer})\n"
+		   "r3:table = virtual(&0, i0, descr={2 0 0 1:integer})\n"
 		   "guard_nonnull(r2) [@1 0:r3 1:r3]\n"
 		   "r5 = getslot_r(descr=2)\n"
-		   "r6:table = virtual(&0, 7, descr={2 0 1:integer})\n"
-		   "r7:table = virtual($T, r6, descr={1 0 1:table})\n"
+		   "r6:table = virtual(&0, 7, descr={2 0 0 1:integer})\n"
+		   "r7:table = virtual($T, r6, descr={1 0 0 1:table})\n"
 		   "guard_nonnull(r5) [@3 0:r7 1:r6]\n"
 		   "finish() [@4]\n");
 }
@@ -193,17 +193,17 @@ TEST(a_table_that_is_replaced_in_each_turn_crosses_as_its_fields)
 		   "guard_not_invalidated() [@9]\n"
 		   "i2 = int_add(i0, 1)\n"
 		   "i3 = int_lt(i2, 100)\n"
-		   "r4:table = virtual(&0, i2, descr={1 0 1:integer})\n"
+		   "r4:table = virtual(&0, i2, descr={1 0 0 1:integer})\n"
 		   "guard_true(i3) [@1 0:i2 1:r4]\n"
 		   "label(i2, i2)\n"
 		   "i7 = arg_i(descr=0)\n"
 		   "i8 = arg_i(descr=1)\n"
-		   "r9:table = virtual(&0, i8, descr={1 0 1:integer})\n"
+		   "r9:table = virtual(&0, i8, descr={1 0 0 1:integer})\n"
 		   "guard_not_invalidated() [@9 0:i7 1:r9]\n"
 		   "i11 = int_add(i7, 1)\n"
 		   "count_removed()\n"
 		   "i13 = int_lt(i11, 100)\n"
-		   "r14:table = virtual(&0, i11, descr={1 0 1:integer})\n"
+		   "r14:table = virtual(&0, i11, descr={1 0 0 1:integer})\n"
 		   "guard_true(i13) [@1 0:i11 1:r14]\n"
 		   "jump(i11, i11)\n");
 }
@@ -227,15 +227,15 @@ static void check_refused(const char *text, const char *why)
 
 TEST(a_virtual_table_is_only_for_snapshots)
 {
-	check_refused("r0:table = virtual(&0, 1, descr={0 1 $a:integer})\n"
+	check_refused("r0:table = virtual(&0, 1, descr={0 1 0 $a:integer})\n"
 		      "i1 = getfield_i(r0, descr=table.array_size)\n"
 		      "finish(descr=-1) [@9 0:i1]\n",
 		      "argument 1 is virtual");
-	check_refused("r0:table = virtual(&0, 1, descr={0 1 $a:integer})\n"
+	check_refused("r0:table = virtual(&0, 1, descr={0 1 0 $a:integer})\n"
 		      "i1 = call_i(r0, descr=helper_table_border)\n"
 		      "finish(descr=-1) [@9 0:i1]\n",
 		      "is virtual");
-	check_refused("r0:table = virtual(&0, 1, descr={0 1 $a:integer})\n"
+	check_refused("r0:table = virtual(&0, 1, descr={0 1 0 $a:integer})\n"
 		      "i1 = call_may_force_i(0, 0, descr=helper_call_function) [@0 0:r0]\n"
 		      "finish(descr=-1) [@9 0:i1]\n",
 		      "would see a virtual table");
@@ -243,15 +243,15 @@ TEST(a_virtual_table_is_only_for_snapshots)
 
 TEST(a_virtual_table_has_what_its_shape_says)
 {
-	check_refused("r0:table = virtual(&0, descr={0 1 $a:integer})\n"
+	check_refused("r0:table = virtual(&0, descr={0 1 0 $a:integer})\n"
 		      "finish(descr=-1) [@0 0:r0]\n",
 		      "2 arguments expected, 1 found");
 	check_refused("f0 = getslot_f(descr=0)\n"
-		      "r1:table = virtual(&0, f0, descr={0 1 $a:integer})\n"
+		      "r1:table = virtual(&0, f0, descr={0 1 0 $a:integer})\n"
 		      "finish(descr=-1) [@0 0:r1]\n",
 		      "a value of type f is stored under tag");
 	check_refused("i0 = getslot_i(descr=0)\n"
-		      "r1:table = virtual(i0, 1, descr={0 1 $a:integer})\n"
+		      "r1:table = virtual(i0, 1, descr={0 1 0 $a:integer})\n"
 		      "finish(descr=-1) [@0 0:r1]\n",
 		      "its metatable is no table");
 }
