@@ -183,6 +183,25 @@ static Table *helper_table_new(lua_State *L, lua_Integer array, lua_Integer hash
 	return attempt(L, new_table, &n) ? n.t : NULL;
 }
 
+struct reserve {
+	Table *t;
+	unsigned size;
+};
+
+static void reserve(lua_State *L, void *data)
+{
+	struct reserve *r = data;
+
+	table_resize_array(L, r->t, r->size);
+}
+
+static lua_Integer helper_table_reserve(lua_State *L, Table *t, lua_Integer size)
+{
+	struct reserve r = {.t = t, .size = (unsigned)size};
+
+	return size <= t->array_size || attempt(L, reserve, &r);
+}
+
 struct make {
 	struct model *m;
 	Table *metatable, *t;
@@ -203,25 +222,6 @@ static Table *helper_table_make(lua_State *L, struct model *m, Table *metatable)
 	struct make make = {.m = m, .metatable = metatable};
 
 	return attempt(L, make_table, &make) ? make.t : NULL;
-}
-
-struct reserve {
-	Table *t;
-	unsigned size;
-};
-
-static void reserve(lua_State *L, void *data)
-{
-	struct reserve *r = data;
-
-	table_resize_array(L, r->t, r->size);
-}
-
-static lua_Integer helper_table_reserve(lua_State *L, Table *t, lua_Integer size)
-{
-	struct reserve r = {.t = t, .size = (unsigned)size};
-
-	return size <= t->array_size || attempt(L, reserve, &r);
 }
 
 static lua_Integer helper_table_append(lua_State *L, Table *t)

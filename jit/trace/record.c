@@ -178,10 +178,10 @@ int32_t record_snapshot(Recorder *r, const Instruction *pc, int top)
 		.frame = ir->n_snapshot_frames,
 		.frames = (uint32_t)r->depth,
 		.pc = r->depth ? r->return_pc : pc,
-		.taken = ir->n_ops,
 		.proto = r->below ? r->bottom : NULL,
 		.below = (uint16_t)r->below,
 		.base = (int16_t)r->bottom_base,
+		.taken = ir->n_ops,
 		.top = (int16_t)top,
 	};
 	int end = top > frame_end(r) ? top : frame_end(r);

@@ -123,8 +123,7 @@ static void print_snapshot(const Ir *ir, int32_t n, FILE *to)
 	const SnapshotEntry *e = ir->snapshot_entries + s->entry;
 	const SnapshotFrame *f = ir->snapshot_frames + s->frame;
 
-	fprintf(to, " [@%d",
-		s->pc ? instruction_number(s->pc, s->proto ? s->proto : ir->proto) : -1);
+	fprintf(to, " [@%d", s->pc ? instruction_number(s->pc, s->proto ? s->proto : ir->proto) : -1);
 	if (s->below)
 		fprintf(to, " <%d %d", s->below, s->base);
 	if (top_is_slot(s))
@@ -375,7 +374,8 @@ static bool parse_shape(struct parser *ps, int32_t *descr)
 	long array, hash, border;
 	unsigned n = 0;
 
-	if (!expect(ps, "{") || !number(ps, &array) || !number(ps, &hash) || !number(ps, &border))
+	if (!expect(ps, "{") || !number(ps, &array) || !number(ps, &hash) ||
+	    !number(ps, &border))
 		return false;
 	for (; !accept(ps, "}"); n++) {
 		char text[40];
@@ -477,10 +477,10 @@ static bool parse_frame(struct parser *ps)
 static bool parse_snapshot(struct parser *ps, IrOp *op)
 {
 	Ir *ir = ps->ir;
-	Snapshot s = {.taken = ir->n_ops - 1,
-		      .top = TOP_OF_FRAME,
+	Snapshot s = {.top = TOP_OF_FRAME,
 		      .entry = ir->n_snapshot_entries,
-		      .frame = ir->n_snapshot_frames};
+		      .frame = ir->n_snapshot_frames,
+		      .taken = ir->n_ops - 1};
 	long n;
 
 	if (!expect(ps, "@") || !number(ps, &n))
