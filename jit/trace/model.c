@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "../lua/call.h"
 #include "../lua/gc.h"
 #include "../lua/table.h"
 
@@ -97,9 +98,10 @@ void models_free(Jit *jit)
  * All values are there, so that no key is lost on the way. The tables that the program
  * makes have them one after the other too.
  */
-static void make_model(lua_State *L, struct model *m)
+static void make_model(lua_State *L, void *data)
 {
 	const Value there = {.tag = TAG_TRUE};
+	struct model *m = data;
 	Table *t = table_new(L);
 
 	if (m->array | m->hash)
@@ -117,24 +119,34 @@ static void make_model(lua_State *L, struct model *m)
 	m->table = t;
 }
 
-Table *model_make(lua_State *L, struct model *m, const Payload *values, Table *metatable)
+static void fill(const struct model *m, Table *t, const Value *values)
 {
-	Table *t;
-
-	if (!m->table)
-		make_model(L, m);
-	t = table_copy(L, m->table);
 	for (uint32_t i = 0; i < m->n; i++) {
 		const struct model_key *k = &m->keys[i];
 
 		if (k->key.tag == TAG_INTEGER) {
-			*array_payload(t, k->key.u.i - 1) = values[i];
+			*array_payload(t, k->key.u.i - 1) = values[i].u;
 			*array_tag(t, k->key.u.i - 1) = k->tag;
 		} else {
-			t->nodes[k->node].value = values[i];
+			t->nodes[k->node].value = values[i].u;
 			t->nodes[k->node].value_tag = k->tag;
 		}
 	}
+}
+
+Table *model_make(lua_State *L, struct model *m, const Value *values, Table *metatable)
+{
+	Global *g = L->global;
+	uint8_t before = g->stop_emergency;
+	Table *t = NULL;
+
+	g->stop_emergency = 1;
+	if (m->table || call_raw_protected(L, make_model, m) == LUA_OK)
+		t = table_copy(L, m->table);
+	g->stop_emergency = before;
+	if (!t)
+		return NULL;
+	fill(m, t, values);
 	t->metatable = metatable;
 	t->border_hint = m->border;
 	return t;
