@@ -68,6 +68,7 @@ static Payload call_may_force(struct run *r, const IrOp *op)
 	Value *base;
 
 	r->t->backend = r->values;
+	L->global->running->t = r->t;
 	exit_restore(L, r->t, op->snapshot);
 	r->t->backend = before;
 	result = call_helper(r, op);
