@@ -79,7 +79,7 @@ static _Noreturn __attribute__((cold, noinline)) void throw_unprotected(lua_Stat
 _Noreturn void throw_status(lua_State *L, int status)
 {
 	if (unlikely(L->global->jit))
-		jit_interrupted(L->global, status);
+		jit_interrupted(L, status);
 	if (unlikely(!L->handler))
 		throw_unprotected(L, status);
 	L->handler->status = status;

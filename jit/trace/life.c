@@ -29,6 +29,8 @@
 /* Calls until another trace of a function is tried whose last ended at a return too soon. */
 #define SHORT_RETRY 31
 #define MAX_SHORT 64
+#define MAX_FOREIGN 8
+#define MAX_YIELDS 3
 /* Frames between a function and itself. */
 #define MAX_RECURSION 8
 #define NOT_TRACED UINT8_MAX /* Proto.aborts */
@@ -106,7 +108,7 @@ static void patch(Trace *t)
 
 static void unpatch(Trace *t)
 {
-	if (t->patch)
+	if (t->patch && !t->retired)
 		*t->patch = t->original;
 }
 
@@ -213,6 +215,7 @@ static void start(lua_State *L, Frame *f, Trace *t)
 	listen_started(jit, t);
 	jit->current = t;
 	jit->recording = L;
+	jit->foreign = 0;
 	if (record_start(L, f, t->pc, t))
 		L->mode = MODE_RECORD;
 	else if (jit->current)
@@ -226,6 +229,16 @@ static bool may_record(lua_State *L)
 	return jit->on && !jit->current && L->mode == MODE_JIT && traces_have_number(jit);
 }
 
+/*
+ * Another coroutine than the one that is recorded, which has resumed it, comes to a hot
+ * place. It has to wait, but not for ever.
+ */
+static void foreign_is_hot(Jit *jit, const lua_State *L)
+{
+	if (jit->current && jit->recording != L && ++jit->foreign > MAX_FOREIGN)
+		jit_abort(jit->recording, ABORT_COROUTINE, NULL);
+}
+
 void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_at, int kind)
 {
 	Jit *jit = L->global->jit;
@@ -237,9 +250,7 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	if (get_op(*patch_at) != OP_FORLOOP && get_op(*patch_at) != OP_TFORLOOP &&
 	    get_op(*patch_at) != OP_JMP)
 		return; /* a function that begins with its loop is traced already */
-	/* Another coroutine than the one that is recorded runs. */
-	if (jit->current && jit->recording != L)
-		jit_abort(jit->recording, ABORT_COROUTINE, NULL);
+	foreign_is_hot(jit, L);
 	if (!may_record(L))
 		return;
 	t = new_trace(L, kind, frame_function(f)->proto, pc);
@@ -282,8 +293,7 @@ void jit_hot_function(lua_State *L, Frame *f)
 	p->heat = UINT16_MAX;
 	if (p->is_vararg || p->aborts == NOT_TRACED || get_op(*p->code) >= OPCODE_COUNT)
 		return;
-	if (jit->current && jit->recording != L)
-		jit_abort(jit->recording, ABORT_COROUTINE, NULL);
+	foreign_is_hot(jit, L);
 	if (!may_record(L)) {
 		p->heat = (uint16_t)(start_count(jit, TRACE_FUNCTION));
 		return;
@@ -335,6 +345,20 @@ static void punish_function(Jit *jit, const Trace *t, enum jit_abort_reason reas
 	}
 }
 
+/* Nobody enters t from its place any more, and no other trace is tried there. */
+static void retire(Jit *jit, Trace *t)
+{
+	if (!t->patch || t->retired)
+		return;
+	t->retired = true;
+	*t->patch = t->original;
+	if (t->kind == TRACE_FUNCTION)
+		t->proto->aborts = NOT_TRACED;
+	else
+		set_op(t->patch, cold(get_op(*t->patch)));
+	jit_count(jit->vm, JIT_BLACKLISTED, 1);
+}
+
 static void punish(Jit *jit, Trace *t, enum jit_abort_reason reason)
 {
 	struct penalty *p;
@@ -347,6 +371,9 @@ static void punish(Jit *jit, Trace *t, enum jit_abort_reason reason)
 		TraceExit *e = &jit->traces[t->parent]->exits[t->parent_exit];
 
 		e->aborted++;
+		/* It yields in most turns: to enter the trace and leave it costs more than it gives. */
+		if (reason == ABORT_COROUTINE && e->aborted >= MAX_YIELDS)
+			retire(jit, jit->traces[t->root]);
 		e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness]
 			      << (e->aborted < 16 ? e->aborted : 16);
 		return;
@@ -412,11 +439,13 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 	discard(L, t);
 }
 
-void jit_interrupted(Global *g, int status)
+void jit_interrupted(lua_State *L, int status)
 {
-	if (g->jit->current)
-		jit_abort(g->jit->recording, status == LUA_YIELD ? ABORT_COROUTINE : ABORT_ERROR,
-			  NULL);
+	Jit *jit = L->global->jit;
+
+	/* What happens in a coroutine that the recorded one runs is a result of resume(). */
+	if (jit->current && jit->recording == L)
+		jit_abort(L, status == LUA_YIELD ? ABORT_COROUTINE : ABORT_ERROR, NULL);
 }
 
 void jit_forget_thread(Global *g, const lua_State *thread)

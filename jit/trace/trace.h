@@ -114,6 +114,7 @@ typedef struct trace {
 	 */
 	uint64_t captured[MAX_SLOTS / 64];
 	bool links_itself;     /* ends in `jump` */
+	bool retired;	       /* its place does not enter it any more */
 	bool ends_early;       /* in `finish`, before what cannot be traced */
 	Proto *proto;	       /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
@@ -204,6 +205,7 @@ typedef struct jit {
 	Trace *dead;		      /* forgotten, and maybe running */
 	struct recorder *recorder;    /* while recording, else NULL */
 	lua_State *recording;	      /* the thread that records */
+	unsigned foreign;	      /* hot places of other threads meanwhile */
 	struct penalty *penalties;    /* places whose traces were given up; life.c */
 	Trace *current;		      /* being recorded */
 	unsigned random;	      /* state of the penalties' generator */
@@ -259,7 +261,7 @@ void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size);
 void jit_finish_recording(lua_State *L);
 void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail);
 /* An error or a yield unwinds: a recording cannot follow. */
-void jit_interrupted(Global *g, int status);
+void jit_interrupted(lua_State *L, int status);
 /* The thread is about to be freed. */
 void jit_forget_thread(Global *g, const lua_State *thread);
 /* All traces are forgotten and their places unpatched. */

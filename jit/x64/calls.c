@@ -62,20 +62,16 @@ void compile_plain_call(Compile *c, const void *function, const IrOp *op)
 }
 
 /*
- * The snapshot is written by x64_force(), which finds all registers saved. Then
- * the stack may have moved, and L->frame is that of the call.
+ * When it returns the stack may have moved, and L->frame is that of the call. The frame
+ * that entered may have been left, and used for another since.
  */
 void compile_call_may_force(Compile *c, const IrOp *op)
 {
 	Code *code = &c->code;
 	int base = snapshot_base(c->ir, &c->ir->snapshots[op->snapshot]);
-	uint32_t record;
 
 	preserve(c, true);
-	record = new_record(c, op);
-	emit_store_imm(code, at_reg(RSP, 8), record);
-	emit_store_imm(code, at_reg(RSP, 16), (uintptr_t)c->x);
-	emit_call_fixup(code, c->m->force);
+	compile_force(c, op);
 	forget_registers(c);
 	move_arguments(c, op, true);
 	emit_call(code, helper_info[op->descr].function);
@@ -83,7 +79,6 @@ void compile_call_may_force(Compile *c, const IrOp *op)
 	emit_load(code, BASE, at_reg(RCX, offsetof(Frame, func)));
 	emit_load(code, RCX, at_reg(RSP, 0));
 	emit_store(code, at_reg(STATE, offsetof(lua_State, frame)), RCX);
-	/* The frame that entered may have been left and used for another since. */
 	emit_alu_imm(code, ALU_SUB, BASE, base * (int32_t)sizeof(Value));
 	emit_store(code, at_reg(RCX, offsetof(Frame, func)), BASE);
 	emit_alu_imm(code, ALU_ADD, BASE, sizeof(Value));
