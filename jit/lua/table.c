@@ -30,7 +30,7 @@
 
 #include "call.h"
 #include "debug.h"
-#include "gc.h"
+#include "gc_internal.h"
 #include "number.h"
 
 #define MAX_ARRAY_BITS 31
@@ -665,27 +665,53 @@ void table_resize_array(lua_State *L, Table *t, unsigned array)
 		table_resize(L, t, array, table_no_nodes(t) ? 0 : table_node_count(t));
 }
 
-Table *table_copy(lua_State *L, const Table *from)
+static inline void empty_table(Table *t)
 {
-	Table *t = table_new(L);
+	t->absent = 0xff;
+	t->in_pieces = false;
+	t->node_mask = 0;
+	t->array_size = 0;
+	t->border_hint = 0;
+	t->array = NULL;
+	t->nodes = (Node *)&no_nodes;
+	t->metatable = NULL;
+	t->gray_next = NULL;
+}
 
+/* Of what has room already. */
+static void copy_parts(Table *t, const Table *from, uint8_t *elements, NodeHeader *nodes)
+{
 	t->absent = from->absent;
-	if (from->array_size) {
-		uint32_t n = from->array_size;
-		uint8_t *block = mem_alloc(L, array_bytes(n), 0);
-
-		memcpy(block, array_block(from->array, n), array_bytes(n));
-		t->array = block + (size_t)n * sizeof(Payload);
-		t->array_size = n;
+	if (elements) {
+		memcpy(elements, array_block(from->array, from->array_size),
+		       array_bytes(from->array_size));
+		t->array = elements + (size_t)from->array_size * sizeof(Payload);
+		t->array_size = from->array_size;
 	}
-	if (!table_no_nodes(from)) {
-		size_t bytes = node_bytes(table_node_count(from));
-		NodeHeader *header = mem_alloc(L, bytes, 0);
-
-		memcpy(header, node_header(from->nodes), bytes);
-		t->nodes = (Node *)(header + 1);
+	if (nodes) {
+		memcpy(nodes, node_header(from->nodes), node_bytes(table_node_count(from)));
+		t->nodes = (Node *)(nodes + 1);
 		t->node_mask = from->node_mask;
 	}
+}
+
+Table *table_copy(lua_State *L, const Table *from)
+{
+	size_t array = array_bytes(from->array_size);
+	size_t hash = table_no_nodes(from) ? 0 : node_bytes(table_node_count(from));
+	Table *t = mem_try_realloc(L, NULL, 0, sizeof(*t));
+	uint8_t *elements = t && array ? mem_try_realloc(L, NULL, 0, array) : NULL;
+	NodeHeader *nodes = t && hash ? mem_try_realloc(L, NULL, 0, hash) : NULL;
+
+	if (unlikely(!t || (array && !elements) || (hash && !nodes))) {
+		mem_free(L, nodes, nodes ? hash : 0);
+		mem_free(L, elements, elements ? array : 0);
+		mem_free(L, t, t ? sizeof(*t) : 0);
+		return NULL;
+	}
+	empty_table(t);
+	copy_parts(t, from, elements, nodes);
+	gc_link_new(L->global, (Object *)t, TAG_TABLE);
 	return t;
 }
 
@@ -1007,15 +1033,7 @@ Table *table_new(lua_State *L)
 {
 	Table *t = gc_new(L, sizeof(Table), TAG_TABLE);
 
-	t->absent = 0xff;
-	t->in_pieces = false;
-	t->node_mask = 0;
-	t->array_size = 0;
-	t->border_hint = 0;
-	t->array = NULL;
-	t->nodes = (Node *)&no_nodes;
-	t->metatable = NULL;
-	t->gray_next = NULL;
+	empty_table(t);
 	return t;
 }
 

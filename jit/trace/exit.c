@@ -88,37 +88,25 @@ static Table *made_for(const struct making *m, IrRef ref)
 	return m->made[v];
 }
 
-static void make_all(lua_State *L, void *data)
+/* false: no memory. Nothing is collected, so what is made already stays. */
+static bool make_all(lua_State *L, struct making *m)
 {
-	struct making *m = data;
-	const Value *from = m->values;
+	Value *from = m->values;
 
 	for (unsigned v = 0; v < m->n; v++) {
 		const IrOp *op = ir_op(m->ir, m->refs[v]);
 		const IrRef *args = ir_args(m->ir, op);
-		Payload values[MAX_SHAPE_KEYS];
 
 		for (unsigned i = 1; i < op->nargs; i++)
-			values[i - 1] = is_virtual(m->ir, args[i])
-						? (Payload){.p = made_for(m, args[i])}
-						: from[i].u;
-		m->made[v] = model_make(L, m->ir->shapes[op->descr].model, values,
+			if (is_virtual(m->ir, args[i]))
+				from[i].u.p = made_for(m, args[i]);
+		m->made[v] = model_make(L, m->ir->shapes[op->descr].model, from + 1,
 					from[0].tag == TAG_NIL ? NULL : (Table *)from[0].u.object);
+		if (!m->made[v])
+			return false;
 		from += op->nargs;
 	}
-}
-
-/* Without a collection, which would free those that are made already. */
-static bool try_to_make(lua_State *L, struct making *m)
-{
-	Global *g = L->global;
-	uint8_t before = g->stop_emergency;
-	int status;
-
-	g->stop_emergency = 1;
-	status = call_raw_protected(L, make_all, m);
-	g->stop_emergency = before;
-	return status == LUA_OK;
+	return true;
 }
 
 static void collect_all(lua_State *L, const struct making *m)
@@ -142,9 +130,9 @@ static void make_virtuals(lua_State *L, const Trace *t, int32_t exit, Value *bas
 	if (!m.n)
 		return;
 	get_values(L, t, s->entries, &m);
-	if (!try_to_make(L, &m)) {
+	if (!make_all(L, &m)) {
 		collect_all(L, &m);
-		if (!try_to_make(L, &m))
+		if (!make_all(L, &m))
 			throw_memory(L);
 	}
 	for (uint32_t i = 0; i < s->entries; i++, e++)

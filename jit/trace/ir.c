@@ -214,12 +214,13 @@ const IrRef *ir_args(const Ir *ir, const IrOp *op)
 
 /* ---- Virtual tables --------------------------------------------------------------------- */
 
-static bool is_shape(const Ir *ir, const IrShape *s, uint32_t array, uint32_t hash,
-		     const ShapeKey *keys, unsigned n)
+static bool is_shape(const Ir *ir, const IrShape *s, const IrShape *sizes, const ShapeKey *keys,
+		     unsigned n)
 {
 	const ShapeKey *k = ir->shape_keys + s->key;
 
-	if (s->array != array || s->hash != hash || s->keys != n)
+	if (s->array != sizes->array || s->hash != sizes->hash || s->border != sizes->border ||
+	    s->keys != n)
 		return false;
 	for (unsigned i = 0; i < n; i++)
 		if (k[i].key != keys[i].key || k[i].tag != keys[i].tag)
@@ -227,15 +228,18 @@ static bool is_shape(const Ir *ir, const IrShape *s, uint32_t array, uint32_t ha
 	return true;
 }
 
-int32_t ir_shape(Ir *ir, uint32_t array, uint32_t hash, const ShapeKey *keys, unsigned n)
+int32_t ir_shape(Ir *ir, const IrShape *sizes, const ShapeKey *keys, unsigned n)
 {
 	for (uint32_t i = 0; i < ir->n_shapes; i++)
-		if (is_shape(ir, &ir->shapes[i], array, hash, keys, n))
+		if (is_shape(ir, &ir->shapes[i], sizes, keys, n))
 			return (int32_t)i;
 	if (!IR_ROOM(ir, shapes, 1) || !IR_ROOM(ir, shape_keys, n ? n : 1))
 		return 0;
-	ir->shapes[ir->n_shapes] =
-		(IrShape){.key = ir->n_shape_keys, .keys = n, .array = array, .hash = hash};
+	ir->shapes[ir->n_shapes] = (IrShape){.key = ir->n_shape_keys,
+					     .keys = n,
+					     .array = sizes->array,
+					     .hash = sizes->hash,
+					     .border = sizes->border};
 	if (n)
 		memcpy(ir->shape_keys + ir->n_shape_keys, keys, n * sizeof(*keys));
 	ir->n_shape_keys += n;

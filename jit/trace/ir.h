@@ -270,9 +270,10 @@ typedef struct snapshot {
 } Snapshot;
 
 /*
- * What virtual tables have in common: the sizes with which they were to be made, and
- * their keys in the order in which they came, each with the tag of its value. A list
- * has a shape once, so that equal shapes have equal numbers.
+ * What virtual tables have in common: the sizes with which they were to be made, the
+ * border that was asked for last (Table.border_hint), and their keys in the order in
+ * which they came, each with the tag of its value. A list has a shape once, so that
+ * equal shapes have equal numbers.
  */
 typedef struct shape_key {
 	IrRef key; /* a constant: integer or short string */
@@ -281,7 +282,7 @@ typedef struct shape_key {
 
 typedef struct ir_shape {
 	uint32_t key, keys; /* in Ir.shape_keys */
-	uint32_t array, hash;
+	uint32_t array, hash, border;
 	struct model *model; /* model.c; NULL in a list that was parsed */
 } IrShape;
 
@@ -363,8 +364,8 @@ char ir_type(const Ir *ir, IrRef ref);
 uint8_t ir_tag(const Ir *ir, IrRef ref);
 /* The arguments of any operation. */
 const IrRef *ir_args(const Ir *ir, const IrOp *op);
-/* Number of the shape; a new one is given no model. */
-int32_t ir_shape(Ir *ir, uint32_t array, uint32_t hash, const ShapeKey *keys, unsigned n);
+/* Number of the shape of such sizes, without a model if it is new. */
+int32_t ir_shape(Ir *ir, const IrShape *sizes, const ShapeKey *keys, unsigned n);
 /*
  * The virtual tables that snapshot n names, and those in them, each once and behind
  * those that it has in it. MAX_VIRTUALS + 1: they are more.

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "../lua/call.h"
 #include "../lua/gc.h"
 #include "../lua/table.h"
 
@@ -15,7 +16,7 @@ struct model_key {
 
 struct model {
 	struct model *next;
-	uint32_t array, hash, n;
+	uint32_t array, hash, border, n;
 	Table *table; /* NULL: not made yet */
 	struct model_key keys[MAX_SHAPE_KEYS];
 };
@@ -31,7 +32,7 @@ static void key_value(const Ir *ir, const ShapeKey *k, Value *to)
 
 static bool is_model(const struct model *m, const Ir *ir, const IrShape *s)
 {
-	if (m->array != s->array || m->hash != s->hash || m->n != s->keys)
+	if (m->array != s->array || m->hash != s->hash || m->border != s->border || m->n != s->keys)
 		return false;
 	for (uint32_t i = 0; i < m->n; i++) {
 		const ShapeKey *k = &ir->shape_keys[s->key + i];
@@ -58,6 +59,7 @@ struct model *model_of(Jit *jit, const Ir *ir, int32_t n)
 		return NULL;
 	m->array = s->array;
 	m->hash = s->hash;
+	m->border = s->border;
 	m->n = s->keys;
 	for (uint32_t i = 0; i < m->n; i++) {
 		key_value(ir, &ir->shape_keys[s->key + i], &m->keys[i].key);
@@ -96,9 +98,10 @@ void models_free(Jit *jit)
  * All values are there, so that no key is lost on the way. The tables that the program
  * makes have them one after the other too.
  */
-static void make_model(lua_State *L, struct model *m)
+static void make_model(lua_State *L, void *data)
 {
 	const Value there = {.tag = TAG_TRUE};
+	struct model *m = data;
 	Table *t = table_new(L);
 
 	if (m->array | m->hash)
@@ -116,24 +119,35 @@ static void make_model(lua_State *L, struct model *m)
 	m->table = t;
 }
 
-Table *model_make(lua_State *L, struct model *m, const Payload *values, Table *metatable)
+static void fill(const struct model *m, Table *t, const Value *values)
 {
-	Table *t;
-
-	if (!m->table)
-		make_model(L, m);
-	t = table_copy(L, m->table);
 	for (uint32_t i = 0; i < m->n; i++) {
 		const struct model_key *k = &m->keys[i];
 
 		if (k->key.tag == TAG_INTEGER) {
-			*array_payload(t, k->key.u.i - 1) = values[i];
+			*array_payload(t, k->key.u.i - 1) = values[i].u;
 			*array_tag(t, k->key.u.i - 1) = k->tag;
 		} else {
-			t->nodes[k->node].value = values[i];
+			t->nodes[k->node].value = values[i].u;
 			t->nodes[k->node].value_tag = k->tag;
 		}
 	}
+}
+
+Table *model_make(lua_State *L, struct model *m, const Value *values, Table *metatable)
+{
+	Global *g = L->global;
+	uint8_t before = g->stop_emergency;
+	Table *t = NULL;
+
+	g->stop_emergency = 1;
+	if (m->table || call_raw_protected(L, make_model, m) == LUA_OK)
+		t = table_copy(L, m->table);
+	g->stop_emergency = before;
+	if (!t)
+		return NULL;
+	fill(m, t, values);
 	t->metatable = metatable;
+	t->border_hint = m->border;
 	return t;
 }

@@ -15,10 +15,10 @@
 /* The model of ir's shape n; NULL without memory. The table itself is made when it is needed. */
 struct model *model_of(Jit *jit, const Ir *ir, int32_t n);
 /*
- * A table with these values, whose tags the shape has. metatable: NULL, or one without
- * a finalizer. Raises memory errors; the values must be safe from the collector.
+ * A table with the payloads of these values; their tags are the shape's. metatable:
+ * NULL, or one without a finalizer. NULL without memory; nothing is collected.
  */
-Table *model_make(lua_State *L, struct model *m, const Payload *values, Table *metatable);
+Table *model_make(lua_State *L, struct model *m, const Value *values, Table *metatable);
 void models_mark(Global *g, void (*mark_white)(Global *g, Object *o));
 void models_free(Jit *jit);
 

@@ -14,7 +14,7 @@
  * Behind a guard stands its snapshot: @INSTRUCTION, then slot:value, with frames as
  * {func_slot @INSTRUCTION results}, and ^SLOT where L->top is not the frame's; <N SLOT
  * when N frames were left for one whose register 0 is that slot. A shape (of `virtual`)
- * is {ARRAY HASH KEY:TAG ...}. A
+ * is {ARRAY HASH BORDER KEY:TAG ...}. A
  * parsed list has no proto, so there @N becomes a pointer of N instructions from
  * null, which is only good for printing again.
  *
@@ -152,7 +152,7 @@ static void print_shape(const Ir *ir, int32_t n, FILE *to)
 		fputs("?", to);
 		return;
 	}
-	fprintf(to, "{%u %u", s->array, s->hash);
+	fprintf(to, "{%u %u %u", s->array, s->hash, s->border);
 	for (uint32_t i = 0; i < s->keys; i++) {
 		fputc(' ', to);
 		print_ref(ir, ir->shape_keys[s->key + i].key, to);
@@ -374,10 +374,11 @@ static bool parse_ref(struct parser *ps, IrRef *ref)
 static bool parse_shape(struct parser *ps, int32_t *descr)
 {
 	ShapeKey keys[MAX_SHAPE_KEYS];
-	long array, hash;
+	long array, hash, border;
 	unsigned n = 0;
 
-	if (!expect(ps, "{") || !number(ps, &array) || !number(ps, &hash))
+	if (!expect(ps, "{") || !number(ps, &array) || !number(ps, &hash) ||
+	    !number(ps, &border))
 		return false;
 	for (; !accept(ps, "}"); n++) {
 		char text[40];
@@ -392,7 +393,11 @@ static bool parse_shape(struct parser *ps, int32_t *descr)
 			return fail(ps, "no tag '%s'", text);
 		keys[n].tag = (uint8_t)tag;
 	}
-	*descr = ir_shape(ps->ir, (uint32_t)array, (uint32_t)hash, keys, n);
+	*descr = ir_shape(ps->ir,
+			  &(IrShape){.array = (uint32_t)array,
+				     .hash = (uint32_t)hash,
+				     .border = (uint32_t)border},
+			  keys, n);
 	return true;
 }
 

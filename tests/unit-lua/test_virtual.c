@@ -128,11 +128,11 @@ TEST(a_snapshot_names_what_a_table_has_at_its_place)
 		   "i0 = getslot_i(descr=0)\n"
 		   "count_removed()\n"
 		   "r2 = getslot_r(descr=1)\n"
-		   "r3:table = virtual(&0, i0, descr={2 0 1:integer})\n"
+		   "r3:table = virtual(&0, i0, descr={2 0 0 1:integer})\n"
 		   "guard_nonnull(r2) [@1 0:r3 1:r3]\n"
 		   "r5 = getslot_r(descr=2)\n"
-		   "r6:table = virtual(&0, 7, descr={2 0 1:integer})\n"
-		   "r7:table = virtual($T, r6, descr={1 0 1:table})\n"
+		   "r6:table = virtual(&0, 7, descr={2 0 0 1:integer})\n"
+		   "r7:table = virtual($T, r6, descr={1 0 0 1:table})\n"
 		   "guard_nonnull(r5) [@3 0:r7 1:r6]\n"
 		   "finish() [@4]\n");
 }
@@ -181,28 +181,28 @@ TEST(what_is_stored_elsewhere_is_made_there)
 TEST(a_table_that_is_replaced_in_each_turn_crosses_as_its_fields)
 {
 	check_pass("i0 = getslot_i(descr=0)\n"
-		   "guard_not_invalidated() [@0]\n"
+		   "guard_not_invalidated() [@9]\n"
 		   "i1 = int_add(i0, 1)\n"
 		   "r2:table = call_r(1, 0, descr=helper_table_new)\n"
 		   "r3 = getfield_r(r2, descr=table.array)\n"
 		   "setarrayitem(r3, 0, i1, descr=integer)\n"
 		   "i4 = int_lt(i1, 100)\n"
 		   "guard_true(i4) [@1 0:i1 1:r2]\n"
-		   "jump() [@0 0:i1 1:r2]\n",
+		   "jump() [@9 0:i1 1:r2]\n",
 		   "i0 = getslot_i(descr=0)\n"
-		   "guard_not_invalidated() [@0]\n"
+		   "guard_not_invalidated() [@9]\n"
 		   "i2 = int_add(i0, 1)\n"
 		   "i3 = int_lt(i2, 100)\n"
-		   "r4:table = virtual(&0, i2, descr={1 0 1:integer})\n"
+		   "r4:table = virtual(&0, i2, descr={1 0 0 1:integer})\n"
 		   "guard_true(i3) [@1 0:i2 1:r4]\n"
 		   "label(i2)\n"
 		   "i7 = arg_i(descr=0)\n"
-		   "r8:table = virtual(&0, i7, descr={1 0 1:integer})\n"
-		   "guard_not_invalidated() [@0 0:i7 1:r8]\n"
+		   "r8:table = virtual(&0, i7, descr={1 0 0 1:integer})\n"
+		   "guard_not_invalidated() [@9 0:i7 1:r8]\n"
 		   "i10 = int_add(i7, 1)\n"
 		   "count_removed()\n"
 		   "i12 = int_lt(i10, 100)\n"
-		   "r13:table = virtual(&0, i10, descr={1 0 1:integer})\n"
+		   "r13:table = virtual(&0, i10, descr={1 0 0 1:integer})\n"
 		   "guard_true(i12) [@1 0:i10 1:r13]\n"
 		   "jump(i10)\n");
 }
@@ -226,31 +226,31 @@ static void check_refused(const char *text, const char *why)
 
 TEST(a_virtual_table_is_only_for_snapshots)
 {
-	check_refused("r0:table = virtual(&0, 1, descr={0 1 $a:integer})\n"
+	check_refused("r0:table = virtual(&0, 1, descr={0 1 0 $a:integer})\n"
 		      "i1 = getfield_i(r0, descr=table.array_size)\n"
-		      "finish(descr=-1) [@0 0:i1]\n",
+		      "finish(descr=-1) [@9 0:i1]\n",
 		      "argument 1 is virtual");
-	check_refused("r0:table = virtual(&0, 1, descr={0 1 $a:integer})\n"
+	check_refused("r0:table = virtual(&0, 1, descr={0 1 0 $a:integer})\n"
 		      "i1 = call_i(r0, descr=helper_table_border)\n"
-		      "finish(descr=-1) [@0 0:i1]\n",
+		      "finish(descr=-1) [@9 0:i1]\n",
 		      "is virtual");
-	check_refused("r0:table = virtual(&0, 1, descr={0 1 $a:integer})\n"
+	check_refused("r0:table = virtual(&0, 1, descr={0 1 0 $a:integer})\n"
 		      "i1 = call_may_force_i(0, 0, descr=helper_call_function) [@0 0:r0]\n"
-		      "finish(descr=-1) [@0 0:i1]\n",
+		      "finish(descr=-1) [@9 0:i1]\n",
 		      "would see a virtual table");
 }
 
 TEST(a_virtual_table_has_what_its_shape_says)
 {
-	check_refused("r0:table = virtual(&0, descr={0 1 $a:integer})\n"
+	check_refused("r0:table = virtual(&0, descr={0 1 0 $a:integer})\n"
 		      "finish(descr=-1) [@0 0:r0]\n",
 		      "2 arguments expected, 1 found");
 	check_refused("f0 = getslot_f(descr=0)\n"
-		      "r1:table = virtual(&0, f0, descr={0 1 $a:integer})\n"
+		      "r1:table = virtual(&0, f0, descr={0 1 0 $a:integer})\n"
 		      "finish(descr=-1) [@0 0:r1]\n",
 		      "a value of type f is stored under tag");
 	check_refused("i0 = getslot_i(descr=0)\n"
-		      "r1:table = virtual(i0, 1, descr={0 1 $a:integer})\n"
+		      "r1:table = virtual(i0, 1, descr={0 1 0 $a:integer})\n"
 		      "finish(descr=-1) [@0 0:r1]\n",
 		      "its metatable is no table");
 }

@@ -370,9 +370,11 @@ static void make_list(Ir *ir)
 static int32_t run(lua_State *L, const Backend *backend, Trace *t)
 {
 	uint64_t before = random_state;
+	RunningTrace here = {.t = t};
 	Trace *last;
 	int32_t exit;
 
+	L->global->running = &here;
 	L->global->jit->backend = backend;
 	L->mode = MODE_JIT;
 	L->global->debt = -1000000;
@@ -384,6 +386,7 @@ static int32_t run(lua_State *L, const Backend *backend, Trace *t)
 	exit_restore(L, t, exit);
 	memcpy(world.stack, frame_base(L->frame), sizeof(world.stack));
 	backend->free(L, t);
+	L->global->running = NULL;
 	random_state = before;
 	return exit;
 }
