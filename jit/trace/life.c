@@ -155,24 +155,12 @@ static void place_text(void *ctx, char *text, size_t size)
 
 static Trace *new_trace(lua_State *L, int kind, Proto *p, const Instruction *pc)
 {
-	Jit *jit = L->global->jit;
-	Trace *t;
+	Trace *t = calloc(1, sizeof(*t));
 
-	if (jit->n_traces == jit->size_traces) {
-		uint32_t size = jit->size_traces ? jit->size_traces * 2 : 64;
-		Trace **grown = realloc(jit->traces, size * sizeof(*grown));
-
-		if (!grown)
-			return NULL;
-		jit->traces = grown;
-		jit->size_traces = size;
-		if (!jit->n_traces)
-			jit->traces[jit->n_traces++] = NULL;
-	}
-	t = calloc(1, sizeof(*t));
-	if (!t)
+	if (!t || !traces_give_number(L->global->jit, t)) {
+		free(t);
 		return NULL;
-	t->number = jit->n_traces;
+	}
 	t->kind = (uint8_t)kind;
 	t->proto = p;
 	t->pc = pc;
@@ -181,7 +169,7 @@ static Trace *new_trace(lua_State *L, int kind, Proto *p, const Instruction *pc)
 	return t;
 }
 
-static void free_trace(lua_State *L, Trace *t)
+void jit_free_trace(lua_State *L, Trace *t)
 {
 	Jit *jit = L->global->jit;
 
@@ -190,6 +178,13 @@ static void free_trace(lua_State *L, Trace *t)
 	free(t->exits);
 	ir_close(&t->ir);
 	free(t);
+}
+
+/* It never was one of the traces. */
+static void discard(lua_State *L, Trace *t)
+{
+	traces_take_number(L->global->jit, t);
+	jit_free_trace(L, t);
 }
 
 static void tell_start(Jit *jit, Trace *t)
@@ -231,7 +226,7 @@ static bool may_record(lua_State *L)
 {
 	const Jit *jit = L->global->jit;
 
-	return jit->on && !jit->current && L->mode == MODE_JIT && jit->n_traces < MAX_BX;
+	return jit->on && !jit->current && L->mode == MODE_JIT && traces_have_number(jit);
 }
 
 /*
@@ -441,7 +436,7 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 			  });
 	listen_aborted(jit, t, text, place);
 	punish(jit, t, reason);
-	free_trace(L, t);
+	discard(L, t);
 }
 
 void jit_interrupted(lua_State *L, int status)
@@ -464,7 +459,7 @@ static void install(lua_State *L, Trace *t)
 {
 	Jit *jit = L->global->jit;
 
-	jit->traces[jit->n_traces++] = t;
+	traces_add(jit, t);
 	for (uint32_t i = 0; i < t->ir.n_snapshots; i++)
 		t->exits[i].failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
 	for (uint32_t i = 0; i < t->ir.n_ops; i++)
@@ -551,33 +546,6 @@ void jit_finish_recording(lua_State *L)
 	listen_compiled(jit, t, before);
 }
 
-/* ---- Forgetting
- * ------------------------------------------------------------------------------------ */
-
-/* Frees what is forgotten, unless it may still run. */
-static void bury(lua_State *L)
-{
-	Jit *jit = L->global->jit;
-
-	while (jit->dead && !L->global->traces_running) {
-		Trace *t = jit->dead;
-
-		jit->dead = t->next_dead;
-		free_trace(L, t);
-	}
-}
-
-/* A trace may be on the C stack, in a call that may do anything: it is then kept. */
-static void forget(lua_State *L, Trace *t)
-{
-	Jit *jit = L->global->jit;
-
-	jit->traces[t->number] = NULL;
-	t->dead = true;
-	t->next_dead = jit->dead;
-	jit->dead = t;
-}
-
 /* ---- Entering and leaving
  * ------------------------------------------------------------------------ */
 
@@ -636,26 +604,13 @@ bool jit_may_link(const Trace *from, int32_t exit, const Trace *to)
  * behind any exit that leads there. Only one that did nothing must not lead to itself:
  * those lead to later traces.
  */
-static Trace *shared_bridge(const Jit *jit, const Trace *t, int32_t exit, const Instruction *pc,
-			    bool moved)
+static const Trace *shared_bridge(const Jit *jit, const Trace *t, int32_t exit,
+				  const Instruction *pc, bool moved)
 {
-	for (uint32_t n = moved ? 1 : t->number + 1; n < jit->n_traces; n++) {
-		Trace *to = jit->traces[n];
-
-		if (to && to != t && to->kind == TRACE_BRIDGE && to->pc == pc &&
-		    jit_may_link(t, exit, to))
+	for (const Trace *to = traces_bridge_at(jit, pc); to; to = traces_next_at(to))
+		if (to != t && (moved || to->born > t->born) && jit_may_link(t, exit, to))
 			return to;
-	}
 	return NULL;
-}
-
-uint32_t jit_trace_at(const Jit *jit, const Instruction *pc)
-{
-	for (uint32_t n = 1; n < jit->n_traces; n++)
-		if (jit->traces[n] && jit->traces[n]->kind == TRACE_BRIDGE &&
-		    jit->traces[n]->pc == pc)
-			return n;
-	return 0;
 }
 
 /* What t keeps in memory, counted from the frame that is open at the exit. */
@@ -676,6 +631,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	TraceExit *e = &t->exits[exit];
 	const Snapshot *s = &t->ir.snapshots[exit];
 	Frame *f = L->frame;
+	const Trace *shared;
 	Trace *bridge;
 	bool moved;
 
@@ -686,9 +642,9 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	if (!may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts])
 		return;
 	moved = s->frames || s->below || t->pc != f->u.lua.pc;
-	bridge = shared_bridge(jit, t, exit, f->u.lua.pc, moved);
-	if (bridge) {
-		jit->backend->link(L, t, exit, bridge);
+	shared = shared_bridge(jit, t, exit, f->u.lua.pc, moved);
+	if (shared) {
+		jit->backend->link(L, t, exit, (Trace *)shared);
 		return;
 	}
 	bridge = new_trace(L, TRACE_BRIDGE, frame_function(f)->proto, f->u.lua.pc);
@@ -701,7 +657,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	if (bridge->repeated > MAX_REPEATED ||
 	    jit->traces[bridge->root]->bridges++ >= jit->parameters[JIT_PARAMETER_max_bridges]) {
 		e->aborted = NOT_BRIDGED;
-		free_trace(L, bridge);
+		discard(L, bridge);
 		return;
 	}
 	inherit_captured(bridge, t, exit);
@@ -748,32 +704,41 @@ static void collect(lua_State *L, const Trace *last)
 	L->top = restore_slot(L, top);
 }
 
-void jit_enter(lua_State *L, uint32_t number)
+/* One run of here->t, and what follows from it; true: with another trace, here->t by then. */
+static bool run_trace(lua_State *L, RunningTrace *here)
 {
 	Jit *jit = L->global->jit;
-	Trace *t = jit->traces[number], *last;
+	Trace *t = here->t, *next;
 	int32_t exit;
 
-	while (t && may_enter(L, t)) {
-		reserve_frames(L, t->ir.max_frames);
-		L->global->traces_running++;
-		exit = jit->backend->run(L, t, &last);
-		L->global->traces_running--;
-		exit_restore(L, last, exit);
-		/* It was flushed while it ran: its links mean nothing any more. */
-		if (unlikely(last->dead)) {
-			bury(L);
-			return;
-		}
-		if (L->global->debt > 0)
-			collect(L, last);
-		/* A finalizer may have set a hook, or flushed. */
-		if (L->mode != MODE_JIT)
-			return;
-		t = next_trace(jit, last, exit);
-		if (!t)
-			count_exit(L, last, exit);
-	}
+	reserve_frames(L, t->ir.max_frames);
+	exit = jit->backend->run(L, t, &here->t);
+	t = here->t;
+	exit_restore(L, t, exit);
+	if (L->global->debt > 0)
+		collect(L, t);
+	/* It was flushed while it ran (links mean nothing any more), or a finalizer set a hook. */
+	if (unlikely(t->dead || L->mode != MODE_JIT))
+		return false;
+	next = next_trace(jit, t, exit);
+	if (!next)
+		count_exit(L, t, exit);
+	else
+		here->t = next;
+	return next;
+}
+
+void jit_enter(lua_State *L, uint32_t number)
+{
+	Global *g = L->global;
+	RunningTrace here = {.previous = g->running, .t = g->jit->traces[number]};
+
+	g->running = &here;
+	while (may_enter(L, here.t) && run_trace(L, &here))
+		;
+	g->running = here.previous;
+	if (unlikely(g->jit->dead))
+		traces_bury(L);
 }
 
 /* ---- Flushing ------------------------------------------------------------------------- */
@@ -788,11 +753,7 @@ void jit_flush(lua_State *L, const char *cause)
 		if (jit->traces[i])
 			unpatch(jit->traces[i]);
 	listen_flushed(jit, cause);
-	for (uint32_t i = 1; i < jit->n_traces; i++)
-		if (jit->traces[i])
-			forget(L, jit->traces[i]);
-	bury(L);
-	jit->n_traces = jit->n_traces ? 1 : 0;
+	traces_forget_all(L);
 	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
 	jit_flushed(jit->vm, cause);
 }
@@ -846,11 +807,11 @@ void jit_shut(Global *g)
 		return;
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
-			free_trace(g->main_thread, jit->traces[i]);
+			jit_free_trace(g->main_thread, jit->traces[i]);
 	if (jit->current)
-		free_trace(g->main_thread, jit->current);
-	g->traces_running = 0;
-	bury(g->main_thread);
+		jit_free_trace(g->main_thread, jit->current);
+	g->running = NULL;
+	traces_bury(g->main_thread);
 	if (jit->backend->close)
 		jit->backend->close(jit);
 	record_stop(jit);
@@ -858,6 +819,7 @@ void jit_shut(Global *g)
 	jit_vm_destroy(jit->vm);
 	models_free(jit);
 	free(jit->traces);
+	free(jit->spare);
 	free(jit->penalties);
 	free(jit);
 	g->jit = NULL;
@@ -872,46 +834,4 @@ void jit_switch(lua_State *L, bool on)
 	for (Object *o = g->objects; o; o = o->next)
 		if (o->tag == TAG_THREAD)
 			interp_update_mode((lua_State *)o);
-}
-
-typedef void (*MarkWhite)(Global *g, Object *o);
-
-static void mark_object(Global *g, const void *object, MarkWhite mark_white)
-{
-	Object *o = (Object *)object;
-
-	if (is_white(o))
-		mark_white(g, o);
-}
-
-static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
-{
-	const Ir *ir = &t->ir;
-
-	mark_object(g, t->proto, mark_white);
-	for (uint32_t i = 0; i < ir->n_constants; i++)
-		if (ir->constants[i].tag & TAG_COLLECTABLE)
-			mark_object(g, ir->constants[i].u.object, mark_white);
-	for (uint32_t i = 0; i < ir->n_snapshot_frames; i++)
-		mark_object(g, ir->snapshot_frames[i].proto, mark_white);
-	for (uint32_t i = 0; i < ir->n_snapshots; i++)
-		if (ir->snapshots[i].proto)
-			mark_object(g, ir->snapshots[i].proto, mark_white);
-}
-
-void jit_mark(Global *g, MarkWhite mark_white)
-{
-	const Jit *jit = g->jit;
-
-	models_mark(g, mark_white);
-	for (unsigned i = 0; i < jit->n_kept; i++)
-		if (jit->kept[i].tag & TAG_COLLECTABLE)
-			mark_object(g, jit->kept[i].u.object, mark_white);
-	for (uint32_t i = 1; i < jit->n_traces; i++)
-		if (jit->traces[i])
-			mark_trace(g, jit->traces[i], mark_white);
-	for (const Trace *t = jit->dead; t; t = t->next_dead)
-		mark_trace(g, t, mark_white);
-	if (jit->current)
-		mark_trace(g, jit->current, mark_white);
 }

@@ -396,16 +396,16 @@ static bool goes_on_in_function(Recorder *r, const Instruction *pc)
 static bool goes_on_at_return(Recorder *r, const Instruction *pc)
 {
 	Instruction i = jit_original(r->jit, pc - 1);
-	uint32_t number;
+	const Trace *to;
 
 	if (!r->below || r->depth || !(get_op(i) == OP_RETURN0 || get_op(i) == OP_RETURN1))
 		return false;
-	number = jit_trace_at(r->jit, pc - 1);
-	if (!number)
+	to = traces_bridge_at(r->jit, pc - 1);
+	if (!to)
 		return false;
 	r->pc = pc;
 	r->top = TOP_OF_FRAME;
-	record_finish(r, pc - 1, (int32_t)number);
+	record_finish(r, pc - 1, (int32_t)to->number);
 	return true;
 }
 

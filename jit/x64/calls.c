@@ -152,6 +152,24 @@ static bool is_power_of_two(int64_t n)
 	return n > 0 && !(n & (n - 1));
 }
 
+static bool is_modulo(const IrOp *op)
+{
+	return op->opcode == IR_INT_MOD || op->opcode == IR_UINT_MOD;
+}
+
+/* A register with s; NO_REG: n is not negative, s is 0. */
+static int emit_sign(Compile *c, const IrOp *op, int n)
+{
+	int sign;
+
+	if (op->opcode == IR_UINT_FLOORDIV || op->opcode == IR_UINT_MOD)
+		return NO_REG;
+	sign = temporary(c, ALL_GPRS);
+	emit_move(&c->code, sign, n);
+	emit_shift_imm(&c->code, SHIFT_SAR, sign, 63);
+	return sign;
+}
+
 /*
  * Floor division by d > 2 that is no power of two, of any n: with s = n >> 63 (all
  * bits the sign) it is ((n ^ s) / d) ^ s, and n ^ s is not negative. For such numbers
@@ -168,17 +186,20 @@ static void divide_by_constant(Compile *c, const IrOp *op, int64_t d)
 	evict(c, bit(RDX));
 	c->pinned |= bit(RDX);
 	n = need(c, op->arg[0]);
-	sign = temporary(c, ALL_GPRS);
-	emit_move(code, sign, n);
-	emit_shift_imm(code, SHIFT_SAR, sign, 63);
+	sign = emit_sign(c, op, n);
 	emit_mov_imm(code, RAX, m);
-	emit_move(code, RDX, n);
-	emit_rr(code, X_ALU(ALU_XOR), RDX, sign);
-	emit_unary(code, UNARY_MUL, RDX);
+	if (sign == NO_REG) {
+		emit_unary(code, UNARY_MUL, n);
+	} else {
+		emit_move(code, RDX, n);
+		emit_rr(code, X_ALU(ALU_XOR), RDX, sign);
+		emit_unary(code, UNARY_MUL, RDX);
+	}
 	if (l > 1)
 		emit_shift_imm(code, SHIFT_SHR, RDX, l - 1);
-	emit_rr(code, X_ALU(ALU_XOR), RDX, sign);
-	if (op->opcode == IR_INT_FLOORDIV) {
+	if (sign != NO_REG)
+		emit_rr(code, X_ALU(ALU_XOR), RDX, sign);
+	if (!is_modulo(op)) {
 		free_operands(c);
 		emit_move(code, result(c), RDX);
 		return;
@@ -198,7 +219,7 @@ static void divide_by_constant(Compile *c, const IrOp *op, int64_t d)
 static void divide(Compile *c, const IrOp *op)
 {
 	Code *code = &c->code;
-	bool modulo = op->opcode == IR_INT_MOD;
+	bool modulo = is_modulo(op);
 	uint32_t minus_one, end, exact, same;
 	int n, d;
 
@@ -240,7 +261,7 @@ static void divide(Compile *c, const IrOp *op)
 
 void compile_division(Compile *c, const IrOp *op)
 {
-	bool modulo = op->opcode == IR_INT_MOD;
+	bool modulo = is_modulo(op);
 	uint64_t bits;
 	int64_t d;
 	int reg;

@@ -515,5 +515,6 @@ int32_t x64_leave(const MachineTrace *x, uint32_t record, const uint64_t *frame)
 void x64_force(const MachineTrace *x, uint32_t record, const uint64_t *frame, lua_State *L)
 {
 	keep_spills(x, record, frame);
+	L->global->running->t = x->t;
 	exit_restore(L, x->t, x->records[record].snapshot);
 }

@@ -6,13 +6,14 @@
 #define MACHINE_SUITES(X)
 #endif
 
-#define SUITES(X) \
-	X(alloc)  \
-	X(number) \
-	X(format) \
-	X(string) \
-	X(table)  \
-	X(gc)     \
+#define SUITES(X)  \
+	X(alloc)   \
+	X(number)  \
+	X(format)  \
+	X(string)  \
+	X(table)   \
+	X(gc)      \
+	X(fold)    \
 	X(virtual) \
 	MACHINE_SUITES(X)
 
