@@ -373,6 +373,7 @@ static int32_t run(lua_State *L, const Backend *backend, Trace *t)
 	Trace *last;
 	int32_t exit;
 
+	L->global->running = &(RunningTrace){.t = t};
 	L->global->jit->backend = backend;
 	L->mode = MODE_JIT;
 	L->global->debt = -1000000;
@@ -383,6 +384,7 @@ static int32_t run(lua_State *L, const Backend *backend, Trace *t)
 	CHECK(last == t);
 	exit_restore(L, t, exit);
 	memcpy(world.stack, frame_base(L->frame), sizeof(world.stack));
+	L->global->running = NULL;
 	backend->free(L, t);
 	random_state = before;
 	return exit;
