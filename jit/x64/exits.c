@@ -427,6 +427,10 @@ void compile_force(Compile *c, const IrOp *op)
 	}
 	write_slots(code, c->t, c->x, &c->x->records[record]);
 	open_frames(code, c->t, s);
+	/* As x64_force(): the trace that is on the C stack. */
+	emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, global)));
+	emit_load(code, RAX, at_reg(RAX, offsetof(Global, running)));
+	write_address(code, at_reg(RAX, offsetof(RunningTrace, t)), c->t);
 	if (top_is_slot(s))
 		emit_rm(code, X_LEA, RCX, at_reg(BASE, s->top * (int32_t)sizeof(Value)), 0);
 	else

@@ -385,6 +385,7 @@ static int32_t run(lua_State *L, const Backend *backend, Trace *t)
 	CHECK(last == t);
 	exit_restore(L, t, exit);
 	memcpy(world.stack, frame_base(L->frame), sizeof(world.stack));
+	L->global->running = NULL;
 	backend->free(L, t);
 	L->global->running = NULL;
 	random_state = before;
