@@ -13,6 +13,7 @@
 			SAVE_PC();                                              \
 			L->top = frame->top;                                    \
 			jit_hot(L, frame, pc, (Instruction *)(at), TRACE_LOOP); \
+			base = frame_base(frame); /* a hook may have run */     \
 		}                                                               \
 		dispatch = labels[L->mode];                                     \
 		NEXT;                                                           \

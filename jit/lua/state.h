@@ -188,6 +188,7 @@ typedef struct global {
 	lua_WarnFunction warn;
 	void *warn_data;
 	struct jit *jit; /* NULL: there is none */
+	uint32_t running_traces; /* on the C stack, one inside the other */
 	void *front; /* the compiler's own state, made when it is first needed */
 } Global;
 

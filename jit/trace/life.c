@@ -34,7 +34,7 @@ struct penalty {
 	uint16_t aborts; /* in a row */
 };
 
-static void forget(lua_State *L, Trace *t);
+static void free_flushed(lua_State *L);
 
 /* ---- Places ------------------------------------------------------------------------------- */
 
@@ -159,6 +159,7 @@ static Trace *new_trace(lua_State *L, int kind, Proto *p, const Instruction *pc)
 	if (!t)
 		return NULL;
 	t->number = jit->n_traces;
+	t->generation = jit->generation;
 	t->kind = (uint8_t)kind;
 	t->proto = p;
 	t->pc = pc;
@@ -174,6 +175,7 @@ static void free_trace(lua_State *L, Trace *t)
 	if (t->exits)
 		jit->backend->free(L, t);
 	free(t->exits);
+	jit_tell_done(t);
 	ir_close(&t->ir);
 	free(t);
 }
@@ -229,7 +231,8 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	/* Another coroutine than the one that is recorded runs. */
 	if (jit->current && jit->recording != L)
 		jit_abort(jit->recording, ABORT_COROUTINE, NULL);
-	if (!may_record(L))
+	/* The abort's hook may have run this very loop. */
+	if (!may_record(L) || jit_original(jit, patch_at) != *patch_at)
 		return;
 	t = new_trace(L, kind, frame_function(f)->proto, pc);
 	if (!t)
@@ -303,21 +306,33 @@ static void reason_text(enum jit_abort_reason reason, const char *detail, char *
 		snprintf(text, size, "%s", format);
 }
 
-void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
+/* Where thread L is: at the instruction that it does. */
+static void running_place(lua_State *L, const Trace *t, char *text, size_t size)
+{
+	Frame *f = L->frame;
+	Trace here = *t;
+
+	if (frame_is_lua(f)) {
+		here.proto = frame_function(f)->proto;
+		here.pc = f->u.lua.pc - 1;
+	}
+	place_text(&here, text, size);
+}
+
+/* t is not recorded any more. The hook may do anything, so it is the last to be told. */
+static void give_up(lua_State *L, Trace *t, enum jit_abort_reason reason, const char *detail)
 {
 	Jit *jit = L->global->jit;
+	lua_State *asking = jit->asking;
 	char text[JIT_REASON_LEN], place[JIT_GREENKEY_LEN];
-	Frame *f = L->frame;
-	Trace *t = stop(jit);
 
 	reason_text(reason, detail, text, sizeof(text));
-	place_text(t, place, sizeof(place));
-	if (frame_is_lua(f)) {
-		Trace here = {.proto = frame_function(f)->proto, .pc = f->u.lua.pc - 1};
-
-		place_text(&here, place, sizeof(place));
-	}
-	jit_count(jit->vm, JIT_RECORDED_OPS, t->ir.n_ops);
+	running_place(L, t, place, sizeof(place));
+	if (t->generation == jit->generation)
+		punish(jit, t);
+	t->next = jit->finishing;
+	jit->finishing = t;
+	jit->asking = jit->sweeping ? NULL : L;
 	jit_trace_aborted(jit->vm, &t->hooks,
 			  &(struct jit_abort_info){
 				  .counter = reasons[reason].counter,
@@ -325,9 +340,21 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 				  .reason_id = reason,
 				  .operations = t->ir.n_ops,
 				  .greenkey = place,
+				  .materialize = jit_tell_operations,
+				  .ctx = t,
 			  });
-	punish(jit, t);
+	jit->asking = asking;
+	jit->finishing = t->next;
 	free_trace(L, t);
+}
+
+void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
+{
+	Jit *jit = L->global->jit;
+	Trace *t = stop(jit);
+
+	jit_count(jit->vm, JIT_RECORDED_OPS, t->ir.n_ops);
+	give_up(L, t, reason, detail);
 }
 
 void jit_interrupted(Global *g, int status)
@@ -339,8 +366,11 @@ void jit_interrupted(Global *g, int status)
 
 void jit_forget_thread(Global *g, const lua_State *thread)
 {
-	if (g->jit && g->jit->recording == thread)
-		jit_abort(g->jit->recording, ABORT_COROUTINE, NULL);
+	if (!g->jit || g->jit->recording != thread)
+		return;
+	g->jit->sweeping = true;
+	jit_abort(g->jit->recording, ABORT_COROUTINE, NULL);
+	g->jit->sweeping = false;
 }
 
 /* A place in the list of traces, exits, the patch: the trace can be entered. */
@@ -348,7 +378,7 @@ static void install(lua_State *L, Trace *t)
 {
 	Jit *jit = L->global->jit;
 
-	jit->traces[jit->n_traces++] = t;
+	jit->traces[t->number] = t;
 	for (uint32_t i = 0; i < t->ir.n_snapshots; i++)
 		t->exits[i].failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
 	for (uint32_t i = 0; i < t->ir.n_ops; i++)
@@ -396,6 +426,60 @@ static int assemble(lua_State *L, Trace *t)
 	return failed;
 }
 
+/*
+ * While the optimize hook ran, traces came and went: are the places that t is to be
+ * linked to still what they were when it was recorded?
+ */
+static bool is_overtaken(const Jit *jit, const Trace *t)
+{
+	if (t->generation != jit->generation)
+		return true;
+	if (t->kind == TRACE_BRIDGE)
+		return jit->traces[t->parent]->exits[t->parent_exit].bridge;
+	return *t->patch != t->original;
+}
+
+/* The hook sees what will be assembled, and may run anything meanwhile: nothing is recorded. */
+static int ask_and_assemble(lua_State *L, Trace *t, unsigned ops_before)
+{
+	Jit *jit = L->global->jit;
+	lua_State *asking = jit->asking;
+	int failed;
+
+	/* Its number is its own from now on. */
+	jit->traces[jit->n_traces++] = NULL;
+	stop(jit);
+	t->next = jit->finishing;
+	jit->finishing = t;
+	jit->asking = L;
+	jit_tell_optimize(jit, t, ops_before);
+	jit->asking = asking;
+	failed = is_overtaken(jit, t) ? ABORT_FLUSHED + 1 : assemble(L, t);
+	jit->finishing = t->next;
+	if (failed && t->generation == jit->generation && t->number + 1 == jit->n_traces)
+		jit->n_traces--;
+	return failed;
+}
+
+static void tell_compiled(lua_State *L, Trace *t)
+{
+	Jit *jit = L->global->jit;
+	lua_State *asking = jit->asking;
+
+	jit->asking = L;
+	jit_trace_compiled(jit->vm, &t->hooks,
+			   &(struct jit_code){
+				   .asmaddr = (uint64_t)(uintptr_t)t->code,
+				   .asmlen = (uint32_t)t->code_size,
+				   .operations = count_operations(&t->ir),
+				   .materialize = jit_tell_operations,
+				   .ctx = t,
+			   });
+	jit->asking = asking;
+	/* A flush in the hook leaves t to free_flushed(), which waits for this. */
+	jit_tell_done(t);
+}
+
 void jit_finish_recording(lua_State *L)
 {
 	Jit *jit = L->global->jit;
@@ -415,20 +499,15 @@ void jit_finish_recording(lua_State *L)
 	}
 	jit_count(jit->vm, JIT_OPT_OPS, count_operations(&t->ir));
 	jit_count(jit->vm, JIT_OPT_GUARDS, count_guards(&t->ir));
-	jit_tell_optimize(jit, t, before);
-	failed = assemble(L, t);
+	failed = ask_and_assemble(L, t, before);
 	if (failed) {
-		jit_abort(L, (enum jit_abort_reason)(failed - 1), NULL);
+		give_up(L, t, (enum jit_abort_reason)(failed - 1), NULL);
 		return;
 	}
-	stop(jit);
 	install(L, t);
-	jit_trace_compiled(jit->vm, &t->hooks,
-			   &(struct jit_code){
-				   .asmaddr = (uint64_t)(uintptr_t)t->code,
-				   .asmlen = (uint32_t)t->code_size,
-				   .operations = count_operations(&t->ir),
-			   });
+	L->global->running_traces++;
+	tell_compiled(L, t);
+	L->global->running_traces--;
 }
 
 /* ---- Entering and leaving
@@ -534,32 +613,42 @@ void jit_enter(lua_State *L, uint32_t number)
 {
 	Jit *jit = L->global->jit;
 	Trace *t = jit->traces[number], *last;
+	uint32_t generation;
 	int32_t exit;
 
 	while (t && may_enter(L, t)) {
 		reserve_frames(L, t->ir.max_frames);
+		generation = jit->generation;
+		L->global->running_traces++;
 		exit = jit->backend->run(L, t, &last);
 		exit_restore(L, last, exit);
 		if (L->global->debt > 0)
 			gc_step(L);
-		/* A finalizer may have set a hook, or flushed. */
-		if (L->mode != MODE_JIT)
-			return;
+		L->global->running_traces--;
+		/* A finalizer may have set a hook; it, or a function that was called, flushed. */
+		if (L->mode != MODE_JIT || generation != jit->generation)
+			break;
 		t = next_trace(jit, last, exit);
 		if (!t)
 			count_exit(L, last, exit);
 	}
+	free_flushed(L);
 }
 
 /* ---- Forgetting
  * ------------------------------------------------------------------------------------ */
 
-static void forget(lua_State *L, Trace *t)
+/* Code that is running is not taken from under the processor. */
+static void free_flushed(lua_State *L)
 {
 	Jit *jit = L->global->jit;
 
-	jit->traces[t->number] = NULL;
-	free_trace(L, t);
+	while (jit->flushed && !L->global->running_traces) {
+		Trace *t = jit->flushed;
+
+		jit->flushed = t->next;
+		free_trace(L, t);
+	}
 }
 
 void jit_flush(lua_State *L, const char *cause)
@@ -567,15 +656,23 @@ void jit_flush(lua_State *L, const char *cause)
 	Jit *jit = L->global->jit;
 
 	if (jit->current)
-		jit_abort(L, ABORT_ERROR, NULL);
+		jit_abort(jit->recording, ABORT_ERROR, NULL);
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			unpatch(jit->traces[i]);
-	for (uint32_t i = 1; i < jit->n_traces; i++)
-		if (jit->traces[i])
-			forget(L, jit->traces[i]);
+	for (uint32_t i = 1; i < jit->n_traces; i++) {
+		Trace *t = jit->traces[i];
+
+		if (!t)
+			continue;
+		jit->traces[i] = NULL;
+		t->next = jit->flushed;
+		jit->flushed = t;
+	}
 	jit->n_traces = jit->n_traces ? 1 : 0;
+	jit->generation++;
 	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
+	free_flushed(L);
 	jit_flushed(jit->vm, cause);
 }
 
@@ -628,6 +725,8 @@ void jit_shut(Global *g)
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			free_trace(g->main_thread, jit->traces[i]);
+	g->running_traces = 0;
+	free_flushed(g->main_thread);
 	if (jit->current)
 		free_trace(g->main_thread, jit->current);
 	if (jit->backend->close)
@@ -680,6 +779,10 @@ void jit_mark(Global *g, MarkWhite mark_white)
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			mark_trace(g, jit->traces[i], mark_white);
+	for (const Trace *t = jit->finishing; t; t = t->next)
+		mark_trace(g, t, mark_white);
+	for (const Trace *t = jit->flushed; t; t = t->next)
+		mark_trace(g, t, mark_white);
 	if (jit->current)
 		mark_trace(g, jit->current, mark_white);
 }

@@ -47,6 +47,11 @@ static IrRef known(const Opt *o, IrRef ref)
 	return ref;
 }
 
+IrRef opt_known(const Opt *o, IrRef ref)
+{
+	return known(o, ref);
+}
+
 IrRef opt_map(const Opt *o, IrRef ref)
 {
 	return ref < 0 ? ref : known(o, o->map[ref]);
@@ -127,6 +132,11 @@ static enum proof prove(const Opt *o, const IrOp *op)
 	default:
 		return UNKNOWN;
 	}
+}
+
+bool opt_holds(const Opt *o, const IrOp *op)
+{
+	return prove(o, op) == HOLDS;
 }
 
 static void learn(Opt *o, const IrOp *op)

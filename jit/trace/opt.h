@@ -36,6 +36,10 @@ IrRef opt_map(const Opt *o, IrRef ref);
  * is not needed; returns what stands for it.
  */
 IrRef opt_emit(Opt *o, const IrOp *op, const IrRef *args);
+/* What guards proved a reference of the new list to be; itself if nothing. */
+IrRef opt_known(const Opt *o, IrRef ref);
+/* Does guard op (of references of the new list) hold for certain? */
+bool opt_holds(const Opt *o, const IrOp *op);
 
 /* ---- fold.c ------------------------------------------------------------------------------ */
 

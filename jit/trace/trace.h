@@ -77,7 +77,8 @@ enum jit_parameter {
 	X(COROUTINE, JIT_ABORT_ESCAPE, "other coroutine while tracing")                 \
 	X(REJECTED, JIT_ABORT_OTHER, "not assembled: %s")                               \
 	X(NO_MEMORY, JIT_ABORT_OTHER, "out of memory")                                  \
-	X(CODE_FULL, JIT_ABORT_OTHER, "machine code memory full")
+	X(CODE_FULL, JIT_ABORT_OTHER, "machine code memory full")                       \
+	X(FLUSHED, JIT_ABORT_OTHER, "flushed, or overtaken, while a hook ran")
 
 enum jit_abort_reason {
 #define X(name, counter, text) ABORT_##name,
@@ -106,7 +107,9 @@ typedef struct trace_exit {
 #define NOT_BRIDGED UINT8_MAX
 
 typedef struct trace {
-	uint32_t number; /* index in Jit.traces; 0 is none */
+	uint32_t number;     /* index in Jit.traces; 0 is none */
+	uint32_t generation; /* Jit.generation when it began */
+	struct trace *next;  /* in Jit.finishing or Jit.flushed */
 	uint8_t kind;
 	/*
 	 * Slots that closures may share (open upvalues): the trace keeps them in memory.
@@ -129,6 +132,7 @@ typedef struct trace {
 	void *backend; /* backend's: locations of snapshot values, exit stubs */
 	uint64_t last_used;
 	struct jit_trace hooks; /* libjithooks' */
+	struct told_list *told; /* tell.c: what a hook looks at */
 } Trace;
 
 /* What a backend does. x64/backend.c and run.c (the IR interpreter) have one each. */
@@ -176,6 +180,17 @@ typedef struct jit {
 	lua_State *recording;	      /* the thread that records */
 	struct penalty *penalties;    /* places whose traces were given up; life.c */
 	Trace *current;		      /* being recorded */
+	Trace *finishing; /* recorded and not installed: a hook may be running, and traces begin in it */
+	Trace *flushed;	  /* no longer in `traces`, but their code may be running */
+	uint32_t generation; /* flushes so far */
+	/*
+	 * The thread at whose cost hooks are called now, with all that is live in its
+	 * stack below top; NULL: no Lua code may run (the collector sweeps).
+	 */
+	lua_State *asking;
+	bool sweeping;
+	char refused[160]; /* why what an optimize hook in Lua returned is no list; "": it is */
+	struct lua_hooks *lua_hooks; /* lua_hooks.c: what hooks in Lua need; NULL: never used */
 	unsigned random;	      /* state of the penalties' generator */
 	jit_vm *vm;		      /* libjithooks */
 	const Instruction *shared_pc; /* a trace that begins here keeps these slots in memory */
@@ -241,6 +256,10 @@ bool optimize(Jit *jit, Ir *ir);
 
 /* Probe and optimize hook; a list that the hook returns and that is good replaces t's. */
 void jit_tell_optimize(Jit *jit, Trace *t, unsigned ops_before);
+/* jit_materialize: a list as hooks see it; frees the one before. ctx: the Trace. */
+int jit_tell_operations(void *ctx, struct jit_operations *out);
+/* A list that jit_tell_operations() made is no longer looked at. */
+void jit_tell_done(Trace *t);
 
 /* ---- exit.c ------------------------------------------------------------------------------ */
 
