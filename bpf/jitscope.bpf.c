@@ -45,10 +45,10 @@ static __always_inline struct jitscope_stats *my_stats(void)
 			__sync_fetch_and_add(&st_->field, 1); \
 	} while (0)
 
-/* As /proc/PID/stat has it: hundredths of a second since boot. */
+/* As /proc/PID/stat has it: hundredths of a second since boot. For a task that BTF knows. */
 static __always_inline __u64 start_of(struct task_struct *task)
 {
-	return BPF_CORE_READ(task, group_leader, start_boottime) / 10000000;
+	return task->group_leader->start_boottime / 10000000;
 }
 
 /* The value of a probe argument, where the cookie says it is. */
@@ -161,7 +161,7 @@ static __always_inline struct jitscope_process *my_process(__u32 pid)
 {
 	struct jitscope_process *p = bpf_map_lookup_elem(&processes, &pid);
 	struct jitscope_process new = {.alive = 1};
-	__u64 start = start_of((struct task_struct *)bpf_get_current_task());
+	__u64 start = start_of(bpf_get_current_task_btf());
 
 	if (p && p->start_ticks == start)
 		return system_wide || p->watched ? p : NULL;

@@ -187,8 +187,8 @@ typedef struct global {
 	String *string_cache[STRING_CACHE_SETS][STRING_CACHE_WAYS];
 	lua_WarnFunction warn;
 	void *warn_data;
+	uint32_t traces_running; /* on the C stack: jit_enter() called and not left */
 	struct jit *jit; /* NULL: there is none */
-	uint32_t running_traces; /* on the C stack, one inside the other */
 	void *front; /* the compiler's own state, made when it is first needed */
 } Global;
 

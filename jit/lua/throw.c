@@ -45,7 +45,7 @@ struct longjmp_handler {
 
 int call_raw_protected(lua_State *L, ProtectedFunction f, void *data)
 {
-	uint32_t c_calls = L->c_calls, running_traces = L->global->running_traces;
+	uint32_t c_calls = L->c_calls, traces_running = L->global->traces_running;
 	struct longjmp_handler handler;
 
 	handler.status = LUA_OK;
@@ -55,7 +55,7 @@ int call_raw_protected(lua_State *L, ProtectedFunction f, void *data)
 		f(L, data);
 	L->handler = handler.previous;
 	L->c_calls = c_calls;
-	L->global->running_traces = running_traces;
+	L->global->traces_running = traces_running;
 	return handler.status;
 }
 

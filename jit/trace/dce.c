@@ -80,6 +80,21 @@ static void mark_all(Ir *ir)
 	}
 }
 
+/* One allocation that is not needed and made in each turn stays as a count. */
+static void count_removed(Ir *ir)
+{
+	for (uint32_t at = (uint32_t)(ir->label + 1); at < ir->n_ops; at++) {
+		IrOp *op = &ir->ops[at];
+
+		if (op->mark || !(ir_info[op->opcode].flags & IR_CALL) ||
+		    !(helper_info[op->descr].effects & HELPER_ALLOCATES))
+			continue;
+		*op = (IrOp){.opcode = IR_COUNT_REMOVED, .type = 'v', .mark = 1, .descr = -1,
+			     .snapshot = -1, .line = op->line};
+		return;
+	}
+}
+
 /* Takes values that are not needed out of label and jump; kept[n] becomes n's new number. */
 static void shrink_label(Ir *ir, int32_t *kept)
 {
@@ -152,6 +167,7 @@ void eliminate_dead_code(Ir *ir)
 	for (uint32_t at = 0; at < ir->n_ops; at++)
 		ir->ops[at].mark = 0;
 	mark_all(ir);
+	count_removed(ir);
 	if (ir->label >= 0)
 		shrink_label(ir, kept);
 	take_out(ir, places, kept);

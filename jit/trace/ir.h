@@ -108,6 +108,8 @@ enum {
 	/* Write barriers of (container, value), the value being an object. */                \
 	X(BARRIER_BACK, "barrier_back", 'v', "rr", IR_EFFECT)                                 \
 	X(BARRIER, "barrier", 'v', "rr", IR_EFFECT)                                           \
+	/* For an allocation that was removed: a loop of those still comes to its finalizers. */ \
+	X(COUNT_REMOVED, "count_removed", 'v', "", IR_EFFECT)                                 \
 	/* Strings. strgetitem: byte at an index from 0. */                                   \
 	X(STRLEN, "strlen", 'i', "r", IR_PURE)                                                \
 	X(STRGETITEM, "strgetitem", 'i', "ri", IR_PURE)                                       \

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../lua/call.h"
 #include "../lua/debug.h"
 #include "../lua/gc.h"
 #include "../lua/opcodes.h"
@@ -33,8 +34,6 @@ struct penalty {
 	uint16_t count;	 /* next start value of the counter */
 	uint16_t aborts; /* in a row */
 };
-
-static void free_flushed(lua_State *L);
 
 /* ---- Places ------------------------------------------------------------------------------- */
 
@@ -476,7 +475,7 @@ static void tell_compiled(lua_State *L, Trace *t)
 				   .ctx = t,
 			   });
 	jit->asking = asking;
-	/* A flush in the hook leaves t to free_flushed(), which waits for this. */
+	/* If the hook flushed, t is dead and not buried yet: see the caller. */
 	jit_tell_done(t);
 }
 
@@ -505,9 +504,36 @@ void jit_finish_recording(lua_State *L)
 		return;
 	}
 	install(L, t);
-	L->global->running_traces++;
+	L->global->traces_running++;
 	tell_compiled(L, t);
-	L->global->running_traces--;
+	L->global->traces_running--;
+}
+
+/* ---- Forgetting
+ * ------------------------------------------------------------------------------------ */
+
+/* Frees what is forgotten, unless it may still run. */
+static void bury(lua_State *L)
+{
+	Jit *jit = L->global->jit;
+
+	while (jit->dead && !L->global->traces_running) {
+		Trace *t = jit->dead;
+
+		jit->dead = t->next_dead;
+		free_trace(L, t);
+	}
+}
+
+/* A trace may be on the C stack, in a call that may do anything: it is then kept. */
+static void forget(lua_State *L, Trace *t)
+{
+	Jit *jit = L->global->jit;
+
+	jit->traces[t->number] = NULL;
+	t->dead = true;
+	t->next_dead = jit->dead;
+	jit->dead = t;
 }
 
 /* ---- Entering and leaving
@@ -538,12 +564,18 @@ static bool knows_captured(const lua_State *L, const Trace *t, const Value *base
 	return true;
 }
 
+/* Is there room on the stack, or can it be made? */
+static bool has_stack(lua_State *L, const Trace *t)
+{
+	int end = t->ir.max_slot;
+
+	return L->stack_last - frame_base(L->frame) > end ||
+	       (stack_try_grow(L, end + 1) && L->stack_last - frame_base(L->frame) > end);
+}
+
 static bool may_enter(lua_State *L, const Trace *t)
 {
-	const Value *base = frame_base(L->frame);
-
-	return L->mode == MODE_JIT && L->stack_last - base > t->ir.max_slot &&
-	       knows_captured(L, t, base);
+	return L->mode == MODE_JIT && has_stack(L, t) && knows_captured(L, t, frame_base(L->frame));
 }
 
 bool jit_may_link(const Trace *from, const Trace *to)
@@ -609,47 +641,62 @@ static Trace *next_trace(const Jit *jit, const Trace *t, int32_t exit)
 	return NULL;
 }
 
+/* Local variables that are in scope before the instruction; all registers without names. */
+static int variables_in_scope(const Proto *p, const Instruction *at)
+{
+	int pc = (int)(at - p->code), n = 0;
+
+	if (!p->line_count)
+		return p->stack_size; /* stripped */
+	for (int i = 0; i < p->local_count && p->locals[i].start_pc <= pc; i++)
+		n += pc < p->locals[i].end_pc;
+	return n;
+}
+
+/*
+ * A step of the collector. Where a loop begins registers above the variables hold what
+ * is over: as under the interpreter, which collects in the middle of statements with
+ * L->top behind what is used, they keep nothing alive.
+ */
+static void collect(lua_State *L, const Trace *last)
+{
+	ptrdiff_t top = save_slot(L, L->top);
+
+	if (last->kind == TRACE_LOOP && L->frame->u.lua.pc == last->pc)
+		L->top = frame_base(L->frame) + variables_in_scope(last->proto, last->pc);
+	gc_step(L);
+	L->top = restore_slot(L, top);
+}
+
 void jit_enter(lua_State *L, uint32_t number)
 {
 	Jit *jit = L->global->jit;
 	Trace *t = jit->traces[number], *last;
-	uint32_t generation;
 	int32_t exit;
 
 	while (t && may_enter(L, t)) {
 		reserve_frames(L, t->ir.max_frames);
-		generation = jit->generation;
-		L->global->running_traces++;
+		L->global->traces_running++;
 		exit = jit->backend->run(L, t, &last);
 		exit_restore(L, last, exit);
 		if (L->global->debt > 0)
-			gc_step(L);
-		L->global->running_traces--;
-		/* A finalizer may have set a hook; it, or a function that was called, flushed. */
-		if (L->mode != MODE_JIT || generation != jit->generation)
-			break;
+			collect(L, last);
+		L->global->traces_running--;
+		/* Flushed while it ran, or by a finalizer: its links mean nothing any more. */
+		if (unlikely(last->dead)) {
+			bury(L);
+			return;
+		}
+		/* A finalizer may have set a hook. */
+		if (L->mode != MODE_JIT)
+			return;
 		t = next_trace(jit, last, exit);
 		if (!t)
 			count_exit(L, last, exit);
 	}
-	free_flushed(L);
 }
 
-/* ---- Forgetting
- * ------------------------------------------------------------------------------------ */
-
-/* Code that is running is not taken from under the processor. */
-static void free_flushed(lua_State *L)
-{
-	Jit *jit = L->global->jit;
-
-	while (jit->flushed && !L->global->running_traces) {
-		Trace *t = jit->flushed;
-
-		jit->flushed = t->next;
-		free_trace(L, t);
-	}
-}
+/* ---- Flushing ------------------------------------------------------------------------- */
 
 void jit_flush(lua_State *L, const char *cause)
 {
@@ -660,19 +707,13 @@ void jit_flush(lua_State *L, const char *cause)
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			unpatch(jit->traces[i]);
-	for (uint32_t i = 1; i < jit->n_traces; i++) {
-		Trace *t = jit->traces[i];
-
-		if (!t)
-			continue;
-		jit->traces[i] = NULL;
-		t->next = jit->flushed;
-		jit->flushed = t;
-	}
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i])
+			forget(L, jit->traces[i]);
+	bury(L);
 	jit->n_traces = jit->n_traces ? 1 : 0;
 	jit->generation++;
 	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
-	free_flushed(L);
 	jit_flushed(jit->vm, cause);
 }
 
@@ -725,10 +766,10 @@ void jit_shut(Global *g)
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			free_trace(g->main_thread, jit->traces[i]);
-	g->running_traces = 0;
-	free_flushed(g->main_thread);
 	if (jit->current)
 		free_trace(g->main_thread, jit->current);
+	g->traces_running = 0;
+	bury(g->main_thread);
 	if (jit->backend->close)
 		jit->backend->close(jit);
 	record_stop(jit);
@@ -781,7 +822,7 @@ void jit_mark(Global *g, MarkWhite mark_white)
 			mark_trace(g, jit->traces[i], mark_white);
 	for (const Trace *t = jit->finishing; t; t = t->next)
 		mark_trace(g, t, mark_white);
-	for (const Trace *t = jit->flushed; t; t = t->next)
+	for (const Trace *t = jit->dead; t; t = t->next_dead)
 		mark_trace(g, t, mark_white);
 	if (jit->current)
 		mark_trace(g, jit->current, mark_white);

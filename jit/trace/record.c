@@ -271,17 +271,26 @@ static uint32_t entered_trace(Instruction i)
 /*
  * The trace comes to another loop that is compiled. A root trace that was to close
  * a loop of its own gives up: the inner loop's exits will lead around the outer one.
- * A bridge goes on in it: at its instruction, which does what it does and enters.
+ * Others go on in it, once the instruction that enters it has jumped.
  */
-static bool meets_trace(Recorder *r)
+static void meet_trace(Recorder *r)
 {
-	uint32_t number = entered_trace(r->pc[-1]);
-
-	if (!number)
-		return false;
-	if (r->t->kind != TRACE_BRIDGE)
+	r->entered = entered_trace(r->pc[-1]);
+	if (r->entered && r->t->kind == TRACE_LOOP)
 		record_abort(r, ABORT_INNER_LOOP, NULL);
-	record_finish(r, r->pc - 1, -1);
+}
+
+/* Does another trace go on here? Then this one ends. */
+static bool goes_on_elsewhere(Recorder *r, const Instruction *pc)
+{
+	uint32_t number = r->entered;
+
+	r->entered = 0;
+	if (!number || r->jit->traces[number]->pc != pc - 1)
+		return false;
+	r->pc = pc;
+	r->top = -1;
+	record_finish(r, pc - 1, (int32_t)number);
 	return true;
 }
 
@@ -489,6 +498,8 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 		close_loop(r);
 		return;
 	}
+	if (goes_on_elsewhere(r, pc))
+		return;
 	r->pc = pc;
 	r->i = jit_original(r->jit, pc - 1);
 	r->line = proto_line(frame_function(f)->proto,
@@ -505,8 +516,8 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 			record_guard(r, IR_GUARD_NOT_INVALIDATED, IR_NONE, IR_NONE);
 		/* That exit is not to be bridged: it is no other guard's. */
 		r->snapshot = -1;
-	} else if (meets_trace(r)) {
-		return;
+	} else {
+		meet_trace(r);
 	}
 	dispatch(r);
 }

@@ -46,6 +46,7 @@ typedef struct recorder {
 	Frame *frame;  /* that is recorded: others are C functions' own calls */
 	int given;     /* arguments of the function that was entered last */
 	bool entering; /* the next instruction is the first of a function that frame calls */
+	uint32_t entered; /* the last instruction enters this trace, if it jumps; 0 */
 	int depth;
 	SnapshotFrame inlined[MAX_INLINED];
 	const Instruction *return_pc; /* depth > 0: where the first frame goes on */

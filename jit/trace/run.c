@@ -356,6 +356,14 @@ static void take_values(struct run *r, const IrOp *jump)
 		r->next[i] = get(r, args[i]);
 }
 
+static void count_removed(lua_State *L)
+{
+	uint32_t *removed = &L->global->jit->removed;
+
+	if (__builtin_add_overflow(*removed, UINT32_MAX / REMOVED_SHARE + 1, removed))
+		L->global->debt++;
+}
+
 /* Runs to an exit, whose number is the answer. */
 static int32_t run_list(struct run *r)
 {
@@ -379,6 +387,9 @@ static int32_t run_list(struct run *r)
 		case IR_ARG_F:
 		case IR_ARG_R:
 			r->values[at] = r->next[op->descr];
+			continue;
+		case IR_COUNT_REMOVED:
+			count_removed(r->L);
 			continue;
 		case IR_CALL_MAY_FORCE_I:
 			r->values[at] = call_may_force(r, op);

@@ -109,7 +109,7 @@ typedef struct trace_exit {
 typedef struct trace {
 	uint32_t number;     /* index in Jit.traces; 0 is none */
 	uint32_t generation; /* Jit.generation when it began */
-	struct trace *next;  /* in Jit.finishing or Jit.flushed */
+	struct trace *next;  /* in Jit.finishing */
 	uint8_t kind;
 	/*
 	 * Slots that closures may share (open upvalues): the trace keeps them in memory.
@@ -130,7 +130,8 @@ typedef struct trace {
 	void *code;		      /* backend's: entry */
 	size_t code_size;
 	void *backend; /* backend's: locations of snapshot values, exit stubs */
-	uint64_t last_used;
+	struct trace *next_dead; /* forgotten while traces ran */
+	bool dead;
 	struct jit_trace hooks; /* libjithooks' */
 	struct told_list *told; /* tell.c: what a hook looks at */
 } Trace;
@@ -161,6 +162,13 @@ extern const Backend backend_x64; /* ../x64 */
 
 struct recorder;
 
+/*
+ * One in so many allocations that the optimizer removed counts as a byte for the
+ * collector (Jit.removed overflows): a program that waits for a finalizer ends, one
+ * that does not pays a hundredth for it.
+ */
+#define REMOVED_SHARE 64
+
 #define MAX_OPERANDS 256
 #define HOT_COUNTERS 1024 /* a power of two */
 
@@ -176,12 +184,12 @@ typedef struct jit {
 	uint16_t hot[HOT_COUNTERS]; /* by place; counts down */
 	Trace **traces;		    /* by number */
 	uint32_t n_traces, size_traces;
+	Trace *dead;		    /* forgotten, and maybe running */
 	struct recorder *recorder;    /* while recording, else NULL */
 	lua_State *recording;	      /* the thread that records */
 	struct penalty *penalties;    /* places whose traces were given up; life.c */
 	Trace *current;		      /* being recorded */
 	Trace *finishing; /* recorded and not installed: a hook may be running, and traces begin in it */
-	Trace *flushed;	  /* no longer in `traces`, but their code may be running */
 	uint32_t generation; /* flushes so far */
 	/*
 	 * The thread at whose cost hooks are called now, with all that is live in its
@@ -195,6 +203,7 @@ typedef struct jit {
 	jit_vm *vm;		      /* libjithooks */
 	const Instruction *shared_pc; /* a trace that begins here keeps these slots in memory */
 	uint64_t shared[MAX_SLOTS / 64];
+	uint32_t removed;	      /* allocations that are not made, see REMOVED_SHARE */
 	lua_Integer position;	      /* where the last traversal was (helpers.c) */
 	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
 	Value result;

@@ -192,18 +192,28 @@ void emit_compare_byte(Code *code, Mem with, uint8_t imm)
 	emit_byte(code, imm);
 }
 
+void emit_alu_memory_imm(Code *code, int op, Mem to, int32_t imm)
+{
+	emit_rm(code, (is_small(imm) ? 0x83 : 0x81) | X_W, op, to, is_small(imm) ? 1 : 4);
+	immediate(code, imm);
+}
+
+void emit_alu_memory_imm32(Code *code, int op, Mem to, uint32_t imm)
+{
+	bool small = is_small((int32_t)imm);
+
+	emit_rm(code, small ? 0x83 : 0x81, op, to, small ? 1 : 4);
+	immediate(code, (int32_t)imm);
+}
+
 void emit_compare_imm(Code *code, Mem with, int32_t imm)
 {
-	emit_rm(code, (is_small(imm) ? 0x83 : 0x81) | X_W, ALU_CMP, with, is_small(imm) ? 1 : 4);
-	immediate(code, imm);
+	emit_alu_memory_imm(code, ALU_CMP, with, imm);
 }
 
 void emit_compare_imm32(Code *code, Mem with, uint32_t imm)
 {
-	bool small = is_small((int32_t)imm);
-
-	emit_rm(code, small ? 0x83 : 0x81, ALU_CMP, with, small ? 1 : 4);
-	immediate(code, (int32_t)imm);
+	emit_alu_memory_imm32(code, ALU_CMP, with, imm);
 }
 
 void emit_test_byte(Code *code, Mem with, uint8_t imm)

@@ -676,6 +676,14 @@ static void compile_pure(Compile *c, const IrOp *op)
 	}
 }
 
+static void compile_count_removed(Compile *c)
+{
+	emit_mov_imm(&c->code, RAX, (uintptr_t)&c->jit->removed);
+	emit_alu_memory_imm32(&c->code, ALU_ADD, at_reg(RAX, 0), UINT32_MAX / REMOVED_SHARE + 1);
+	emit_load(&c->code, RAX, at_reg(STATE, offsetof(lua_State, global)));
+	emit_alu_memory_imm(&c->code, ALU_ADC, at_reg(RAX, offsetof(Global, debt)), 0);
+}
+
 void compile_operation(Compile *c, const IrOp *op)
 {
 	unsigned flags = ir_info[op->opcode].flags;
@@ -699,6 +707,8 @@ void compile_operation(Compile *c, const IrOp *op)
 		compile_load(c, op);
 	else if (op->opcode == IR_BARRIER || op->opcode == IR_BARRIER_BACK)
 		compile_barrier(c, op);
+	else if (op->opcode == IR_COUNT_REMOVED)
+		compile_count_removed(c);
 	else if (flags & IR_STORE)
 		compile_store(c, op);
 	else if ((op->opcode == IR_FLOAT_FLOOR || op->opcode == IR_FLOAT_CEIL) && !c->m->has_round)

@@ -125,7 +125,7 @@ enum {
 };
 
 /* Two operands: X_ALU(ALU_ADD); with an immediate: emit_alu_imm(). */
-enum { ALU_ADD, ALU_OR, ALU_AND = 4, ALU_SUB, ALU_XOR, ALU_CMP };
+enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_AND = 4, ALU_SUB, ALU_XOR, ALU_CMP };
 #define X_ALU(op) (((op) << 3) | 3 | X_W)
 
 enum { SHIFT_SHL = 4, SHIFT_SHR, SHIFT_SAR = 7 };
@@ -166,6 +166,9 @@ void emit_store_imm(Code *code, Mem to, uint64_t imm);
 void emit_store_imm32(Code *code, Mem to, uint32_t imm); /* four bytes */
 void emit_store_byte(Code *code, Mem to, uint8_t imm);
 void emit_compare_byte(Code *code, Mem with, uint8_t imm);
+/* op is ALU_ADD etc.; of eight bytes, of four. */
+void emit_alu_memory_imm(Code *code, int op, Mem to, int32_t imm);
+void emit_alu_memory_imm32(Code *code, int op, Mem to, uint32_t imm);
 void emit_compare_imm(Code *code, Mem with, int32_t imm);    /* of eight bytes */
 void emit_compare_imm32(Code *code, Mem with, uint32_t imm); /* of four */
 void emit_test_byte(Code *code, Mem with, uint8_t imm);
