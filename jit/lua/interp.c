@@ -31,29 +31,26 @@
 #define INTERP_RUN interp_run_plain
 #endif
 
-#include "interp_quick.h"
-#if INTERP_JIT
 #include "../trace/trace.h"
-#endif
+#include "interp_quick.h"
+
+/* Each instruction by its own handler; what a JIT patched in by the original's. */
+#define X(name, sets_a, test) [OP_##name] = &&op_##name,
+#define ORDINARY                                                                \
+	{                                                                       \
+		OPCODES(X)[OPCODE_COUNT... OP_COLD_JMP] = &&patched,            \
+		[OP_COLD_JMP + 1 ... 127] = &&op_EXTRAARG,                      \
+	}
 
 void INTERP_RUN(lua_State *L, Frame *frame)
 {
 	static const void *const labels[MODE_COUNT][128] = {
-		[MODE_NORMAL] =
-			{
-#define X(name, sets_a, test) [OP_##name] = &&op_##name,
-				OPCODES(X)
-#undef X
-					[OPCODE_COUNT... 127] = &&op_EXTRAARG,
-			},
+		[MODE_NORMAL] = ORDINARY,
 		[MODE_HOOK] = {[0 ... 127] = &&hook},
 #if INTERP_JIT
 		[MODE_JIT] =
 			{
-#define X(name, sets_a, test) [OP_##name] = &&op_##name,
-				OPCODES(X)
-#undef X
-					[OP_FORLOOP] = &&hot_for_loop,
+				OPCODES(X)[OP_FORLOOP] = &&hot_for_loop,
 				[OP_TFORLOOP] = &&hot_tfor_loop,
 				[OP_JMP] = &&hot_jump,
 				[OP_JFORLOOP] = &&enter_for_loop,
@@ -66,8 +63,13 @@ void INTERP_RUN(lua_State *L, Frame *frame)
 				[OP_COLD_JMP + 1 ... 127] = &&op_EXTRAARG,
 			},
 		[MODE_RECORD] = {[0 ... 127] = &&record},
+#else
+		/* The JIT was started while this ran. */
+		[MODE_JIT] = ORDINARY,
+		[MODE_RECORD] = ORDINARY,
 #endif
 	};
+#undef X
 	const void *const *dispatch;
 	const Instruction *pc;
 	Value *base;
@@ -105,9 +107,10 @@ hook:
 		base = frame_base(frame);
 		dispatch = labels[L->mode];
 	}
-#if INTERP_JIT
+	if (!L->global->jit)
+		goto *labels[MODE_NORMAL][get_op(i)];
+patched:
 	i = jit_original(L->global->jit, pc - 1);
-#endif
 	goto *labels[MODE_NORMAL][get_op(i)];
 #if INTERP_JIT
 #include "interp_hot.h"

@@ -21,7 +21,7 @@
 #include "../lua/gc.h"
 #include "../lua/opcodes.h"
 #include "../lua/vm.h"
-#include "trace.h"
+#include "parameters.h"
 
 #include <jitlua/jitlua.h>
 
@@ -465,6 +465,8 @@ static void tell_compiled(lua_State *L, Trace *t)
 	Jit *jit = L->global->jit;
 	lua_State *asking = jit->asking;
 
+	t->next = jit->finishing;
+	jit->finishing = t;
 	jit->asking = L;
 	jit_trace_compiled(jit->vm, &t->hooks,
 			   &(struct jit_code){
@@ -475,6 +477,7 @@ static void tell_compiled(lua_State *L, Trace *t)
 				   .ctx = t,
 			   });
 	jit->asking = asking;
+	jit->finishing = t->next;
 	/* If the hook flushed, t is dead and not buried yet: see the caller. */
 	jit_tell_done(t);
 }
@@ -720,27 +723,28 @@ void jit_flush(lua_State *L, const char *cause)
 /* ---- The JIT of a state
  * -------------------------------------------------------------------------------- */
 
+void jit_restart_counters(Jit *jit)
+{
+	for (int i = 0; i < HOT_COUNTERS; i++)
+		jit->hot[i] = start_count(jit, TRACE_LOOP);
+	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
+}
+
 bool jit_open(lua_State *L)
 {
-	static const int64_t defaults[] = {
-#define X(name, value) [JIT_PARAMETER_##name] = value,
-		JIT_PARAMETERS(X)
-#undef X
-	};
+	struct jit_vm_config config = jit_vm_requests(L->global);
 	Jit *jit = calloc(1, sizeof(*jit));
 
 	if (!jit)
 		return false;
 	jit->penalties = calloc(PENALTIES, sizeof(*jit->penalties));
-	if (!jit->penalties ||
-	    jit_vm_create(&jit->vm, &(struct jit_vm_config){.jitdriver_name = "jitlua"})) {
+	if (!jit->penalties || jit_vm_create(&jit->vm, &config)) {
 		free(jit->penalties);
 		free(jit);
 		return false;
 	}
-	memcpy(jit->parameters, defaults, sizeof(defaults));
-	for (int i = 0; i < HOT_COUNTERS; i++)
-		jit->hot[i] = start_count(jit, TRACE_LOOP);
+	parameters_default(jit);
+	jit_restart_counters(jit);
 	jit->random = 1;
 	jit->backend = &backend_ir;
 #ifdef __x86_64__
@@ -752,9 +756,36 @@ bool jit_open(lua_State *L)
 	return true;
 }
 
+bool jit_need(lua_State *L)
+{
+	if (L->global->jit)
+		return true;
+	if (!jit_open(L))
+		return false;
+	jit_switch(L, false);
+	return true;
+}
+
 LUA_API int jitlua_start_jit(lua_State *L)
 {
-	return L->global->jit || jit_open(L);
+	if (!jit_need(L))
+		return 0;
+	jit_switch(L, true);
+	return 1;
+}
+
+LUA_API const char *jitlua_set_param(lua_State *L, const char *text)
+{
+	static __thread char message[PARAMETER_MESSAGE];
+
+	if (!jit_need(L))
+		return "not enough memory";
+	return parameters_set(L, text, message) ? NULL : message;
+}
+
+LUA_API struct jit_vm *jitlua_vm(lua_State *L)
+{
+	return jit_need(L) ? L->global->jit->vm : NULL;
 }
 
 void jit_shut(Global *g)
@@ -774,6 +805,7 @@ void jit_shut(Global *g)
 		jit->backend->close(jit);
 	record_stop(jit);
 	jit_vm_destroy(jit->vm);
+	lua_hooks_close(jit);
 	free(jit->traces);
 	free(jit->penalties);
 	free(jit);

@@ -153,6 +153,8 @@ typedef struct backend {
 	void (*free)(lua_State *L, Trace *t);
 	/* All traces are freed: what is left of the backend's in jit; NULL: nothing. */
 	void (*close)(struct jit *jit);
+	/* Bytes for code, and how many of them are in use; NULL: none. */
+	void (*memory)(struct jit *jit, uint64_t *allocated, uint64_t *used);
 } Backend;
 
 extern const Backend backend_ir; /* run.c */
@@ -213,7 +215,11 @@ typedef struct jit {
 
 /* Makes L->global->jit; false without memory (the program then runs without a JIT). */
 bool jit_open(lua_State *L);
+/* The same, but what was not there before does not compile anything yet. */
+bool jit_need(lua_State *L);
 void jit_shut(Global *g);
+/* Hot places are counted anew, from a threshold that has changed. */
+void jit_restart_counters(Jit *jit);
 /* on, off: L->mode of all threads follows. */
 void jit_switch(lua_State *L, bool on);
 /*
@@ -269,6 +275,12 @@ void jit_tell_optimize(Jit *jit, Trace *t, unsigned ops_before);
 int jit_tell_operations(void *ctx, struct jit_operations *out);
 /* A list that jit_tell_operations() made is no longer looked at. */
 void jit_tell_done(Trace *t);
+
+/* ---- requests.c, lua_hooks.c --------------------------------------------------------------- */
+
+/* What the program can ask of the JIT of g by libjithooks. */
+struct jit_vm_config jit_vm_requests(Global *g);
+void lua_hooks_close(Jit *jit);
 
 /* ---- exit.c ------------------------------------------------------------------------------ */
 

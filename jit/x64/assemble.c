@@ -156,6 +156,16 @@ static void x64_free(lua_State *L, Trace *t)
 	t->code = NULL;
 }
 
+static void x64_memory(Jit *jit, uint64_t *allocated, uint64_t *used)
+{
+	const Machine *m = jit->machine;
+
+	if (!m)
+		return;
+	*allocated = m->size;
+	*used = m->used;
+}
+
 const Backend backend_x64 = {
 	.name = "x64",
 	.assemble = x64_assemble,
@@ -164,4 +174,5 @@ const Backend backend_x64 = {
 	.link = link_exit,
 	.free = x64_free,
 	.close = machine_close,
+	.memory = x64_memory,
 };
