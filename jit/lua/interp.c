@@ -64,9 +64,8 @@ void INTERP_RUN(lua_State *L, Frame *frame)
 			},
 		[MODE_RECORD] = {[0 ... 127] = &&record},
 #else
-		/* The JIT was started while this ran. */
-		[MODE_JIT] = ORDINARY,
-		[MODE_RECORD] = ORDINARY,
+		[MODE_JIT] = {[0 ... 127] = &&go_over},
+		[MODE_RECORD] = {[0 ... 127] = &&go_over},
 #endif
 	};
 #undef X
@@ -114,6 +113,12 @@ patched:
 	goto *labels[MODE_NORMAL][get_op(i)];
 #if INTERP_JIT
 #include "interp_hot.h"
+#else
+go_over:
+	/* The JIT was started while this ran: all that is running is in the frames. */
+	frame->u.lua.pc = pc - 1;
+	interp_run_jit(L, frame);
+	return;
 #endif
 
 	/* ---- Loads ------------------------------------------------------------------- */

@@ -465,11 +465,10 @@ static int box_text(lua_State *L)
 					(void *)(uintptr_t)lua_tointeger(L, 2));
 		return 1;
 	}
-	if (get(L, 1, "type") != LUA_TSTRING)
-		lua_pushliteral(L, "?");
-	if (get(L, 1, "id") != LUA_TNUMBER)
-		lua_pushliteral(L, "?");
-	lua_pushfstring(L, "%s%s", lua_tostring(L, -3), lua_tostring(L, -1));
+	get(L, 1, "type");
+	get(L, 1, "id");
+	lua_pushfstring(L, "%s%s", lua_type(L, 3) == LUA_TSTRING ? lua_tostring(L, 3) : "?",
+			lua_isinteger(L, 4) ? luaL_tolstring(L, 4, NULL) : "?");
 	return 1;
 }
 

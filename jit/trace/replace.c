@@ -149,6 +149,33 @@ static bool was_done(struct replace *r, const IrOp *op, const IrRef *args)
 	return false;
 }
 
+static const IrOp *next(const struct replace *r, enum side side)
+{
+	return &r->list[side]->ops[r->at[side]];
+}
+
+/* Is the operation that the trace has next somewhere further on in the hook's list? */
+static bool comes_later(const struct replace *r)
+{
+	const IrOp *a = next(r, TRACE);
+
+	for (uint32_t at = r->at[HOOK]; at < r->list[HOOK]->n_ops; at++) {
+		const IrOp *b = &r->list[HOOK]->ops[at];
+
+		if (a->opcode == b->opcode && a->descr == b->descr &&
+		    (b->snapshot < 0 ? -1 : r->origin[b->snapshot]) == a->snapshot)
+			return true;
+	}
+	return false;
+}
+
+static bool refuse_lost(const struct replace *r)
+{
+	bool guard = ir_info[next(r, TRACE)->opcode].flags & IR_GUARD;
+
+	return refuse(r, TRACE, "this %s is lost", guard ? "guard" : "effect");
+}
+
 static bool copy_one(struct replace *r, enum side side)
 {
 	uint32_t at = r->at[side], n = r->common.n_ops;
@@ -157,7 +184,9 @@ static bool copy_one(struct replace *r, enum side side)
 	bool delicate = side == HOOK && is_delicate(r, &op, args);
 
 	if (delicate && !was_done(r, &op, args))
-		return refuse(r, side, "the trace does not do this here or before");
+		return comes_later(r)
+			       ? refuse(r, side, "the trace does not do this here or before")
+			       : refuse_lost(r);
 	r->map[side][at] = canon_emit(&r->o, &op, args);
 	if (delicate && ir_info[op.opcode].flags & IR_LOAD && r->common.n_ops != n)
 		return refuse(r, side, "what it reads may have changed since the trace read it");
@@ -233,11 +262,6 @@ static bool same_snapshot(struct replace *r, int32_t hooks, int32_t n)
 /* ---- Guards and effects ------------------------------------------------------------------------
  */
 
-static const IrOp *next(const struct replace *r, enum side side)
-{
-	return &r->list[side]->ops[r->at[side]];
-}
-
 static bool same_condition(struct replace *r)
 {
 	IrRef args[UINT8_MAX];
@@ -293,20 +317,6 @@ static bool is_added_guard(struct replace *r)
 	return r->guarded >= 0 && same_snapshot(r, b->snapshot, r->guarded);
 }
 
-/* Is the operation that the trace has next somewhere further on in the hook's list? */
-static bool comes_later(const struct replace *r)
-{
-	const IrOp *a = next(r, TRACE);
-
-	for (uint32_t at = r->at[HOOK]; at < r->list[HOOK]->n_ops; at++) {
-		const IrOp *b = &r->list[HOOK]->ops[at];
-
-		if (a->opcode == b->opcode && a->descr == b->descr)
-			return true;
-	}
-	return false;
-}
-
 static bool refuse_difference(struct replace *r)
 {
 	const IrOp *a = next(r, TRACE), *b = next(r, HOOK);
@@ -317,7 +327,7 @@ static bool refuse_difference(struct replace *r)
 	if (a->opcode == b->opcode && a->descr == b->descr)
 		return refuse(r, HOOK, "an argument is not shown to be what it was");
 	if (!comes_later(r))
-		return refuse(r, TRACE, "this %s is lost", guard ? "guard" : "effect");
+		return refuse_lost(r);
 	return refuse(r, HOOK, "stands before the trace's operation %u, %s, which must come first",
 		      r->at[TRACE], ir_info[a->opcode].name);
 }
