@@ -21,6 +21,8 @@ LUA_API int jitlua_start_jit(lua_State *L);
  * jitlua(1)). Returns NULL, or what is wrong, valid until the next call of the thread.
  */
 LUA_API const char *jitlua_set_param(lua_State *L, const char *text);
+/* Name of parameter number i, from 0, and its default (value may be NULL); NULL: no more. */
+LUA_API const char *jitlua_parameter(unsigned i, long long *value);
 
 /*
  * The state's JIT for the functions of <jithooks/hooks.h> that are for programs: hooks in

@@ -11,6 +11,10 @@
  */
 #include "lua_hooks.h"
 
+#pragma GCC visibility push(default)
+#include <jitlua/jitlua.h>
+#pragma GCC visibility pop
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -461,10 +465,10 @@ static const luaL_Reg functions[] = {
 static void push_defaults(lua_State *L)
 {
 	const char *name;
-	int64_t value;
+	long long value;
 
 	lua_createtable(L, 0, JIT_PARAMETER_COUNT);
-	for (unsigned i = 0; (name = parameter_name(i, &value)); i++) {
+	for (unsigned i = 0; (name = jitlua_parameter(i, &value)); i++) {
 		lua_pushinteger(L, value);
 		lua_setfield(L, -2, name);
 	}

@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#pragma GCC visibility push(default)
+#include <jitlua/jitlua.h>
+#pragma GCC visibility pop
+
 static const struct parameter {
 	const char *name;
 	int64_t value;
@@ -31,10 +35,13 @@ void parameters_default(Jit *jit)
 		jit->parameters[i] = defaults[i].value;
 }
 
-const char *parameter_name(unsigned i, int64_t *value)
+LUA_API const char *jitlua_parameter(unsigned i, long long *value)
 {
-	*value = i < JIT_PARAMETER_COUNT ? defaults[i].value : 0;
-	return i < JIT_PARAMETER_COUNT ? defaults[i].name : NULL;
+	if (i >= JIT_PARAMETER_COUNT)
+		return NULL;
+	if (value)
+		*value = defaults[i].value;
+	return defaults[i].name;
 }
 
 static bool is_ignored(const char *name)

@@ -9,8 +9,6 @@
 #define PARAMETER_MAX 1000000000
 
 void parameters_default(Jit *jit);
-/* Name and default of number i; NULL: there is none. */
-const char *parameter_name(unsigned i, int64_t *value);
 /* false: message says why not. */
 bool parameter_set(lua_State *L, const char *name, const char *value,
 		   char message[PARAMETER_MESSAGE]);

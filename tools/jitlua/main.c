@@ -73,7 +73,7 @@ static bool parse_option(struct options *o, char **argv, int *i)
 		o->jit_help |= !strcmp(argument, "help");
 		if (!strcmp(argument, "on") || !strcmp(argument, "off"))
 			o->jit = !strcmp(argument, "on");
-		if (is_jit_command(argument))
+		if (is_jit_command(argument) || strchr(argument, '='))
 			return true;
 		o->bad_command = argument;
 		return false;
@@ -172,6 +172,13 @@ static void print_jit_commands(void)
 	puts("Commands of -j are:");
 	for (size_t i = 0; i < JIT_COMMANDS; i++)
 		printf("  -j%-8s %s\n", jit_commands[i].name, jit_commands[i].text);
+	puts("  -jNAME=VALUE,...  set parameters; they are");
+	for (unsigned i = 0; jitlua_parameter(i, NULL); i++) {
+		long long value;
+		const char *name = jitlua_parameter(i, &value);
+
+		printf("     %-22s %lld\n", name, value);
+	}
 }
 
 /* What is only asked for, alone on the command line. Returns false if it is not that. */
@@ -242,6 +249,27 @@ static bool run_options(lua_State *L, char **argv, int end)
 	return true;
 }
 
+/* -j name=value; false: an error was reported. */
+static bool set_parameters(lua_State *L, char **argv, int end)
+{
+	for (int i = 1; i < end; i++) {
+		char letter = argv[i][1];
+		const char *argument, *wrong;
+
+		if (!takes_argument(letter))
+			continue;
+		argument = option_argument(argv, &i);
+		if (letter != 'j' || !strchr(argument, '='))
+			continue;
+		wrong = jitlua_set_param(L, argument);
+		if (wrong) {
+			fprintf(stderr, "%s: -j %s: %s\n", program_name, argument, wrong);
+			return false;
+		}
+	}
+	return true;
+}
+
 static void run_standard_input(lua_State *L)
 {
 	if (isatty(STDIN_FILENO)) {
@@ -278,6 +306,8 @@ static int run(lua_State *L)
 		lua_pushboolean(L, 1);
 		return 1;
 	}
+	if (!set_parameters(L, argv, o.script))
+		return 0;
 	if (o.jit && !jitlua_start_jit(L))
 		return luaL_error(L, "cannot start the JIT: not enough memory");
 	if (o.version)
