@@ -47,6 +47,7 @@ void INTERP_RUN(lua_State *L, Frame *frame)
 	static const void *const labels[MODE_COUNT][128] = {
 		[MODE_NORMAL] = ORDINARY,
 		[MODE_HOOK] = {[0 ... 127] = &&hook},
+		[MODE_SWITCH] = {[0 ... 127] = &&switch_mode},
 #if INTERP_JIT
 		[MODE_JIT] =
 			{
@@ -100,6 +101,10 @@ resume:
 	dispatch = labels[L->mode];
 	NEXT;
 
+switch_mode:
+	interp_update_mode(L);
+	dispatch = labels[L->mode];
+	goto *dispatch[get_op(i)];
 hook:
 	if (get_op(i) != OP_VARARGPREP) {
 		debug_trace_instruction(L, pc);

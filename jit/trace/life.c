@@ -812,15 +812,26 @@ void jit_shut(Global *g)
 	g->jit = NULL;
 }
 
+/* A thread may be in the middle of the interpreter, which looks when it is in no quick mode. */
+static void switch_thread(lua_State *L)
+{
+	if (mode_is_quick(L))
+		L->mode = MODE_SWITCH;
+}
+
 void jit_switch(lua_State *L, bool on)
 {
 	Global *g = L->global;
 
+	if (g->jit->on == on)
+		return;
 	g->jit->on = on;
-	interp_update_mode(g->main_thread);
+	if (!on && g->jit->current)
+		jit_abort(g->jit->recording, ABORT_ERROR, NULL);
+	switch_thread(g->main_thread);
 	for (Object *o = g->objects; o; o = o->next)
 		if (o->tag == TAG_THREAD)
-			interp_update_mode((lua_State *)o);
+			switch_thread((lua_State *)o);
 }
 
 typedef void (*MarkWhite)(Global *g, Object *o);

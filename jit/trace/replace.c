@@ -154,19 +154,27 @@ static const IrOp *next(const struct replace *r, enum side side)
 	return &r->list[side]->ops[r->at[side]];
 }
 
-/* Is the operation that the trace has next somewhere further on in the hook's list? */
+static bool same_kind(const struct replace *r, const IrOp *a, const IrOp *b)
+{
+	return a->opcode == b->opcode && a->descr == b->descr &&
+	       (b->snapshot < 0 ? -1 : r->origin[b->snapshot]) == a->snapshot;
+}
+
+/* Are as many operations like the one that the trace has next still to come in both lists? */
 static bool comes_later(const struct replace *r)
 {
-	const IrOp *a = next(r, TRACE);
+	const IrOp *wanted = next(r, TRACE);
+	int balance = 0;
 
-	for (uint32_t at = r->at[HOOK]; at < r->list[HOOK]->n_ops; at++) {
-		const IrOp *b = &r->list[HOOK]->ops[at];
+	for (uint32_t at = r->at[TRACE]; at < r->list[TRACE]->n_ops; at++) {
+		const IrOp *a = &r->list[TRACE]->ops[at];
 
-		if (a->opcode == b->opcode && a->descr == b->descr &&
-		    (b->snapshot < 0 ? -1 : r->origin[b->snapshot]) == a->snapshot)
-			return true;
+		balance -= a->opcode == wanted->opcode && a->descr == wanted->descr &&
+			   a->snapshot == wanted->snapshot;
 	}
-	return false;
+	for (uint32_t at = r->at[HOOK]; at < r->list[HOOK]->n_ops; at++)
+		balance += same_kind(r, wanted, &r->list[HOOK]->ops[at]);
+	return balance >= 0;
 }
 
 static bool refuse_lost(const struct replace *r)
