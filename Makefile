@@ -104,7 +104,8 @@ all: $(LIBRARIES) $(ADAPTERS) $(B)/jitscope jitlua
 hooks: $(B)/libjithooks.a $(B)/libjithooks.so $(ADAPTERS)
 
 # Other compilers or flags than last time: everything is made again.
-FLAGS_NOW := $(CC) $(CLANG) $(ALL_CFLAGS) $(LDLIBS_OBSERVER) $(LUA_CFLAGS)
+FLAGS_NOW := $(CC) $(CLANG) $(ALL_CFLAGS) $(LDLIBS_OBSERVER) $(LUA_CFLAGS) \
+	capstone $(shell $(PKG_CONFIG) --modversion capstone 2>/dev/null)
 FLAGS := $(B)/flags
 $(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $(FLAGS) || \
 	printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $(FLAGS))

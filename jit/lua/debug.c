@@ -19,6 +19,8 @@
 #include "table.h"
 #include "vm.h"
 
+#include "../trace/trace.h"
+
 /* ---- Lines ------------------------------------------------------------------------------ */
 
 /* The last absolute entry at or before pc; NULL: none. */
@@ -62,6 +64,13 @@ int frame_pc(const Frame *f)
 int frame_line(const Frame *f)
 {
 	return proto_line(frame_function(f)->proto, frame_pc(f));
+}
+
+Instruction debug_instruction(const lua_State *L, const Instruction *pc)
+{
+	const Jit *jit = L->global->jit;
+
+	return jit ? jit_original(jit, pc) : *pc;
 }
 
 /* Are two instructions, from < to, on different lines? */
@@ -156,7 +165,7 @@ void debug_trace_instruction(lua_State *L, const Instruction *pc)
 		f->status &= (uint16_t)~FRAME_HOOK_YIELD;
 		return;
 	}
-	if (!uses_top(pc[-1]))
+	if (!uses_top(debug_instruction(L, pc - 1)))
 		L->top = f->top;
 	if (count_due)
 		call_hook(L, LUA_HOOKCOUNT, -1, 0, 0);

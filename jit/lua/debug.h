@@ -31,10 +31,12 @@ int proto_line(const Proto *p, int pc);
 /* Index of the instruction that frame f is executing. */
 int frame_pc(const Frame *f);
 int frame_line(const Frame *f);
+/* The instruction at pc as it was compiled, whatever the JIT has put over it. */
+Instruction debug_instruction(const lua_State *L, const Instruction *pc);
 
 /* names.c: what an instruction's register or called function is called. */
 /* Kind ("local", "global", "field", "method", "constant", "upvalue"...) or NULL; sets *name. */
-const char *name_of_register(const Proto *p, int pc, int reg, const char **name);
+const char *name_of_register(lua_State *L, const Proto *p, int pc, int reg, const char **name);
 /* How the function that f (Lua) is calling is named there; also "metamethod", "for iterator". */
 const char *name_of_called(lua_State *L, Frame *f, const char **name);
 

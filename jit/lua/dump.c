@@ -7,6 +7,7 @@
  */
 #include "chunk.h"
 #include "chunk_format.h"
+#include "debug.h"
 
 typedef struct dump {
 	lua_State *L;
@@ -136,6 +137,17 @@ static void write_names(Dump *d, const Proto *p)
 		write_string(d, p->upvalues[i].name);
 }
 
+/* As it was compiled: the JIT patches instructions. */
+static void write_code(Dump *d, const Proto *p)
+{
+	write_int(d, p->code_count);
+	for (int i = 0; i < p->code_count; i++) {
+		Instruction instruction = debug_instruction(d->L, &p->code[i]);
+
+		write_block(d, &instruction, sizeof instruction);
+	}
+}
+
 static void write_function(Dump *d, const Proto *p, const String *parent_source)
 {
 	write_string(d, d->strip || p->source == parent_source ? NULL : p->source);
@@ -144,8 +156,7 @@ static void write_function(Dump *d, const Proto *p, const String *parent_source)
 	write_byte(d, p->parameters);
 	write_byte(d, p->is_vararg);
 	write_byte(d, p->stack_size);
-	write_int(d, p->code_count);
-	write_block(d, p->code, (size_t)p->code_count * sizeof *p->code);
+	write_code(d, p);
 	write_int(d, p->constant_count);
 	for (int i = 0; i < p->constant_count; i++)
 		write_constant(d, &p->constants[i]);

@@ -80,7 +80,7 @@ static struct origin origin_of(lua_State *L, const Value *v)
 	if (frame_is_lua(f)) {
 		kind = upvalue_kind(frame_function(f), v, &name);
 		if (!kind && v >= frame_base(f) && v < f->top)
-			kind = name_of_register(frame_function(f)->proto, frame_pc(f),
+			kind = name_of_register(L, frame_function(f)->proto, frame_pc(f),
 						(int)(v - frame_base(f)), &name);
 	}
 	return origin(kind, name);

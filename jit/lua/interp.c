@@ -106,13 +106,15 @@ switch_mode:
 	dispatch = labels[L->mode];
 	goto *dispatch[get_op(i)];
 hook:
-	if (get_op(i) != OP_VARARGPREP) {
+	if (L->global->jit)
+		i = jit_original(L->global->jit, pc - 1);
+	/* TFORCALL and TFORLOOP are one instruction to hooks, as in lua5.4. */
+	if (get_op(i) != OP_VARARGPREP && get_op(i) != OP_TFORLOOP) {
 		debug_trace_instruction(L, pc);
 		base = frame_base(frame);
 		dispatch = labels[L->mode];
 	}
-	if (!L->global->jit)
-		goto *labels[MODE_NORMAL][get_op(i)];
+	goto *labels[MODE_NORMAL][get_op(i)];
 patched:
 	i = jit_original(L->global->jit, pc - 1);
 	goto *labels[MODE_NORMAL][get_op(i)];
@@ -601,8 +603,7 @@ call_function:
 			goto call_slow;
 		if (unlikely(c == luaB_pcall || c == luaB_xpcall))
 			goto call_pcall;
-		if (unlikely(!f || L->stack_last - L->top <= LUA_MINSTACK ||
-			     !mode_is_quick(L)))
+		if (unlikely(!f || L->stack_last - L->top <= LUA_MINSTACK || !mode_is_quick(L)))
 			goto call_slow;
 		f->func = func;
 		f->top = L->top + LUA_MINSTACK;
@@ -828,14 +829,18 @@ return_quick:
 		if (unlikely(!is_falsy(RA + 3)))
 			PROTECT(tbc_new(L, RA + 3));
 		pc += get_bx(i);
+		if (unlikely(L->mode == MODE_HOOK)) {
+			/* It is one with the TFORCALL that follows. */
+			i = *pc++;
+			goto op_TFORCALL;
+		}
 		NEXT;
 	}
 	OP (TFORCALL) {
 		Value *ra = RA;
 
 		nresults = get_c(i);
-		if (likely(ra->tag == TAG_C_FUNCTION && is_table(ra + 1) &&
-			   mode_is_quick(L))) {
+		if (likely(ra->tag == TAG_C_FUNCTION && is_table(ra + 1) && mode_is_quick(L))) {
 			const Table *t = as_table(ra + 1);
 
 			if (ra->u.f == luaB_next) {

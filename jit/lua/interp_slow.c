@@ -248,7 +248,7 @@ void interp_finish_instruction(lua_State *L)
 {
 	Frame *f = L->frame;
 	Value *base = frame_base(f);
-	Instruction i = f->u.lua.pc[-1];
+	Instruction i = debug_instruction(L, f->u.lua.pc - 1);
 
 	switch (get_op(i)) {
 	case OP_MMBIN:

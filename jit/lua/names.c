@@ -41,16 +41,16 @@ static bool calls_metamethod(Instruction i)
 }
 
 /* The instruction before `pc` that wrote reg; -1 if that depends on a jump. */
-static int find_writer(const Proto *p, int pc, int reg)
+static int find_writer(lua_State *L, const Proto *p, int pc, int reg)
 {
 	int writer = -1;
 	int conditional_until = 0;
 
 	/* It follows the operator that did not apply, which so wrote nothing. */
-	if (calls_metamethod(p->code[pc]))
+	if (calls_metamethod(debug_instruction(L, &p->code[pc])))
 		pc--;
 	for (int at = 0; at < pc; at++) {
-		Instruction i = p->code[at];
+		Instruction i = debug_instruction(L, &p->code[at]);
 
 		if (get_op(i) == OP_JMP) {
 			int target = at + 1 + get_sj(i);
@@ -75,10 +75,10 @@ static const char *constant_name(const Proto *p, int n)
 }
 
 /* The name that a key in a register gives: only a constant's text is one. */
-static const char *key_name(const Proto *p, int pc, int reg)
+static const char *key_name(lua_State *L, const Proto *p, int pc, int reg)
 {
 	const char *name;
-	const char *kind = name_of_register(p, pc, reg, &name);
+	const char *kind = name_of_register(L, p, pc, reg, &name);
 
 	return kind && strcmp(kind, "constant") == 0 ? name : "?";
 }
@@ -89,39 +89,40 @@ static const char *field_kind(const char *table)
 	return table && strcmp(table, "_ENV") == 0 ? "global" : "field";
 }
 
-static const char *field_kind_of_register(const Proto *p, int pc, int reg)
+static const char *field_kind_of_register(lua_State *L, const Proto *p, int pc, int reg)
 {
 	const char *table;
 
-	return field_kind(name_of_register(p, pc, reg, &table) ? table : NULL);
+	return field_kind(name_of_register(L, p, pc, reg, &table) ? table : NULL);
 }
 
 /* What the instruction at `pc` put into its register A. */
-static const char *name_of_written(const Proto *p, int pc, const char **name)
+static const char *name_of_written(lua_State *L, const Proto *p, int pc, const char **name)
 {
-	Instruction i = p->code[pc];
+	Instruction i = debug_instruction(L, &p->code[pc]);
 
 	switch (get_op(i)) {
 	case OP_MOVE:
-		return get_b(i) < get_a(i) ? name_of_register(p, pc, get_b(i), name) : NULL;
+		return get_b(i) < get_a(i) ? name_of_register(L, p, pc, get_b(i), name) : NULL;
 	case OP_GETTABUP:
 		*name = constant_name(p, get_c(i));
 		return field_kind(upvalue_name(p, get_b(i)));
 	case OP_GETTABLE:
-		*name = key_name(p, pc, get_c(i));
-		return field_kind_of_register(p, pc, get_b(i));
+		*name = key_name(L, p, pc, get_c(i));
+		return field_kind_of_register(L, p, pc, get_b(i));
 	case OP_GETI:
 		*name = "integer index";
 		return "field";
 	case OP_GETFIELD:
 		*name = constant_name(p, get_c(i));
-		return field_kind_of_register(p, pc, get_b(i));
+		return field_kind_of_register(L, p, pc, get_b(i));
 	case OP_GETUPVAL:
 		*name = upvalue_name(p, get_b(i));
 		return "upvalue";
 	case OP_LOADK:
 	case OP_LOADKX: {
-		int n = get_op(i) == OP_LOADK ? get_bx(i) : get_ax(p->code[pc + 1]);
+		int n = get_op(i) == OP_LOADK ? get_bx(i)
+					      : get_ax(debug_instruction(L, &p->code[pc + 1]));
 
 		if (!is_string(&p->constants[n]))
 			return NULL;
@@ -129,22 +130,22 @@ static const char *name_of_written(const Proto *p, int pc, const char **name)
 		return "constant";
 	}
 	case OP_SELF:
-		*name = get_k(i) ? constant_name(p, get_c(i)) : key_name(p, pc, get_c(i));
+		*name = get_k(i) ? constant_name(p, get_c(i)) : key_name(L, p, pc, get_c(i));
 		return "method";
 	default:
 		return NULL;
 	}
 }
 
-const char *name_of_register(const Proto *p, int pc, int reg, const char **name)
+const char *name_of_register(lua_State *L, const Proto *p, int pc, int reg, const char **name)
 {
 	int writer;
 
 	*name = proto_local_name(p, reg + 1, pc);
 	if (*name)
 		return "local";
-	writer = find_writer(p, pc, reg);
-	return writer >= 0 ? name_of_written(p, writer, name) : NULL;
+	writer = find_writer(L, p, pc, reg);
+	return writer >= 0 ? name_of_written(L, p, writer, name) : NULL;
 }
 
 /* The metamethod that an instruction may call; META_COUNT: none. */
@@ -196,6 +197,7 @@ const char *name_of_called(lua_State *L, Frame *f, const char **name)
 {
 	const Proto *p;
 	enum meta event;
+	Instruction i;
 	int pc;
 
 	if (f->status & FRAME_HOOKED) {
@@ -210,15 +212,16 @@ const char *name_of_called(lua_State *L, Frame *f, const char **name)
 		return NULL;
 	p = frame_function(f)->proto;
 	pc = frame_pc(f);
-	switch (get_op(p->code[pc])) {
+	i = debug_instruction(L, &p->code[pc]);
+	switch (get_op(i)) {
 	case OP_CALL:
 	case OP_TAILCALL:
-		return name_of_register(p, pc, get_a(p->code[pc]), name);
+		return name_of_register(L, p, pc, get_a(i), name);
 	case OP_TFORCALL:
 		*name = "for iterator";
 		return "for iterator";
 	default:
-		event = metamethod_of(p->code[pc]);
+		event = metamethod_of(i);
 		if (event == META_COUNT)
 			return NULL;
 		*name = L->global->meta_names[event]->text + 2;

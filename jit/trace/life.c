@@ -21,6 +21,7 @@
 #include "../lua/gc.h"
 #include "../lua/opcodes.h"
 #include "../lua/vm.h"
+#include "listen.h"
 #include "parameters.h"
 
 #include <jitlua/jitlua.h>
@@ -125,15 +126,21 @@ Instruction jit_original(const Jit *jit, const Instruction *pc)
 	}
 }
 
-/* "file:line" of where a trace begins, as messages show the chunk. */
+void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size)
+{
+	char name[CHUNK_NAME_SIZE] = "?";
+
+	if (p->source)
+		chunk_name(name, p->source->text, string_length(p->source));
+	snprintf(text, size, "%s:%d", name, proto_line(p, (int)(pc - p->code)));
+}
+
+/* Of where a trace begins. */
 static void place_text(void *ctx, char *text, size_t size)
 {
 	const Trace *t = ctx;
-	char name[CHUNK_NAME_SIZE] = "?";
 
-	if (t->proto->source)
-		chunk_name(name, t->proto->source->text, string_length(t->proto->source));
-	snprintf(text, size, "%s:%d", name, proto_line(t->proto, (int)(t->pc - t->proto->code)));
+	jit_place(t->proto, t->pc, text, size);
 }
 
 /* ---- Recording begins ------------------------------------------------------------------------ */
@@ -204,6 +211,7 @@ static void start(lua_State *L, Frame *f, Trace *t)
 	Jit *jit = L->global->jit;
 
 	tell_start(jit, t);
+	listen_started(jit, t);
 	jit->current = t;
 	jit->recording = L;
 	if (record_start(L, f, t->pc, t))
@@ -309,13 +317,11 @@ static void reason_text(enum jit_abort_reason reason, const char *detail, char *
 static void running_place(lua_State *L, const Trace *t, char *text, size_t size)
 {
 	Frame *f = L->frame;
-	Trace here = *t;
 
-	if (frame_is_lua(f)) {
-		here.proto = frame_function(f)->proto;
-		here.pc = f->u.lua.pc - 1;
-	}
-	place_text(&here, text, size);
+	if (frame_is_lua(f))
+		jit_place(frame_function(f)->proto, f->u.lua.pc - 1, text, size);
+	else
+		jit_place(t->proto, t->pc, text, size);
 }
 
 /* t is not recorded any more. The hook may do anything, so it is the last to be told. */
@@ -332,6 +338,7 @@ static void give_up(lua_State *L, Trace *t, enum jit_abort_reason reason, const 
 	t->next = jit->finishing;
 	jit->finishing = t;
 	jit->asking = jit->sweeping ? NULL : L;
+	listen_aborted(jit, t, text, place);
 	jit_trace_aborted(jit->vm, &t->hooks,
 			  &(struct jit_abort_info){
 				  .counter = reasons[reason].counter,
@@ -452,6 +459,7 @@ static int ask_and_assemble(lua_State *L, Trace *t, unsigned ops_before)
 	jit->finishing = t;
 	jit->asking = L;
 	jit_tell_optimize(jit, t, ops_before);
+	listen_list(jit, &t->ir, NULL);
 	jit->asking = asking;
 	failed = is_overtaken(jit, t) ? ABORT_FLUSHED + 1 : assemble(L, t);
 	jit->finishing = t->next;
@@ -507,6 +515,7 @@ void jit_finish_recording(lua_State *L)
 		return;
 	}
 	install(L, t);
+	listen_compiled(jit, t, before);
 	L->global->traces_running++;
 	tell_compiled(L, t);
 	L->global->traces_running--;
@@ -710,6 +719,7 @@ void jit_flush(lua_State *L, const char *cause)
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			unpatch(jit->traces[i]);
+	listen_flushed(jit, cause);
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			forget(L, jit->traces[i]);
@@ -752,6 +762,7 @@ bool jit_open(lua_State *L)
 		jit->backend = &backend_x64;
 #endif
 	L->global->jit = jit;
+	listen_environment(jit);
 	jit_switch(L, true);
 	return true;
 }
@@ -804,6 +815,7 @@ void jit_shut(Global *g)
 	if (jit->backend->close)
 		jit->backend->close(jit);
 	record_stop(jit);
+	listen_close(jit);
 	jit_vm_destroy(jit->vm);
 	lua_hooks_close(jit);
 	free(jit->traces);

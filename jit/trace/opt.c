@@ -10,6 +10,8 @@
  */
 #include "opt.h"
 
+#include "listen.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,7 +240,7 @@ bool optimize(Jit *jit, Ir *ir)
 	Ir to;
 	bool done;
 
-	(void)jit;
+	listen_list(jit, ir, "recorded");
 	ir_open(&to);
 	to.proto = ir->proto;
 	done = peel(ir, &to) && !to.failed;
@@ -249,6 +251,8 @@ bool optimize(Jit *jit, Ir *ir)
 	to.max_slot = ir->max_slot;
 	to.max_frames = ir->max_frames;
 	replace(ir, &to);
+	listen_list(jit, ir, "peel");
 	eliminate_dead_code(ir);
+	listen_list(jit, ir, "dce");
 	return true;
 }

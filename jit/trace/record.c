@@ -9,6 +9,7 @@
 
 #include "../lua/call.h"
 #include "../lua/debug.h"
+#include "listen.h"
 
 static const char *const instruction_names[OPCODE_COUNT] = {
 #define X(name, sets_a, test) [OP_##name] = #name,
@@ -60,10 +61,18 @@ static Value *slot_value(const Recorder *r, int slot)
 /* A slot that closures share is read and written where they see it. */
 static IrRef use_captured(Recorder *r, int slot, uint8_t *tag)
 {
+	const RecordedSlot *s = &r->slots[slot + 1];
 	uint8_t found = slot_value(r, slot)->tag;
-	IrRef address = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
-	IrRef tag_ref = record_emit(r, IR_GETVALUE_TAG, address, IR_NONE, -1);
+	IrRef address, tag_ref;
 
+	/* The interpreter has not done this instruction yet: what it wrote is not seen there. */
+	if (s->set_by == r->number) {
+		if (tag)
+			*tag = s->tag;
+		return s->ref;
+	}
+	address = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
+	tag_ref = record_emit(r, IR_GETVALUE_TAG, address, IR_NONE, -1);
 	if (tag)
 		*tag = found;
 	return record_load(r, tag_ref, found, IR_GETVALUE_I, address, IR_NONE);
@@ -104,6 +113,9 @@ void record_set_slot(Recorder *r, int slot, IrRef ref, uint8_t tag)
 
 		record_emit(r, IR_SETVALUE, address, ref == IR_NONE ? ir_integer(r->ir, 0) : ref,
 			    tag);
+		s->ref = ref;
+		s->tag = tag;
+		s->set_by = r->number;
 		return;
 	}
 	*s = (RecordedSlot){.ref = ref, .tag = tag, .state = SLOT_WRITTEN};
@@ -470,6 +482,11 @@ static bool takes_all(Instruction i)
 	       get_b(i) == 0;
 }
 
+static bool reads_top(Instruction i)
+{
+	return takes_all(i) || get_op(i) == OP_VARARGPREP;
+}
+
 /* The instruction behind a call takes its results: they are as many as now. */
 static void count_results(Recorder *r)
 {
@@ -501,9 +518,11 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 	if (goes_on_elsewhere(r, pc))
 		return;
 	r->pc = pc;
+	r->number++;
 	r->i = jit_original(r->jit, pc - 1);
 	r->line = proto_line(frame_function(f)->proto,
 			     (int)(pc - 1 - frame_function(f)->proto->code));
+	listen_instruction(r->jit, frame_function(f)->proto, pc - 1, r->depth);
 	r->snapshot = -1;
 	r->top = -1;
 	if (r->pending)
@@ -528,6 +547,9 @@ void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 	struct give_up g;
 
 	f->u.lua.pc = pc;
+	/* Recording may allocate: a collection must not take registers for free. */
+	if (!reads_top(jit_original(L->global->jit, pc - 1)))
+		L->top = f->top;
 	r->give_up = &g.jump;
 	if (_setjmp(g.jump)) {
 		jit_abort(L, g.reason, g.detail);

@@ -32,6 +32,7 @@ typedef struct recorded_slot {
 	IrRef ref; /* IR_NONE: nil, false, true */
 	uint8_t tag;
 	uint8_t state;
+	uint32_t set_by; /* a slot in memory: number of the instruction that wrote ref, tag */
 } RecordedSlot;
 
 typedef struct recorder {
@@ -42,6 +43,7 @@ typedef struct recorder {
 	const Instruction *pc; /* behind the instruction that is recorded */
 	Instruction i;
 	int line;
+	uint32_t number; /* of instructions, this one included */
 	int base;      /* slot of the running frame's register 0 */
 	Frame *frame;  /* that is recorded: others are C functions' own calls */
 	int given;     /* arguments of the function that was entered last */

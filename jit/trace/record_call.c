@@ -17,7 +17,7 @@
 static void forget_above(Recorder *r, int slot)
 {
 	for (; slot < MAX_SLOTS; slot++)
-		r->slots[slot + 1].state = SLOT_UNKNOWN;
+		r->slots[slot + 1] = (RecordedSlot){.state = SLOT_UNKNOWN};
 }
 
 /*

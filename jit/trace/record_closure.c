@@ -19,11 +19,12 @@ static void find_shared(const Recorder *r, uint64_t *shared)
 	const Proto *p = frame_function(r->L->frame)->proto;
 
 	for (int i = 0; i < p->code_count; i++) {
+		Instruction instruction = jit_original(r->jit, &p->code[i]);
 		const Proto *inner;
 
-		if (get_op(p->code[i]) != OP_CLOSURE)
+		if (get_op(instruction) != OP_CLOSURE)
 			continue;
-		inner = p->protos[get_bx(p->code[i])];
+		inner = p->protos[get_bx(instruction)];
 		for (int n = 0; n < inner->upvalue_count; n++) {
 			int slot = r->base + inner->upvalues[n].index;
 

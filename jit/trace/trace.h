@@ -151,6 +151,8 @@ typedef struct backend {
 	/* Exit `exit` of t goes on in bridge `to` from now on. */
 	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
 	void (*free)(lua_State *L, Trace *t);
+	/* What code of t jumps to there: "exit 3"; NULL: nothing that it knows. Or no such call. */
+	const char *(*describe)(const Trace *t, const void *at, char text[32]);
 	/* All traces are freed: what is left of the backend's in jit; NULL: nothing. */
 	void (*close)(struct jit *jit);
 	/* Bytes for code, and how many of them are in use; NULL: none. */
@@ -203,6 +205,7 @@ typedef struct jit {
 	struct lua_hooks *lua_hooks; /* lua_hooks.c: what hooks in Lua need; NULL: never used */
 	unsigned random;	      /* state of the penalties' generator */
 	jit_vm *vm;		      /* libjithooks */
+	struct listener *listeners;   /* listen.h; NULL: nobody looks */
 	const Instruction *shared_pc; /* a trace that begins here keeps these slots in memory */
 	uint64_t shared[MAX_SLOTS / 64];
 	uint32_t removed;	      /* allocations that are not made, see REMOVED_SHARE */
@@ -238,6 +241,8 @@ void jit_enter(lua_State *L, uint32_t number);
 bool jit_may_link(const Trace *from, const Trace *to);
 /* The instruction that pc really stands for. */
 Instruction jit_original(const Jit *jit, const Instruction *pc);
+/* "file:line" of an instruction, as messages show the chunk. */
+void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size);
 /* Recording is over: compile what was recorded, or say why not. */
 void jit_finish_recording(lua_State *L);
 void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail);

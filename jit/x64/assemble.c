@@ -166,6 +166,27 @@ static void x64_memory(Jit *jit, uint64_t *allocated, uint64_t *used)
 	*used = m->used;
 }
 
+/* For who prints the code. */
+static const char *x64_describe(const Trace *t, const void *at, char text[32])
+{
+	const MachineTrace *x = t->backend;
+	const Machine *m = x->machine;
+	size_t offset = (size_t)((const uint8_t *)at - (const uint8_t *)t->code);
+
+	if (at == m->leave)
+		return "leave";
+	if (at == m->force)
+		return "force";
+	if (at == m->barrier || at == m->barrier_back)
+		return "barrier";
+	for (uint32_t i = 0; i < x->n_records; i++)
+		if (x->records[i].has_stub && x->records[i].stub == offset) {
+			snprintf(text, 32, "exit %d", x->records[i].snapshot);
+			return text;
+		}
+	return NULL;
+}
+
 const Backend backend_x64 = {
 	.name = "x64",
 	.assemble = x64_assemble,
@@ -173,6 +194,7 @@ const Backend backend_x64 = {
 	.value = machine_value,
 	.link = link_exit,
 	.free = x64_free,
+	.describe = x64_describe,
 	.close = machine_close,
 	.memory = x64_memory,
 };

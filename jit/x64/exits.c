@@ -44,7 +44,7 @@ static bool share_locations(const MachineTrace *x, const Location *new, uint32_t
 	const Record *last = x->n_records ? &x->records[x->n_records - 1] : NULL;
 
 	if (!last || last->snapshot != r->snapshot ||
-	    memcmp(x->locations + last->locations, new, n * sizeof(*new)))
+	    (n && memcmp(x->locations + last->locations, new, n * sizeof(*new))))
 		return false;
 	r->locations = last->locations;
 	return true;

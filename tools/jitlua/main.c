@@ -12,6 +12,7 @@
 
 #include <jitlua/jitlua.h>
 
+#include "introspect.h"
 #include "run.h"
 
 struct options {
@@ -22,6 +23,7 @@ struct options {
 	bool executes;		 /* -e */
 	bool no_environment;	 /* -E */
 	bool jit;		 /* -jon */
+	bool introspects;	 /* -jv and the like, which imply it */
 	bool jit_help;		 /* -jhelp */
 	const char *bad_command; /* of -j */
 };
@@ -73,7 +75,9 @@ static bool parse_option(struct options *o, char **argv, int *i)
 		o->jit_help |= !strcmp(argument, "help");
 		if (!strcmp(argument, "on") || !strcmp(argument, "off"))
 			o->jit = !strcmp(argument, "on");
-		if (is_jit_command(argument) || strchr(argument, '='))
+		if (is_introspection(argument))
+			o->introspects = o->jit = true;
+		if (is_jit_command(argument) || strchr(argument, '=') || is_introspection(argument))
 			return true;
 		o->bad_command = argument;
 		return false;
@@ -143,6 +147,10 @@ static const char examples_text[] =
 	"  jitlua -l lpeg            load a module, then read a program from stdin\n"
 	"  jitlua -i                 talk to it\n"
 	"  jitlua -joff prog.lua     run prog.lua by the interpreter alone\n"
+	"  jitlua -jv prog.lua       say what is compiled, and what is not, where and why\n"
+	"  jitlua -jdump=+ps,out.txt prog.lua\n"
+	"                            bytecode, operations after each pass, machine code\n"
+	"  jitlua -jperf prog.lua    compiled loops have names in perf and bpftrace\n"
 	"\n"
 	"The language is Lua 5.4; the manual page is jitlua(1).\n";
 
@@ -171,13 +179,14 @@ static void print_jit_commands(void)
 {
 	puts("Commands of -j are:");
 	for (size_t i = 0; i < JIT_COMMANDS; i++)
-		printf("  -j%-8s %s\n", jit_commands[i].name, jit_commands[i].text);
-	puts("  -jNAME=VALUE,...  set parameters; they are");
+		printf("  -j%-20s %s\n", jit_commands[i].name, jit_commands[i].text);
+	print_introspection();
+	puts("  -jNAME=VALUE,...       set parameters; they are");
 	for (unsigned i = 0; jitlua_parameter(i, NULL); i++) {
 		long long value;
 		const char *name = jitlua_parameter(i, &value);
 
-		printf("     %-22s %lld\n", name, value);
+		printf("     %-20s %lld\n", name, value);
 	}
 }
 
@@ -259,13 +268,26 @@ static bool set_parameters(lua_State *L, char **argv, int end)
 		if (!takes_argument(letter))
 			continue;
 		argument = option_argument(argv, &i);
-		if (letter != 'j' || !strchr(argument, '='))
+		if (letter != 'j' || is_introspection(argument) || !strchr(argument, '='))
 			continue;
 		wrong = jitlua_set_param(L, argument);
 		if (wrong) {
 			fprintf(stderr, "%s: -j %s: %s\n", program_name, argument, wrong);
 			return false;
 		}
+	}
+	return true;
+}
+
+/* Those that show what the JIT does. */
+static bool start_introspection(lua_State *L, char **argv, int end)
+{
+	for (int i = 1; i < end; i++) {
+		char letter = argv[i][1];
+		const char *argument = takes_argument(letter) ? option_argument(argv, &i) : NULL;
+
+		if (letter == 'j' && is_introspection(argument) && !introspect(L, argument))
+			return false;
 	}
 	return true;
 }
@@ -310,6 +332,8 @@ static int run(lua_State *L)
 		return 0;
 	if (o.jit && !jitlua_start_jit(L))
 		return luaL_error(L, "cannot start the JIT: not enough memory");
+	if (o.jit && o.introspects && !start_introspection(L, argv, o.script))
+		return 0;
 	if (o.version)
 		print_version();
 	if (o.no_environment) {

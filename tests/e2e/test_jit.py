@@ -1,0 +1,405 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""jitlua's JIT, seen through its own eyes: -jv, -jdump, -jperf; and not seen where it must not be.
+
+What these say is held against other witnesses of the same run: the counters and
+loops of jitscope, the instructions that luac5.4 lists, the kernel's profiler.
+"""
+import glob
+import os
+import re
+import shutil
+import signal
+import stat
+
+from harness import TOP, aborts_of, is_root, need, need_bpf, program, run, start, tempdir, watch
+from test_jitlua import ENVIRONMENT, JITLUA, LUA, TESTS, first_difference, outcome
+
+EVENTS = program("lua/jit_events.lua")
+X86 = os.uname().machine == "x86_64"
+
+LINE = re.compile(r"\[TRACE +(?P<no>\d+) (\((?P<parent>\d+)/(?P<exit>\d+)\) )?(?P<place>.+?:\d+) "
+                  r"(?P<what>start|-> (?P<link>loop|interpreter|trace \d+), (?P<recorded>\d+) operations recorded, "
+                  r"(?P<assembled>\d+) assembled, (?P<bytes>\d+) bytes"
+                  r"|abort after (?P<operations>\d+) operations: (?P<reason>.+) at (?P<where>.+:\d+))\]\n")
+ADDRESS = re.compile(r"&[0-9a-f]+")
+FLUSH = re.compile(r"\[TRACE flush of \d+: .+\]\n")
+
+
+def jitlua(*arguments, **more):
+    more["env"] = {**ENVIRONMENT, **more.get("env", {})}
+    return run([JITLUA, *arguments], **more)
+
+
+def verbose_events(path):
+    """All that -jv said, as matches of LINE; it must have said nothing else."""
+    with open(path) as f:
+        text = f.read()
+    events = list(LINE.finditer(text))
+    assert LINE.sub("", FLUSH.sub("", text)) == "", LINE.sub("", FLUSH.sub("", text))
+    return events, len(FLUSH.findall(text))
+
+
+def kinds(events):
+    starts = [e for e in events if e["what"] == "start"]
+    compiled = [e for e in events if e["link"]]
+    return starts, compiled, [e for e in events if e["reason"]]
+
+
+# ---- Not seen ------------------------------------------------------------------------------------
+#
+# Every program of tests/lua does under a JIT what it does under lua5.4.
+
+# Options and environment of each mode: machine code, and the interpreter of operations
+# that stands beside it.
+MODES = {
+    "compiled": (["-jon"], {}),
+    "operations_interpreted": (["-jon"], {"JITLUA_IR": "1"}),
+}
+
+
+def programs_under_a_jit(options, env):
+    need(LUA)
+    for path in sorted(glob.glob(os.path.join(TESTS, "*.lua"))):
+        name = os.path.basename(path)
+        lua = outcome(LUA, [name], cwd=TESTS)
+        ours = outcome(JITLUA, [*options, name], cwd=TESTS, env=env, timeout=600)
+        for what, a, b in zip(("status", "output", "errors"), map(str, lua), map(str, ours)):
+            assert a == b, f"{name}: {what} differ at {first_difference(a, b)}\n{ours[2][-2000:]}"
+
+
+for _mode, _how in MODES.items():
+    globals()[f"test_language_{_mode}"] = lambda how=_how: programs_under_a_jit(*how)
+
+
+# ---- -jv -------------------------------------------------------------------------------------
+
+
+def test_verbose_agrees_with_jitscope():
+    for script in (EVENTS, *sorted(glob.glob(os.path.join(TOP, "tests", "bench", "programs", "*.lua")))[:6]):
+        log = os.path.join(tempdir(), "log")
+        snap, result = watch([JITLUA, f"-jv={log}", script], "--no-bpf", env=ENVIRONMENT, timeout=300)
+        starts, compiled, aborts = kinds(verbose_events(log)[0])
+        counters = snap["counters"]
+        bridges = [e for e in compiled if e["parent"]]
+        assert len(starts) == counters["TRACING"], (script, len(starts), counters)
+        assert len(compiled) - len(bridges) == counters["TOTAL_COMPILED_LOOPS"], (script, counters)
+        assert len(bridges) == counters["TOTAL_COMPILED_BRIDGES"], (script, len(bridges), counters)
+        if script == EVENTS:
+            assert bridges and aborts and len(compiled) > len(bridges), counters
+        assert len(aborts) == aborts_of(snap), (script, len(aborts), counters)
+        assert len(starts) - len(compiled) - len(aborts) in (0, 1), (script, counters)  # it may have been recording
+        said = sorted((e["place"], int(e["bytes"]), int(e["assembled"])) for e in compiled)
+        seen = sorted((l["greenkey"], l["asmlen"], l["operations"]) for l in snap["loops"])
+        assert said == seen, (script, said, seen)
+        reasons = {(e["reason"], e["where"]) for e in aborts}
+        assert reasons == {(a["reason"], a["greenkey"]) for a in snap["aborts"]}, (script, reasons, snap["aborts"])
+    assert result.err == "", result
+
+
+def test_verbose_lines():
+    log = os.path.join(tempdir(), "log")
+    plain = jitlua("-joff", EVENTS)
+    said = jitlua("-jv", EVENTS)
+    assert said.out == plain.out and plain.err == "", (plain, said)
+    jitlua(f"-jv={log}", EVENTS)
+    events, _ = verbose_events(log)
+    starts, compiled, aborts = kinds(events)
+    assert any(e["link"] == "loop" for e in compiled), events
+    bridges = [e for e in compiled if e["parent"]]
+    assert any(e["link"].startswith("trace") for e in bridges), events
+    numbers = {e["no"] for e in compiled}
+    for e in bridges:
+        assert e["parent"] in numbers and int(e["parent"]) < int(e["no"]), e[0]
+    first = compiled[0]
+    assert first["place"].endswith("jit_events.lua:5") or first["place"].endswith("jit_events.lua:4"), first[0]
+    assert any(e["place"].endswith(("jit_events.lua:32", "jit_events.lua:31")) and e["where"].endswith("jit_events.lua:32")
+               for e in aborts), [e[0] for e in aborts]
+    # Each is started before it ends, at the same place.
+    for e in (*compiled, *aborts):
+        assert any(s["place"] == e["place"] and s["no"] == e["no"] and s.start() < e.start() for s in starts), e[0]
+
+
+def test_verbose_without_a_jit():
+    result = jitlua("-jv", "-joff", EVENTS)
+    assert result.err == "", result
+    result = jitlua("-jv", "-e", "print(1)")
+    assert (result.out, result.err) == ("1\n", ""), result
+
+
+def test_places_cannot_break_lines():
+    """A chunk's name is the program's to choose."""
+    folder = tempdir()
+    log, script = os.path.join(folder, "log"), os.path.join(folder, "script.lua")
+    with open(script, "w") as f:
+        f.write("assert(load('local s = 0 for i = 1, 300 do s = s + i end', '=two\\nlines\\27[1m'))()\n")
+    jitlua(f"-jv={log}", f"-jdump=,{log}.dump", script)
+    _, compiled, _ = kinds(verbose_events(log)[0])
+    assert [e["place"] for e in compiled] == ["two?lines?[1m:1"], open(log).read()
+    assert "\x1b" not in open(log + ".dump").read()
+
+
+# ---- -jdump -----------------------------------------------------------------------------------
+
+
+def sections(text):
+    """The dump's sections: (head without the dashes, lines)."""
+    parts = re.split(r"(?m)^---- (.*)\n", text)
+    assert parts[0].strip() == "" or "----" not in parts[0], parts[0]
+    return [(head, body.splitlines()) for head, body in zip(parts[1::2], parts[2::2])]
+
+
+def heads(flags, *arguments, env=None):
+    folder = tempdir()
+    log = os.path.join(folder, "dump")
+    jitlua(f"-jdump={flags},{log}", *(arguments or (EVENTS,)), env=env or {})
+    with open(log) as f:
+        return sections(f.read())
+
+
+def kinds_of_sections(found):
+    return {re.sub(r"^TRACE (\d+ )?", "", head).split(":")[0].split(" ")[0] for head, _ in found}
+
+
+def test_dump_shows_what_is_asked_for():
+    events = {"start", "stop", "abort"}
+    for flags, expected in (("t", events), ("b", {"bytecode"}), ("i", {"IR"}), ("m", {"code"}), ("", events | {"bytecode", "IR", "code"}),
+                            ("-t", {"bytecode", "IR", "code"}), ("-tbim+t", events), ("tm", events | {"code"}), ("+s-bm", events | {"IR"})):
+        assert kinds_of_sections(heads(flags)) == expected, flags
+    assert {head.split(" ", 3)[3] for head, _ in heads("i")} == {"assembled"}
+    passes = [head.split(" ", 3)[3] for head, _ in heads("p")]
+    assert passes.count("recorded") > 2 and "after dce" in passes and "assembled" not in passes, passes
+    both = {head.split(" ", 3)[3] for head, _ in heads("ip")}
+    assert both == set(passes) | {"assembled"}, both
+
+
+def test_dump_of_operations():
+    with_snapshots, without = heads("is"), heads("i")
+    assert len(with_snapshots) == len(without) > 2
+    for (_, lines), (_, short) in zip(with_snapshots, without):
+        operations = [l for l in lines if not l.startswith("#")]
+        assert [ADDRESS.sub("&", l.split(" [@")[0]) for l in operations] == \
+            [ADDRESS.sub("&", l) for l in short if not l.startswith("#")]
+        for line in operations:
+            assert re.match(r"([ifr]\d+(:\w+)? = )?\w+\(.*\)( \[@\d+.*\])?$", line), line
+            assert line.startswith("guard_") <= (" [@" in line), line
+        assert re.match(r"jump\(|finish\(", operations[-1]), operations[-1]
+    text = "\n".join(l for _, lines in without for l in lines)
+    assert '# short_string&' in text and ' "n"' in text, text[-2000:]
+
+
+def listed_by_luac(script):
+    """Instructions by the number of the function's first line, and their index from 0."""
+    listing = run(["luac5.4", "-l", "-l", "-p", script]).out
+    found, function = {}, None
+    for line in listing.splitlines():
+        head = re.match(r"(?:main|function) <.*:(\d+),\d+>", line)
+        if head:
+            function = int(head[1])
+        code = re.match(r"\t(\d+)\t\[(\d+)\]\t(\w+) *\t([^\t]*)", line)
+        if code:
+            found[int(code[1]) - 1, int(code[2]), code[3]] = code[4].strip()
+    return found
+
+
+def test_dump_of_bytecode_is_that_of_luac():
+    need("luac5.4")
+    scripts = [EVENTS, *glob.glob(os.path.join(TOP, "tests", "bench", "programs", "[a-fj]*.lua"))]
+    seen = set()
+    for script in scripts:
+        expected = listed_by_luac(script)
+        for head, lines in heads("b", script):
+            assert head.endswith("bytecode") and lines, head
+            for line in lines:
+                at, number, name, operands = re.match(r"(?:\. )*(\d{4}) \[(\d+)\] (\w+) ?([^;]*?)(?: ; .*)?$", line).groups()
+                assert expected[int(at), int(number), name] == operands, (script, line)
+                seen.add(name)
+    assert len(seen) > 35, seen
+    depths = {line.count(". ", 0, 8) for _, lines in heads("b") for line in lines}
+    assert {0, 1} <= depths, depths
+
+
+def test_dump_of_machine_code():
+    if not X86:
+        return
+    listed = 0
+    for head, lines in heads("m"):
+        size = int(re.match(r"TRACE \d+ code (\d+) bytes", head)[1])
+        code = [re.match(r"([0-9a-f]{12}) (?:->|  ) (\w[\w ]*?) +(.*?)$|([0-9a-f]{12}) (?:->|  ) (\w+) *$", l) for l in lines if re.match("[0-9a-f]{12} ", l)]
+        assert all(code), lines
+        addresses = [int(c[1] or c[4], 16) for c in code]
+        assert addresses == sorted(set(addresses)) and 0 < size - (addresses[-1] - addresses[0]) <= 15, (head, lines[-3:])
+        assert not any("(bad)" in l or ".byte" in l for l in lines), head
+        exits = {l[:-1] for l in lines if re.match(r"exit \d+:$", l)}
+        named = {m[1] for m in (re.search(r"j\w+ .* ; (exit \d+)$", l) for l in lines) if m}
+        assert named and named <= exits, (head, named, exits)
+        listed += 1
+    assert listed >= 5
+    assert any("; helper_" in l for _, lines in heads("m") for l in lines)
+    interpreted = heads("m", env={"JITLUA_IR": "1"})
+    assert interpreted and all(lines[0] == "# none: the operations are interpreted" for _, lines in interpreted)
+
+
+def test_dump_without_capstone():
+    """Where the library is not installed one line says so, and all else is there."""
+    if not X86 or not is_root() or not shutil.which("unshare"):
+        return
+    libraries = [l for f in ("/usr/lib/*/libcapstone.so.4", "/lib/*/libcapstone.so.4") for l in glob.glob(f)]
+    assert libraries, "libcapstone-dev is to be installed"
+    script = " && ".join(f"mount --bind /dev/null {l}" for l in libraries[:1]) + f" && exec {JITLUA} -jdump=tm {EVENTS}"
+    result = run(["unshare", "-m", "sh", "-c", script], env=ENVIRONMENT)
+    found = [(h, l) for h, l in sections(result.out.replace(jitlua("-joff", EVENTS).out, "")) if " code " in h]
+    assert found and all(re.match("# cannot load libcapstone", lines[0]) and len(lines) == 1 for _, lines in found), result
+
+
+# ---- Files and options -------------------------------------------------------------------------
+
+
+def test_flags_that_are_none():
+    for option in ("-jdump=z", "-jdump=tz", "-jdump=+T", "-jdump=" + "t" * 1000 + "z"):
+        result = jitlua(option, "-e", "print(1)", status=1)
+        assert "-jdump: flags are letters of tbipsm" in result.err and result.out == "", result
+    for option in ("-jperf=1", "-jvv", "-jdumps", "-jverbose"):
+        result = jitlua(option, "-e", "print(1)", status=1)
+        assert option[2:].split("=")[0] in result.err and result.out == "", result
+    for arguments in (["-jv"], ["-j", "v"], ["-jv=-"], ["-jdump=t"], ["-j", "dump=t,-"], ["-jdump=,-"], ["-jdump=,"], ["-jdump="], ["-jv="]):
+        result = jitlua(*arguments, "-e", "for i = 1, 100 do end print(1)")
+        assert result.out.endswith("1\n") and "TRACE" in result.out + result.err, (arguments, result)
+    text = jitlua("-jhelp").out
+    for option in ("-jv[=FILE]", "-jdump[=FLAGS[,FILE]]", "-jperf"):
+        assert option in text, text
+
+
+def test_files_are_not_written_through_links():
+    folder = tempdir()
+    victim, link = os.path.join(folder, "victim"), os.path.join(folder, "link")
+    with open(victim, "w") as f:
+        f.write("precious")
+    os.symlink(victim, link)
+    for option in (f"-jv={link}", f"-jdump=,{link}", f"-jdump=ti,{link}"):
+        result = jitlua(option, "-e", "print(1)", status=1)
+        assert "symbolic link" in result.err and link in result.err and result.out == "", result
+        assert open(victim).read() == "precious"
+    for name, why in ((folder, "Is a directory"), (folder + "/no/file", "No such file")):
+        for option in (f"-jv={name}", f"-jdump=t,{name}"):
+            result = jitlua(option, "-e", "print(1)", status=1)
+            assert why in result.err and result.out == "", result
+    # A file of before is emptied.
+    jitlua(f"-jv={victim}", EVENTS)
+    assert open(victim).read().startswith("[TRACE "), open(victim).read()[:100]
+
+
+# ---- The map for perf ----------------------------------------------------------------------------
+
+
+class Map:
+    """Runs jitlua with its map; the file is gone at the end."""
+
+    def __init__(self, *arguments, env=None, before=None):
+        self.process = start([JITLUA, *arguments], env={**ENVIRONMENT, **(env or {})},
+                             preexec_fn=(lambda: before(f"/tmp/perf-{os.getpid()}.map")) if before else None)
+        self.path = f"/tmp/perf-{self.process.pid}.map"
+
+    def __enter__(self):
+        self.out, self.err = self.process.communicate(timeout=120)
+        return self
+
+    def __exit__(self, *_):
+        if os.path.isdir(self.path):
+            os.rmdir(self.path)
+        elif os.path.lexists(self.path):
+            os.unlink(self.path)
+
+    def lines(self):
+        with open(self.path) as f:
+            return f.read().splitlines()
+
+
+def test_map_names_all_traces():
+    if not X86:
+        return
+    for options, env in ((["-jperf"], {}), (["-jon"], {"JITLUA_PERF": "1"}), (["-jperf", "-jperf"], {"JITLUA_PERF": "1"})):
+        log = os.path.join(tempdir(), "log")
+        with Map(*options, f"-jv={log}", EVENTS, env=env) as m:
+            compiled = kinds(verbose_events(log)[0])[1]
+            rows = [re.match(r"([0-9a-f]+) ([0-9a-f]+) jitlua trace (\d+) (.*)$", l).groups() for l in m.lines()]
+            assert [(int(size, 16), no, place) for _, size, no, place in rows] == \
+                [(int(e["bytes"]), e["no"], e["place"]) for e in compiled] and len(rows) > 5, (rows, compiled)
+            assert any(e["parent"] for e in compiled)
+            spans = sorted((int(a, 16), int(a, 16) + int(s, 16)) for a, s, _, _ in rows)
+            assert all(end <= begin for (_, end), (begin, _) in zip(spans, spans[1:])), spans
+            mode = os.stat(m.path).st_mode
+            assert stat.S_ISREG(mode) and stat.S_IMODE(mode) == 0o600, oct(mode)
+    with Map("-jon", EVENTS, env={"JITLUA_PERF": "0"}) as m:
+        assert not os.path.exists(m.path)
+    with Map("-joff", EVENTS, env={"JITLUA_PERF": "1"}) as m:
+        assert not os.path.exists(m.path)
+
+
+def test_map_overwrites_nothing_of_others():
+    folder = tempdir()
+    victim = os.path.join(folder, "victim")
+
+    def unharmed(before, refused=True):
+        with open(victim, "w") as f:
+            f.write("precious")
+        with Map("-jperf", EVENTS, before=before) as m:
+            assert open(victim).read() == "precious"
+            assert (m.process.returncode != 0) == refused and ("cannot make the map" in m.err) == refused, (m.out, m.err)
+        with Map("-jon", EVENTS, env={"JITLUA_PERF": "1"}, before=before) as m:
+            assert open(victim).read() == "precious"
+            assert m.process.returncode == 0 and m.out and ("no map for perf" in m.err) == refused, (m.out, m.err)
+
+    unharmed(lambda path: os.symlink(victim, path))
+    unharmed(lambda path: os.symlink(os.path.join(folder, "new"), path))
+    assert not os.path.exists(os.path.join(folder, "new"))
+    unharmed(lambda path: os.link(victim, path) if os.stat(folder).st_dev == os.stat("/tmp").st_dev else os.mkfifo(path))
+    unharmed(os.mkfifo)
+    unharmed(os.mkdir)
+    if is_root():
+        def of_another(path):
+            with open(path, "w") as f:
+                f.write("theirs")
+            os.chown(path, 65534, 65534)
+        unharmed(of_another)
+    # What an earlier process of ours left is replaced, by a new file.
+    def left(path):
+        with open(path, "w") as f:
+            f.write("0 1 old\n")
+        os.chmod(path, 0o644)
+    with Map("-jperf", EVENTS, before=left) as m:
+        assert m.process.returncode == 0 and "old" not in open(m.path).read(), m.err
+        assert stat.S_IMODE(os.stat(m.path).st_mode) == 0o600
+
+
+def test_map_of_several_states_and_of_a_fork():
+    if not X86:
+        return
+    parent, child = run([program("lua_perf")], env=ENVIRONMENT).out.split()
+    names = []
+    for pid in (parent, child):
+        with open(f"/tmp/perf-{pid}.map") as f:
+            names.append([line.split(" ", 2)[2].strip() for line in f])
+        os.unlink(f"/tmp/perf-{pid}.map")
+    assert names[0] == ["jitlua trace 1 first:1", "jitlua trace 1 second:2", "jitlua trace 1 third:4"], names
+    # The child's has what its state had compiled before.
+    assert names[1] == ["jitlua trace 1 first:1", "jitlua trace 2 child:3"], names
+
+
+def test_profiler_names_compiled_loops():
+    need_bpf()
+    need("bpftrace")
+    if not X86:
+        return
+    script = os.path.join(tempdir(), "busy.lua")
+    with open(script, "w") as f:
+        f.write("io.write('ready\\n') io.flush()\nlocal s = 0\nwhile true do\n  for i = 1, 1000000 do s = s + i % 7 end\nend\n")
+    process = start([JITLUA, "-jperf", script], env=ENVIRONMENT)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        text = run(["bpftrace", "-e", f"profile:hz:199 /pid == {process.pid}/ {{ @[ustack(perf, 1)] = count(); }} "
+                    "interval:s:2 { exit(); }"], timeout=60).out
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        os.unlink(f"/tmp/perf-{process.pid}.map")
+    assert re.search(r"jitlua trace \d+ \S+busy\.lua:4", text), text[-2000:]
