@@ -396,6 +396,27 @@ static void install(lua_State *L, Trace *t)
 		patch(t);
 }
 
+static void count_runs(lua_State *L, Trace *t, bool on)
+{
+	Jit *jit = L->global->jit;
+
+	if (on == (t->runs != NULL))
+		return;
+	t->runs = on ? jit_run_count(jit->vm, t->hooks.no) : NULL;
+	if (jit->backend->count && (t->runs || !on))
+		jit->backend->count(L, t, t->runs);
+}
+
+void jit_count_runs(lua_State *L, bool on)
+{
+	Jit *jit = L->global->jit;
+
+	jit->counting = on;
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i])
+			count_runs(L, jit->traces[i], on);
+}
+
 static unsigned count_guards(const Ir *ir)
 {
 	unsigned n = 0;
@@ -518,6 +539,8 @@ void jit_finish_recording(lua_State *L)
 	listen_compiled(jit, t, before);
 	L->global->traces_running++;
 	tell_compiled(L, t);
+	if (jit->counting && !t->dead)
+		count_runs(L, t, true);
 	L->global->traces_running--;
 }
 
@@ -543,6 +566,8 @@ static void forget(lua_State *L, Trace *t)
 	Jit *jit = L->global->jit;
 
 	jit->traces[t->number] = NULL;
+	/* Where it counted will be another's. */
+	count_runs(L, t, false);
 	t->dead = true;
 	t->next_dead = jit->dead;
 	jit->dead = t;

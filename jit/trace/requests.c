@@ -12,6 +12,14 @@ static int set_param(void *ctx, const char *text)
 	return parameters_set(g->main_thread, text, message) ? 0 : -EINVAL;
 }
 
+static int enable_debug(void *ctx, int on)
+{
+	Global *g = ctx;
+
+	jit_count_runs(g->main_thread, on);
+	return 0;
+}
+
 static int releaseall(void *ctx)
 {
 	Global *g = ctx;
@@ -35,6 +43,7 @@ struct jit_vm_config jit_vm_requests(Global *g)
 	return (struct jit_vm_config){
 		.jitdriver_name = "jitlua",
 		.ctx = g,
+		.enable_debug = enable_debug,
 		.set_param = set_param,
 		.releaseall = releaseall,
 		.stats_asmmemmgr = stats_asmmemmgr,

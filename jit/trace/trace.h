@@ -134,6 +134,7 @@ typedef struct trace {
 	bool dead;
 	struct jit_trace hooks; /* libjithooks' */
 	struct told_list *told; /* tell.c: what a hook looks at */
+	uint64_t *runs;		/* where it counts, NULL: it does not */
 } Trace;
 
 /* What a backend does. x64/backend.c and run.c (the IR interpreter) have one each. */
@@ -150,6 +151,11 @@ typedef struct backend {
 	Payload (*value)(lua_State *L, const Trace *t, int32_t exit, IrRef ref);
 	/* Exit `exit` of t goes on in bridge `to` from now on. */
 	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
+	/*
+	 * From now on t counts in *runs (also t->runs): each turn of a loop, each time that
+	 * another trace is entered. NULL: no more. Of a trace it is always the same.
+	 */
+	void (*count)(lua_State *L, Trace *t, uint64_t *runs);
 	void (*free)(lua_State *L, Trace *t);
 	/* What code of t jumps to there: "exit 3"; NULL: nothing that it knows. Or no such call. */
 	const char *(*describe)(const Trace *t, const void *at, char text[32]);
@@ -182,6 +188,7 @@ typedef struct jit {
 		      */
 	bool verify; /* after every pass */
 	bool fail_guards; /* test mode: every guard fails once */
+	bool counting;	  /* runs of all code */
 	const Backend *backend;
 	void *machine; /* backend_x64's: code memory, state at an exit */
 	int64_t parameters[JIT_PARAMETER_COUNT];
@@ -221,6 +228,8 @@ bool jit_open(lua_State *L);
 /* The same, but what was not there before does not compile anything yet. */
 bool jit_need(lua_State *L);
 void jit_shut(Global *g);
+/* Runs of all code are counted from now on, or no more. */
+void jit_count_runs(lua_State *L, bool on);
 /* Hot places are counted anew, from a threshold that has changed. */
 void jit_restart_counters(Jit *jit);
 /* on, off: L->mode of all threads follows. */

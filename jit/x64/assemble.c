@@ -43,6 +43,8 @@ static void compile_list(Compile *c)
 	c->n_cold = 0;
 	c->x->n_records = c->x->n_locations = 0;
 	c->again = c->full = false;
+	if (ir->label < 0)
+		emit_count(c);
 	for (uint32_t at = 0; at < ir->n_ops; at++) {
 		allocate_begin(c, (IrRef)at);
 		compile_operation(c, &ir->ops[at]);
@@ -193,6 +195,7 @@ const Backend backend_x64 = {
 	.run = x64_run,
 	.value = machine_value,
 	.link = link_exit,
+	.count = x64_count,
 	.free = x64_free,
 	.describe = x64_describe,
 	.close = machine_close,

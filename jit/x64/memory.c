@@ -246,6 +246,14 @@ void machine_trace_gone(Machine *m)
 		m->used = m->shared;
 }
 
+void machine_write(uint8_t *at, const uint8_t *bytes, size_t n)
+{
+	if (!make_writable(at, n))
+		return;
+	memcpy(at, bytes, n);
+	make_executable(at, n);
+}
+
 Payload machine_value(lua_State *L, const Trace *t, int32_t exit, IrRef ref)
 {
 	Machine *m = L->global->jit->machine;

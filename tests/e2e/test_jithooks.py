@@ -135,6 +135,40 @@ def test_the_snapshot():
     assert result.out == "1\n", result
 
 
+def test_runs_are_counted_on_request():
+    """In code that was compiled before, too, and alike by both backends."""
+    source = """
+      local hooks, jit = require "jithooks", require "jit"
+      jit.opt.start("hotloop=5", "hotexit=3") jit.on()
+      local function work(n)
+        local s = 0
+        for i = 1, n do if i % 10 == 0 then s = s - 1 else s = s + i end end
+        return s
+      end
+      local function runs()
+        local l, b = 0, 0
+        local runs = hooks.get_stats_snapshot().loop_run_times
+        for _, n in pairs(runs.l) do l = l + n end
+        for _, n in pairs(runs.b) do b = b + n end
+        return l, b
+      end
+      work(100) print(runs())
+      hooks.enable_debug() work(1000) print(runs())
+      hooks.disable_debug() work(1000) print(runs())
+      hooks.enable_debug() work(1000) print(runs())
+      local function other(n) for i = 1, n do local x = i end end
+      other(1000)
+      jit.flush() print(runs())
+      work(1000)
+      jit.off() print(runs())"""
+    result = lua(source)
+    lines = [list(map(int, line.split())) for line in result.out.splitlines()]
+    assert lines[0] == [0, 0] and lines[1] == lines[2] == [899, 100], result
+    assert lines[3] == [1798, 200] and lines[4] == [0, 0] and 800 < sum(lines[5]) < 1000, result
+    ir = run([JITLUA, "-e", source], env={**ENVIRONMENT, "JITLUA_IR": "1"})
+    assert ir.out == result.out, (ir, result)
+
+
 # ---- Lists that are taken ----------------------------------------------------------------
 
 
