@@ -205,15 +205,21 @@ static bool copy_one(struct replace *r, enum side side)
 	return true;
 }
 
+/* A guard whose condition is a value: what it proves can be known from elsewhere. */
+static bool is_condition(enum ir_opcode opcode)
+{
+	return opcode >= IR_GUARD_TRUE && opcode <= IR_GUARD_ISNULL;
+}
+
+_Static_assert(IR_GUARD_ISNULL - IR_GUARD_TRUE == 4, "true, false, value, nonnull, isnull");
+
 /* A guard that holds for certain, a store of what is there. */
 static bool is_needless(struct replace *r, enum side side)
 {
 	IrRef args[UINT8_MAX];
 	IrOp op = translate(r, side, args);
 
-	if (op.opcode == IR_FINISH || op.opcode == IR_GUARD_NOT_INVALIDATED)
-		return false;
-	if (ir_info[op.opcode].flags & IR_GUARD) {
+	if (is_condition(op.opcode)) {
 		canon_guard(&r->o, &op);
 		return opt_holds(&r->o, &op);
 	}
@@ -442,9 +448,7 @@ static bool compare(struct replace *r)
 			snprintf(r->message, MESSAGE_SIZE, "the list is too long to be checked");
 			return false;
 		}
-		if (ir_info[next(r, HOOK)->opcode].flags & IR_GUARD &&
-		    next(r, HOOK)->opcode != IR_FINISH &&
-		    next(r, HOOK)->opcode != IR_GUARD_NOT_INVALIDATED) {
+		if (is_condition(next(r, HOOK)->opcode)) {
 			if (!match_guard(r))
 				return false;
 		} else if (!match_effect(r)) {

@@ -18,7 +18,7 @@ void emit_count(Compile *c)
 }
 
 /* rax and the flags are free there. */
-static const uint8_t *make_counter(Machine *m, const uint8_t *from, uint64_t *runs)
+static const uint8_t *make_counter(MachineTrace *x, const uint8_t *from, uint64_t *runs)
 {
 	const uint8_t *at;
 	Code code = {0};
@@ -27,7 +27,7 @@ static const uint8_t *make_counter(Machine *m, const uint8_t *from, uint64_t *ru
 	emit_mov_imm(&code, RAX, (uintptr_t)runs);
 	emit_rm(&code, X_INC, 0, at_reg(RAX, 0), 0);
 	emit_jump_fixup(&code, -1, FIX_ADDRESS, (uintptr_t)from + COUNT_SIZE);
-	at = code.failed ? NULL : machine_install(m, &code, NULL);
+	at = code.failed ? NULL : machine_install(x->machine, x, &code, NULL);
 	code_close(&code);
 	return at;
 }
@@ -45,7 +45,7 @@ void x64_count(lua_State *L, Trace *t, uint64_t *runs)
 	}
 	/* Where a trace's runs are counted stays the same. */
 	if (!x->counter)
-		x->counter = make_counter(x->machine, at, runs);
+		x->counter = make_counter(x, at, runs);
 	if (!x->counter)
 		return; /* no room: it is not counted */
 	distance = (int32_t)(x->counter - (at + COUNT_SIZE));
