@@ -646,6 +646,9 @@ static size_t mark_rest(lua_State *L)
 	gc_mark(g, (Object *)L);
 	mark_value(g, &g->registry);
 	mark_metatables(g);
+	/* Traces that came since, with what they name. */
+	if (g->jit)
+		jit_mark(g, gc_mark_white);
 	work = propagate_all(g);
 	work += remark_upvalues(g);
 	work += propagate_all(g);

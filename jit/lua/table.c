@@ -665,6 +665,30 @@ void table_resize_array(lua_State *L, Table *t, unsigned array)
 		table_resize(L, t, array, table_no_nodes(t) ? 0 : table_node_count(t));
 }
 
+Table *table_copy(lua_State *L, const Table *from)
+{
+	Table *t = table_new(L);
+
+	t->absent = from->absent;
+	if (from->array_size) {
+		uint32_t n = from->array_size;
+		uint8_t *block = mem_alloc(L, array_bytes(n), 0);
+
+		memcpy(block, array_block(from->array, n), array_bytes(n));
+		t->array = block + (size_t)n * sizeof(Payload);
+		t->array_size = n;
+	}
+	if (!table_no_nodes(from)) {
+		size_t bytes = node_bytes(table_node_count(from));
+		NodeHeader *header = mem_alloc(L, bytes, 0);
+
+		memcpy(header, node_header(from->nodes), bytes);
+		t->nodes = (Node *)(header + 1);
+		t->node_mask = from->node_mask;
+	}
+	return t;
+}
+
 /* ---- Writing ------------------------------------------------------------------------------- */
 
 static inline void set_element(Table *t, lua_Unsigned i, const Value *v)

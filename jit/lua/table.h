@@ -23,6 +23,8 @@ void table_free(lua_State *L, Table *t);
 /* Sizes for so many elements 1..n and so many other keys. Raises memory errors. */
 void table_resize(lua_State *L, Table *t, unsigned array, unsigned hash);
 void table_resize_array(lua_State *L, Table *t, unsigned array);
+/* A table with the same keys and values in the same places, without a metatable. */
+Table *table_copy(lua_State *L, const Table *from);
 
 /* ---- Reading --------------------------------------------------------------------- */
 

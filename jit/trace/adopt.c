@@ -184,7 +184,18 @@ static const IrOp *find_like(const struct adopting *a)
 	return a->op->descr_ref;
 }
 
-static bool adopt_result(struct adopting *a, IrRef ref, const IrOp *like)
+/* The Lua tag of a result of type 'r': what the trace's operation of that number has. */
+static uint8_t tag_of(const struct adopting *a, const IrOp *to)
+{
+	uint64_t id = a->op->result.id;
+	const IrOp *was = id < a->from->n_ops ? &a->from->ops[id] : NULL;
+
+	if (to->type != 'r')
+		return to->type == 'i' ? TAG_INTEGER : TAG_FLOAT;
+	return was && was->opcode == to->opcode && was->descr == to->descr ? was->tag : TAG_NIL;
+}
+
+static bool adopt_result(struct adopting *a, IrRef ref)
 {
 	const struct jit_box *result = &a->op->result;
 	IrOp *to = &a->ir->ops[ref];
@@ -199,10 +210,7 @@ static bool adopt_result(struct adopting *a, IrRef ref, const IrOp *like)
 		return refuse(a, "its result is that of operation %d already",
 			      a->places[result->id]);
 	a->places[result->id] = ref;
-	to->tag = to->type == 'i'			      ? TAG_INTEGER
-		  : to->type == 'f'			      ? TAG_FLOAT
-		  : like && like->opcode == to->opcode && like->descr == to->descr ? like->tag
-								      : TAG_NIL;
+	to->tag = tag_of(a, to);
 	return true;
 }
 
@@ -248,7 +256,7 @@ static bool adopt_operation(struct adopting *a)
 	a->ir->ops[ref].line = (int32_t)(op->line <= INT32_MAX ? op->line : 0);
 	if (opcode == IR_LABEL && a->ir->label < 0)
 		a->ir->label = ref;
-	return adopt_result(a, ref, like) &&
+	return adopt_result(a, ref) &&
 	       (!wants_snapshot(opcode) || adopt_snapshot(a, &a->ir->ops[ref], like));
 }
 
@@ -270,6 +278,14 @@ static bool open(struct adopting *a, const struct jit_operations *list)
 		return false;
 	memcpy(ir->constants, from->constants, from->n_constants * sizeof(*ir->constants));
 	ir->n_constants = from->n_constants;
+	/* Their keys are constants. */
+	if (!IR_ROOM(ir, shapes, from->n_shapes + 1) ||
+	    !IR_ROOM(ir, shape_keys, from->n_shape_keys + 1))
+		return false;
+	memcpy(ir->shapes, from->shapes, from->n_shapes * sizeof(*ir->shapes));
+	memcpy(ir->shape_keys, from->shape_keys, from->n_shape_keys * sizeof(*ir->shape_keys));
+	ir->n_shapes = from->n_shapes;
+	ir->n_shape_keys = from->n_shape_keys;
 	for (size_t i = 0; i < a->n_places; i++)
 		a->places[i] = IR_NONE;
 	for (uint32_t i = 0; i < from->n_snapshots; i++)

@@ -5,25 +5,156 @@
  * A snapshot says what differs from the state in which the trace was entered:
  * slots, and frames that the trace inlined. Frames are taken from the thread's
  * list; jit_enter() has seen to it that there are enough, and that the stack has
- * room, so nothing in here can fail.
+ * room, so nothing in there can fail.
+ *
+ * Tables that the trace did not make are made here, when everything else is in its
+ * place: if there is no memory for them, not even after a full collection, the
+ * program gets the error that it would have got when it made them.
  */
-#include "trace.h"
+#include "../lua/call.h"
+#include "../lua/gc.h"
+#include "model.h"
+
+/* n: as in ir_snapshot_refs(). */
+static Payload value_at(lua_State *L, const Trace *t, IrRef ref, unsigned n)
+{
+	return ref < 0 ? ir_constant(&t->ir, ref)->u : L->global->jit->backend->value(L, t, ref, n);
+}
+
+static bool is_virtual(const Ir *ir, IrRef ref)
+{
+	return ref >= 0 && ir->ops[ref].opcode == IR_VIRTUAL;
+}
 
 static void write_slots(lua_State *L, const Trace *t, int32_t exit, Value *base)
 {
 	const Snapshot *s = &t->ir.snapshots[exit];
 	const SnapshotEntry *e = t->ir.snapshot_entries + s->entry;
-	const Backend *backend = L->global->jit->backend;
 
 	for (uint32_t i = 0; i < s->entries; i++, e++) {
 		Value *v = base + e->slot;
 
+		if (is_virtual(&t->ir, e->ref)) {
+			v->tag = TAG_NIL;
+			continue;
+		}
 		if (e->ref != IR_NONE)
-			v->u = e->ref < 0 ? ir_constant(&t->ir, e->ref)->u
-					  : backend->value(L, t, exit, e->ref);
+			v->u = value_at(L, t, e->ref, i);
 		v->tag = e->tag;
 	}
 }
+
+/* ---- Virtual tables -------------------------------------------------------------------------- */
+
+struct making {
+	const Ir *ir;
+	unsigned n;
+	IrRef refs[MAX_VIRTUALS]; /* behind those that are in them */
+	Table *made[MAX_VIRTUALS];
+	unsigned n_values;
+	Value values[MAX_VIRTUALS * (1 + MAX_SHAPE_KEYS)]; /* of all, in order */
+};
+
+/* The arguments of virtual tables that are none themselves; `first`: before them. */
+static void get_values(lua_State *L, const Trace *t, unsigned first, struct making *m)
+{
+	m->n_values = 0;
+	for (unsigned v = 0; v < m->n; v++) {
+		const IrOp *op = ir_op(m->ir, m->refs[v]);
+		const IrRef *args = ir_args(m->ir, op);
+		const ShapeKey *keys = m->ir->shape_keys + m->ir->shapes[op->descr].key;
+
+		for (unsigned i = 0; i < op->nargs; i++) {
+			unsigned n = m->n_values++;
+			Value *to = &m->values[n];
+
+			to->tag = i ? keys[i - 1].tag : TAG_TABLE;
+			if (is_virtual(m->ir, args[i]))
+				to->tag = TAG_NIL;
+			else
+				to->u = value_at(L, t, args[i], first + n);
+			if (!i && !to->u.p)
+				to->tag = TAG_NIL;
+		}
+	}
+}
+
+static Table *made_for(const struct making *m, IrRef ref)
+{
+	unsigned v = 0;
+
+	while (m->refs[v] != ref)
+		v++;
+	return m->made[v];
+}
+
+static void make_all(lua_State *L, void *data)
+{
+	struct making *m = data;
+	const Value *from = m->values;
+
+	for (unsigned v = 0; v < m->n; v++) {
+		const IrOp *op = ir_op(m->ir, m->refs[v]);
+		const IrRef *args = ir_args(m->ir, op);
+		Payload values[MAX_SHAPE_KEYS];
+
+		for (unsigned i = 1; i < op->nargs; i++)
+			values[i - 1] = is_virtual(m->ir, args[i])
+						? (Payload){.p = made_for(m, args[i])}
+						: from[i].u;
+		m->made[v] = model_make(L, m->ir->shapes[op->descr].model, values,
+					from[0].tag == TAG_NIL ? NULL : (Table *)from[0].u.object);
+		from += op->nargs;
+	}
+}
+
+/* Without a collection, which would free those that are made already. */
+static bool try_to_make(lua_State *L, struct making *m)
+{
+	Global *g = L->global;
+	uint8_t before = g->stop_emergency;
+	int status;
+
+	g->stop_emergency = 1;
+	status = call_raw_protected(L, make_all, m);
+	g->stop_emergency = before;
+	return status == LUA_OK;
+}
+
+static void collect_all(lua_State *L, const struct making *m)
+{
+	Jit *jit = L->global->jit;
+
+	jit->kept = m->values;
+	jit->n_kept = m->n_values;
+	gc_full(L, true);
+	jit->n_kept = 0;
+}
+
+static void make_virtuals(lua_State *L, const Trace *t, int32_t exit, Value *base)
+{
+	const Snapshot *s = &t->ir.snapshots[exit];
+	const SnapshotEntry *e = t->ir.snapshot_entries + s->entry;
+	struct making m;
+
+	m.ir = &t->ir;
+	m.n = t->ir.n_shapes ? ir_virtuals(&t->ir, exit, m.refs) : 0;
+	if (!m.n)
+		return;
+	get_values(L, t, s->entries, &m);
+	if (!try_to_make(L, &m)) {
+		collect_all(L, &m);
+		if (!try_to_make(L, &m))
+			throw_memory(L);
+	}
+	for (uint32_t i = 0; i < s->entries; i++, e++)
+		if (is_virtual(&t->ir, e->ref))
+			base[e->slot] = (Value){.u.object = (Object *)made_for(&m, e->ref),
+						.tag = TAG_TABLE};
+}
+
+/* ---- The whole --------------------------------------------------------------------------------
+ */
 
 static void open_frames(lua_State *L, const Trace *t, const Snapshot *s, Value *base)
 {
@@ -56,4 +187,5 @@ void exit_restore(lua_State *L, const Trace *t, int32_t exit)
 	open_frames(L, t, s, base);
 	if (s->top != TOP_AS_IT_IS)
 		L->top = top_is_slot(s) ? base + s->top : L->frame->top;
+	make_virtuals(L, t, exit, base);
 }

@@ -16,6 +16,7 @@
 #include "../lua/number.h"
 #include "../lua/table.h"
 #include "../lua/vm.h"
+#include "model.h"
 
 /* ---- Running what may fail ------------------------------------------------------------------- */
 
@@ -199,6 +200,28 @@ static lua_Integer helper_table_reserve(lua_State *L, Table *t, lua_Integer size
 	struct reserve r = {.t = t, .size = (unsigned)size};
 
 	return size <= t->array_size || attempt(L, reserve, &r);
+}
+
+struct make {
+	struct model *m;
+	Table *metatable, *t;
+};
+
+static void make_table(lua_State *L, void *data)
+{
+	struct make *make = data;
+	Payload values[MAX_SHAPE_KEYS];
+
+	for (int i = 0; i < MAX_SHAPE_KEYS; i++)
+		values[i] = L->global->jit->operands[i].u;
+	make->t = model_make(L, make->m, values, make->metatable);
+}
+
+static Table *helper_table_make(lua_State *L, struct model *m, Table *metatable)
+{
+	struct make make = {.m = m, .metatable = metatable};
+
+	return attempt(L, make_table, &make) ? make.t : NULL;
 }
 
 static lua_Integer helper_table_append(lua_State *L, Table *t)

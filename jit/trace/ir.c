@@ -32,6 +32,8 @@ void ir_close(Ir *ir)
 	free(ir->snapshots);
 	free(ir->snapshot_entries);
 	free(ir->snapshot_frames);
+	free(ir->shapes);
+	free(ir->shape_keys);
 	ir_open(ir);
 }
 
@@ -39,6 +41,7 @@ void ir_clear(Ir *ir)
 {
 	ir->n_ops = ir->n_args = ir->n_constants = 0;
 	ir->n_snapshots = ir->n_snapshot_entries = ir->n_snapshot_frames = 0;
+	ir->n_shapes = ir->n_shape_keys = 0;
 	ir->label = -1;
 	ir->max_slot = 0;
 	ir->failed = false;
@@ -70,6 +73,8 @@ bool ir_copy(Ir *to, const Ir *from)
 	COPY(snapshots);
 	COPY(snapshot_entries);
 	COPY(snapshot_frames);
+	COPY(shapes);
+	COPY(shape_keys);
 #undef COPY
 	if (!done)
 		ir_close(to);
@@ -205,4 +210,90 @@ uint8_t ir_tag(const Ir *ir, IrRef ref)
 const IrRef *ir_args(const Ir *ir, const IrOp *op)
 {
 	return ir_info[op->opcode].flags & IR_MANY ? ir->args + op->arg[0] : op->arg;
+}
+
+/* ---- Virtual tables --------------------------------------------------------------------- */
+
+static bool is_shape(const Ir *ir, const IrShape *s, uint32_t array, uint32_t hash,
+		     const ShapeKey *keys, unsigned n)
+{
+	const ShapeKey *k = ir->shape_keys + s->key;
+
+	if (s->array != array || s->hash != hash || s->keys != n)
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		if (k[i].key != keys[i].key || k[i].tag != keys[i].tag)
+			return false;
+	return true;
+}
+
+int32_t ir_shape(Ir *ir, uint32_t array, uint32_t hash, const ShapeKey *keys, unsigned n)
+{
+	for (uint32_t i = 0; i < ir->n_shapes; i++)
+		if (is_shape(ir, &ir->shapes[i], array, hash, keys, n))
+			return (int32_t)i;
+	if (!IR_ROOM(ir, shapes, 1) || !IR_ROOM(ir, shape_keys, n ? n : 1))
+		return 0;
+	ir->shapes[ir->n_shapes] =
+		(IrShape){.key = ir->n_shape_keys, .keys = n, .array = array, .hash = hash};
+	if (n)
+		memcpy(ir->shape_keys + ir->n_shape_keys, keys, n * sizeof(*keys));
+	ir->n_shape_keys += n;
+	return (int32_t)ir->n_shapes++;
+}
+
+static bool is_virtual(const Ir *ir, IrRef ref)
+{
+	return ref >= 0 && ir->ops[ref].opcode == IR_VIRTUAL;
+}
+
+/* Adds ref behind what is in it. */
+static unsigned add_virtual(const Ir *ir, IrRef ref, IrRef *out, unsigned n, unsigned depth)
+{
+	const IrRef *args;
+
+	if (!is_virtual(ir, ref) || n > MAX_VIRTUALS)
+		return n;
+	for (unsigned i = 0; i < n; i++)
+		if (out[i] == ref)
+			return n;
+	if (depth == MAX_VIRTUALS)
+		return MAX_VIRTUALS + 1;
+	args = ir_args(ir, &ir->ops[ref]);
+	for (unsigned i = 0; i < ir->ops[ref].nargs; i++)
+		n = add_virtual(ir, args[i], out, n, depth + 1);
+	if (n < MAX_VIRTUALS)
+		out[n] = ref;
+	return n > MAX_VIRTUALS ? n : n + 1;
+}
+
+unsigned ir_virtuals(const Ir *ir, int32_t n, IrRef out[MAX_VIRTUALS])
+{
+	const Snapshot *s = &ir->snapshots[n];
+	unsigned found = 0;
+
+	for (uint32_t i = 0; i < s->entries; i++)
+		found = add_virtual(ir, ir->snapshot_entries[s->entry + i].ref, out, found, 0);
+	return found;
+}
+
+unsigned ir_snapshot_refs(const Ir *ir, int32_t n, IrRef out[MAX_SNAPSHOT_REFS])
+{
+	const Snapshot *s = &ir->snapshots[n];
+	IrRef virtuals[MAX_VIRTUALS];
+	unsigned found = ir_virtuals(ir, n, virtuals), to = 0;
+
+	for (uint32_t i = 0; i < s->entries && to < MAX_SNAPSHOT_REFS; i++) {
+		IrRef ref = ir->snapshot_entries[s->entry + i].ref;
+
+		out[to++] = is_virtual(ir, ref) ? IR_NONE : ref;
+	}
+	for (unsigned v = 0; v < found && v < MAX_VIRTUALS; v++) {
+		const IrOp *op = ir_op(ir, virtuals[v]);
+		const IrRef *args = ir_args(ir, op);
+
+		for (unsigned i = 0; i < op->nargs && to < MAX_SNAPSHOT_REFS; i++)
+			out[to++] = is_virtual(ir, args[i]) ? IR_NONE : args[i];
+	}
+	return to;
 }

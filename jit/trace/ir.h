@@ -175,6 +175,11 @@ enum {
 	X(CALL_N, "call_n", 'v', "*", IR_CALL | IR_MANY | IR_EFFECT)                          \
 	/* Writes its snapshot to the stack, then calls; slots must be read again. */         \
 	X(CALL_MAY_FORCE_I, "call_may_force_i", 'i', "*", IR_CALL | IR_MANY | IR_EFFECT)      \
+	/*                                                                                    \
+	 * A table that is not made, as it is here: metatable, then values of its keys. Named \
+	 * by snapshots, whose exits make it, and by other such. descr: its shape.            \
+	 */                                                                                   \
+	X(VIRTUAL, "virtual", 'r', "*", IR_MANY)                                              \
 	/* An operation that was removed; only inside passes. */                              \
 	X(NOP, "nop", 'v', "", 0)
 
@@ -249,6 +254,7 @@ typedef struct snapshot {
 	uint32_t frame, frames;	 /* in Ir.snapshot_frames: inlined ones, outermost first */
 	const Instruction *pc;	 /* of the first frame: its next instruction; NULL: as it is */
 	const Proto *proto;	 /* of the first frame, NULL: it is Ir.proto */
+	uint32_t taken;		 /* operations before it */
 	uint16_t below;		 /* frames that were left for good */
 	int16_t base;		 /* the first frame's register 0 */
 	int16_t top;		 /* slot where L->top goes, or: */
@@ -256,6 +262,26 @@ typedef struct snapshot {
 #define TOP_AS_IT_IS (INT16_MIN + 1) /* behind a call with variable results, which set it */
 #define top_is_slot(s) ((s)->top > TOP_AS_IT_IS)
 } Snapshot;
+
+/*
+ * What virtual tables have in common: the sizes with which they were to be made, and
+ * their keys in the order in which they came, each with the tag of its value. A list
+ * has a shape once, so that equal shapes have equal numbers.
+ */
+typedef struct shape_key {
+	IrRef key; /* a constant: integer or short string */
+	uint8_t tag;
+} ShapeKey;
+
+typedef struct ir_shape {
+	uint32_t key, keys; /* in Ir.shape_keys */
+	uint32_t array, hash;
+	struct model *model; /* model.c; NULL in a list that was parsed */
+} IrShape;
+
+#define MAX_SHAPE_KEYS 16
+/* Virtual tables that one snapshot may name, those in others counted. */
+#define MAX_VIRTUALS 32
 
 #define VECTOR(type, name) \
 	type *name;        \
@@ -268,6 +294,8 @@ typedef struct ir {
 	VECTOR(Snapshot, snapshots);
 	VECTOR(SnapshotEntry, snapshot_entries);
 	VECTOR(SnapshotFrame, snapshot_frames);
+	VECTOR(IrShape, shapes);
+	VECTOR(ShapeKey, shape_keys);
 	const Proto *proto;  /* of the first frame; NULL in a list that was parsed */
 	int32_t label;	     /* place of the label, -1: none */
 	uint32_t max_frames; /* that it inlines at once */
@@ -329,6 +357,19 @@ char ir_type(const Ir *ir, IrRef ref);
 uint8_t ir_tag(const Ir *ir, IrRef ref);
 /* The arguments of any operation. */
 const IrRef *ir_args(const Ir *ir, const IrOp *op);
+/* Number of the shape; a new one is given no model. */
+int32_t ir_shape(Ir *ir, uint32_t array, uint32_t hash, const ShapeKey *keys, unsigned n);
+/*
+ * The virtual tables that snapshot n names, and those in them, each once and behind
+ * those that it has in it. MAX_VIRTUALS + 1: they are more.
+ */
+unsigned ir_virtuals(const Ir *ir, int32_t n, IrRef out[MAX_VIRTUALS]);
+/*
+ * What operations the snapshot needs: those in slots, then those in virtual tables,
+ * in the order of ir_virtuals(). Constants are in it too: locations go by place.
+ */
+#define MAX_SNAPSHOT_REFS 1024
+unsigned ir_snapshot_refs(const Ir *ir, int32_t n, IrRef out[MAX_SNAPSHOT_REFS]);
 
 /* ---- text.c -------------------------------------------------------------------------- */
 

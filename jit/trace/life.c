@@ -22,6 +22,7 @@
 #include "../lua/opcodes.h"
 #include "../lua/vm.h"
 #include "listen.h"
+#include "model.h"
 #include "parameters.h"
 
 #include <jitlua/jitlua.h>
@@ -967,6 +968,7 @@ void jit_shut(Global *g)
 	listen_close(jit);
 	jit_vm_destroy(jit->vm);
 	lua_hooks_close(jit);
+	models_free(jit);
 	free(jit->traces);
 	free(jit->penalties);
 	free(jit);
@@ -1024,6 +1026,10 @@ void jit_mark(Global *g, MarkWhite mark_white)
 {
 	const Jit *jit = g->jit;
 
+	models_mark(g, mark_white);
+	for (unsigned i = 0; i < jit->n_kept; i++)
+		if (jit->kept[i].tag & TAG_COLLECTABLE)
+			mark_object(g, jit->kept[i].u.object, mark_white);
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			mark_trace(g, jit->traces[i], mark_white);

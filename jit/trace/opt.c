@@ -17,7 +17,12 @@
 
 bool opt_open(Opt *o, Ir *to, uint32_t old_ops, uint32_t new_ops)
 {
-	*o = (Opt){.to = to, .size = new_ops, .calls = -1, .last_call = -1, .forces = -1};
+	*o = (Opt){.to = to,
+		   .size = new_ops,
+		   .calls = -1,
+		   .last_call = -1,
+		   .forces = -1,
+		   .snapshot = -1};
 	for (int i = 0; i < IR_OPCODE_COUNT; i++)
 		o->last[i] = -1;
 	o->map = malloc((old_ops + 1) * sizeof(*o->map));
@@ -34,6 +39,7 @@ bool opt_open(Opt *o, Ir *to, uint32_t old_ops, uint32_t new_ops)
 
 void opt_close(Opt *o)
 {
+	virtuals_close(o);
 	free(o->map);
 	free(o->same);
 	free(o->chain);
@@ -41,22 +47,16 @@ void opt_close(Opt *o)
 	o->chain = NULL;
 }
 
-/* What guards proved a reference to be. */
-static IrRef known(const Opt *o, IrRef ref)
+IrRef opt_known(const Opt *o, IrRef ref)
 {
 	while (ref >= 0 && o->same[ref] != IR_NONE)
 		ref = o->same[ref];
 	return ref;
 }
 
-IrRef opt_known(const Opt *o, IrRef ref)
-{
-	return known(o, ref);
-}
-
 IrRef opt_map(const Opt *o, IrRef ref)
 {
-	return ref < 0 ? ref : known(o, o->map[ref]);
+	return ref < 0 ? ref : opt_known(o, o->map[ref]);
 }
 
 /* ---- Sharing ------------------------------------------------------------------------------- */
@@ -109,6 +109,13 @@ static bool is_integer_constant(const Opt *o, IrRef ref, lua_Integer *i)
 	return true;
 }
 
+/* A Lua value that was guarded to be one; what helpers return may be NULL. */
+static bool is_object(const Opt *o, IrRef ref)
+{
+	return ref >= 0 && o->to->ops[ref].tag & TAG_COLLECTABLE &&
+	       o->to->ops[ref].opcode != IR_CALL_R;
+}
+
 enum proof { UNKNOWN, HOLDS, FAILS };
 
 /* What is known of a guard's condition. */
@@ -125,6 +132,8 @@ static enum proof prove(const Opt *o, const IrOp *op)
 	case IR_GUARD_ISNULL:
 		if (is_integer_constant(o, op->arg[0], &a))
 			return (a != 0) == (op->opcode == IR_GUARD_NONNULL) ? HOLDS : FAILS;
+		if (op->opcode == IR_GUARD_NONNULL && is_object(o, op->arg[0]))
+			return HOLDS;
 		return find_same(o, op, op->arg, -1) != IR_NONE ? HOLDS : UNKNOWN;
 	case IR_GUARD_VALUE:
 		if (is_integer_constant(o, op->arg[0], &a) &&
@@ -166,12 +175,35 @@ static void learn(Opt *o, const IrOp *op)
 
 /* ---- Emitting -------------------------------------------------------------------------------- */
 
-static IrRef append(Opt *o, const IrOp *op, const IrRef *args)
+/* Done again, it would be done twice. What is written for a helper does not count. */
+static bool has_effect(const IrOp *op, const IrRef *args)
+{
+	if (effects(op) & (HELPER_WRITES | HELPER_FORCES))
+		return true;
+	return ir_info[op->opcode].flags & IR_STORE &&
+	       !(op->opcode == IR_SETVALUE && ir_is_constant(args[0]));
+}
+
+static void count_used(Opt *o, const IrOp *op, const IrRef *args)
+{
+	for (unsigned i = 0; i < op->nargs; i++)
+		if (args[i] >= 0 && args[i] < o->to->label)
+			o->used[args[i]] = 1;
+}
+
+IrRef opt_append(Opt *o, const IrOp *op, const IrRef *args)
 {
 	bool many = ir_info[op->opcode].flags & IR_MANY;
-	IrRef ref =
-		many ? ir_emit_many(o->to, op->opcode, args, op->nargs, op->descr)
-		     : ir_emit(o->to, op->opcode, op->arg[0], op->arg[1], op->arg[2], op->descr);
+	IrRef ref;
+
+	if (o->failed)
+		return 0;
+	if (o->used)
+		count_used(o, op, args);
+	if (has_effect(op, args))
+		o->snapshot = -1;
+	ref = many ? ir_emit_many(o->to, op->opcode, args, op->nargs, op->descr)
+		   : ir_emit(o->to, op->opcode, op->arg[0], op->arg[1], op->arg[2], op->descr);
 
 	if (o->to->failed || (uint32_t)ref >= o->size) {
 		o->failed = true;
@@ -195,20 +227,26 @@ static IrRef append(Opt *o, const IrOp *op, const IrRef *args)
 IrRef opt_emit(Opt *o, const IrOp *from, const IrRef *args)
 {
 	IrOp copy = *from, *op = &copy;
-	IrRef found;
+	IrRef found, own[UINT8_MAX] = {IR_NONE, IR_NONE, IR_NONE};
 
 	if (o->failed)
 		return 0;
+	if (o->virtuals && op->nargs <= UINT8_MAX) {
+		memcpy(own, args, op->nargs * sizeof(*own));
+		if (virtual_take(o, op, own, &found))
+			return found;
+		args = own;
+	}
 	if (!(ir_info[op->opcode].flags & IR_MANY)) {
 		memcpy(op->arg, args, sizeof(op->arg));
 		found = fold(o, op);
 		if (found != IR_NONE)
-			return known(o, found);
+			return opt_known(o, found);
 		args = op->arg;
 	}
 	found = find_shared(o, op, args);
 	if (found != IR_NONE)
-		return known(o, found);
+		return opt_known(o, found);
 	if (ir_info[op->opcode].flags & IR_GUARD) {
 		enum proof proof = prove(o, op);
 
@@ -216,13 +254,13 @@ IrRef opt_emit(Opt *o, const IrOp *from, const IrRef *args)
 			return 0;
 		if (proof == FAILS)
 			o->failed = true;
-		found = append(o, op, args);
+		found = opt_append(o, op, args);
 		learn(o, op);
 		return found;
 	}
 	if (ir_info[op->opcode].flags & IR_STORE && is_redundant_store(o, op))
 		return 0;
-	return append(o, op, args);
+	return opt_append(o, op, args);
 }
 
 /* ---- The passes ---------------------------------------------------------------------------------
@@ -243,7 +281,7 @@ bool optimize(Jit *jit, Ir *ir)
 	listen_list(jit, ir, "recorded");
 	ir_open(&to);
 	to.proto = ir->proto;
-	done = peel(ir, &to) && !to.failed;
+	done = peel(jit, ir, &to) && !to.failed;
 	if (!done) {
 		ir_close(&to);
 		return false;

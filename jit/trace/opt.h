@@ -23,6 +23,12 @@ typedef struct opt {
 	int32_t last_call;	       /* of the last of any helper, -1 */
 	int32_t forces;		       /* of the last that may do anything, -1 */
 	bool failed;
+	/* virtual.c; NULL: all tables are made. */
+	struct virtuals *virtuals;
+	uint32_t at;	  /* place in the old list of the operation that is copied */
+	int32_t snapshot; /* one that holds here, -1: there is none */
+	uint8_t *used;	  /* by place: used behind the label; NULL: not counted */
+	bool restart;	  /* do it again: more tables are real by now */
 } Opt;
 
 /* ---- opt.c ------------------------------------------------------------------------------ */
@@ -36,7 +42,9 @@ IrRef opt_map(const Opt *o, IrRef ref);
  * is not needed; returns what stands for it.
  */
 IrRef opt_emit(Opt *o, const IrOp *op, const IrRef *args);
-/* What guards proved a reference of the new list to be; itself if nothing. */
+/* The same as it is, needed or not. */
+IrRef opt_append(Opt *o, const IrOp *op, const IrRef *args);
+/* What guards proved a reference to be, or what a virtual table has become. */
 IrRef opt_known(const Opt *o, IrRef ref);
 /* Does guard op (of references of the new list) hold for certain? */
 bool opt_holds(const Opt *o, const IrOp *op);
@@ -56,13 +64,36 @@ IrRef forward(Opt *o, const IrOp *op);
 /* Does store op write what is there already? */
 bool is_redundant_store(Opt *o, const IrOp *op);
 
+/* ---- virtual.c ------------------------------------------------------------------------------- */
+
+/* real: by place in the old list, set where a table is not to be virtual; gets marked. */
+bool virtuals_open(Opt *o, Jit *jit, uint8_t *real, uint32_t new_ops);
+void virtuals_close(Opt *o);
+void virtuals_forget(Opt *o);
+void virtuals_finish(Opt *o);
+/* Does op if it is about virtual tables. false: args has none any more, op is for the list. */
+bool virtual_take(Opt *o, const IrOp *op, IrRef *args, IrRef *result);
+bool virtual_is(const Opt *o, IrRef ref);
+/* What ref is, made for real. */
+IrRef virtual_force(Opt *o, IrRef ref);
+/* What a snapshot names for ref, virtual or not. */
+IrRef virtual_state(Opt *o, IrRef ref);
+/* Number of its shape in o->to; its metatable and fields: 0 is the metatable. */
+int32_t virtual_shape(Opt *o, IrRef ref);
+unsigned virtual_fields(const Opt *o, IrRef ref);
+IrRef virtual_field(Opt *o, IrRef ref, unsigned n); /* IR_NONE: there is none */
+uint8_t virtual_field_tag(const Opt *o, IrRef ref, unsigned n);
+/* Another of its shape, for a loop's turn, which gets fields of its own. */
+IrRef virtual_copy(Opt *o, IrRef ref);
+void virtual_set_field(Opt *o, IrRef ref, unsigned n, IrRef value);
+
 /* ---- peel.c, dce.c --------------------------------------------------------------------------- */
 
 /*
  * Of a recorded loop: preamble, label and body. false: the types at the end are not
  * those at the beginning, `to` is to be thrown away.
  */
-bool peel(const Ir *from, Ir *to);
+bool peel(Jit *jit, const Ir *from, Ir *to);
 /* Operations that nobody needs become nop and are taken out. */
 void eliminate_dead_code(Ir *ir);
 

@@ -29,17 +29,29 @@
 #define MAX_ROUNDS 12
 #define MAX_TURNS 200
 /* Operations that a copy has at the most. */
-#define LARGEST(from) ((from)->n_ops * 2 + 2 * MAX_TURNS)
+#define LARGEST(from) ((from)->n_ops * 4 + 2 * MAX_TURNS + 256)
 #define NO_SLOT INT16_MIN
 
+/* What is not a table's field. */
+#define NO_PARENT (-1)
+/* How tables may be virtual: not at all; but made before the next turn; over turns too. */
+enum { ALL_REAL, WITHIN_TURNS, ACROSS_TURNS };
+
 struct turn {
-	int16_t slot; /* NO_SLOT: the value of operation `old` */
+	int16_t slot; /* NO_SLOT: the value of operation `old`, or a field */
 	uint8_t tag;
 	bool varies;
 	bool stands_in; /* wherever the body uses `first`, it means `value` */
 	IrRef old;	/* reference in the old list of what crosses */
 	IrRef first;	/* at the end of the preamble */
 	IrRef value;	/* in the body: an argument, or `first` if it does not change */
+	/* A table that is virtual at the label: its fields have turns of their own. */
+	bool is_virtual;
+	int32_t shape;
+	bool is_made; /* tried: it cannot be virtual there */
+	int same_as;  /* the turn that is the same table, -1 */
+	int parent;   /* this is a field of that turn's table, number `field` */
+	unsigned field;
 };
 
 struct peel {
@@ -51,6 +63,12 @@ struct peel {
 	IrRef *preamble; /* old place -> reference at the end of the preamble */
 	uint8_t *used;	 /* by place in the preamble: the body uses it */
 	int32_t *copied; /* old snapshot -> new, -1: not yet */
+	/* Virtual tables: */
+	Jit *jit;
+	int level;
+	uint8_t *real;	 /* old places whose tables are made */
+	uint8_t *guards; /* old snapshots that guards have */
+	uint32_t next;	 /* old snapshot that comes next */
 };
 
 static const struct turn *turn_of(const struct peel *p, int slot)
@@ -88,6 +106,11 @@ static IrRef use(struct peel *p, IrRef ref, bool body)
 	return ref;
 }
 
+static IrRef snapshot_ref(struct peel *p, IrRef ref, bool body)
+{
+	return ref == IR_NONE ? ref : use(p, virtual_state(&p->o, ref), body);
+}
+
 /* In the body a slot that this turn did not write yet holds what the last one left. */
 static void copy_snapshot(struct peel *p, int32_t n, bool body)
 {
@@ -101,12 +124,14 @@ static void copy_snapshot(struct peel *p, int32_t n, bool body)
 	/* A call that may do anything wrote those to the stack, and results over them. */
 	for (unsigned i = 0; body && p->o.forces <= to->label && i < p->n_turns; i++)
 		if (p->turns[i].slot != NO_SLOT && !has_slot(from, s, p->turns[i].slot))
-			add_entry(to, p->turns[i].slot, p->turns[i].tag, p->turns[i].value);
+			add_entry(to, p->turns[i].slot, p->turns[i].tag,
+				  snapshot_ref(p, p->turns[i].value, body));
 	for (uint32_t i = 0; i < s->entries; i++) {
 		const SnapshotEntry *e = &from->snapshot_entries[s->entry + i];
 
 		add_entry(to, e->slot, e->tag,
-			  e->ref == IR_NONE ? IR_NONE : use(p, opt_map(&p->o, e->ref), body));
+			  e->ref == IR_NONE ? IR_NONE
+					    : snapshot_ref(p, opt_map(&p->o, e->ref), body));
 	}
 	if (s->frames && IR_ROOM(to, snapshot_frames, s->frames)) {
 		memcpy(to->snapshot_frames + to->n_snapshot_frames,
@@ -114,10 +139,46 @@ static void copy_snapshot(struct peel *p, int32_t n, bool body)
 		to->n_snapshot_frames += s->frames;
 	}
 	copy.entries = to->n_snapshot_entries - copy.entry;
+	copy.taken = to->n_ops;
 	if (IR_ROOM(to, snapshots, 1)) {
 		p->copied[n] = (int32_t)to->n_snapshots;
 		to->snapshots[to->n_snapshots++] = copy;
 	}
+	if (p->o.virtuals && !to->failed &&
+	    ir_virtuals(to, p->copied[n], (IrRef[MAX_VIRTUALS]){0}) > MAX_VIRTUALS)
+		p->o.failed = true;
+}
+
+/*
+ * Virtual tables change while snapshots do not: those of guards are copied when they
+ * were taken.
+ */
+static void copy_snapshots(struct peel *p, uint32_t at, bool body)
+{
+	for (; p->next < p->from->n_snapshots && p->from->snapshots[p->next].taken <= at;
+	     p->next++) {
+		if (!p->guards[p->next])
+			continue;
+		copy_snapshot(p, (int32_t)p->next, body);
+		p->o.snapshot = p->copied[p->next];
+	}
+}
+
+/* Before a call that may do anything: what it can see is real. */
+static void force_all(struct peel *p, int32_t n, bool body)
+{
+	const Snapshot *s = &p->from->snapshots[n];
+
+	for (uint32_t i = 0; i < s->entries; i++) {
+		IrRef ref = p->from->snapshot_entries[s->entry + i].ref;
+
+		if (ref != IR_NONE)
+			virtual_force(&p->o, opt_map(&p->o, ref));
+	}
+	for (unsigned i = 0; body && i < p->n_turns; i++)
+		if (p->turns[i].slot != NO_SLOT && p->turns[i].is_virtual &&
+		    p->o.forces <= p->to->label && !has_slot(p->from, s, p->turns[i].slot))
+			virtual_force(&p->o, p->turns[i].value);
 }
 
 /* ---- Copying ------------------------------------------------------------------------------------
@@ -153,6 +214,17 @@ static void copy_operation(struct peel *p, uint32_t at, bool body)
 	IrRef mapped[UINT8_MAX] = {IR_NONE, IR_NONE, IR_NONE};
 	IrRef known = IR_NONE;
 
+	p->o.at = at;
+	if (p->o.virtuals) {
+		copy_snapshots(p, at, body);
+		if (op.opcode == IR_CALL_MAY_FORCE_I)
+			force_all(p, op.snapshot, body);
+		/* What is certain to be made is made sooner here than by an exit. */
+		if (op.opcode == IR_FINISH) {
+			force_all(p, op.snapshot, body);
+			p->copied[op.snapshot] = -1;
+		}
+	}
 	for (unsigned i = 0; i < op.nargs && i < UINT8_MAX; i++)
 		mapped[i] = use(p, opt_map(&p->o, args[i]), body);
 	for (unsigned i = op.nargs; !many && i < 3; i++)
@@ -176,6 +248,8 @@ static bool copy_turn(struct peel *p, bool body)
 
 	for (uint32_t i = 0; i < p->from->n_snapshots; i++)
 		p->copied[i] = -1;
+	p->next = 0;
+	p->o.snapshot = -1;
 	for (uint32_t at = 0; at < end; at++) {
 		copy_operation(p, at, body);
 		if (p->o.failed || p->to->failed)
@@ -208,14 +282,18 @@ static bool find_slots(struct peel *p)
 			.tag = e->tag,
 			.old = e->ref,
 			.varies = e->ref != IR_NONE,
+			.same_as = -1,
+			.parent = NO_PARENT,
 		};
 	}
 	return true;
 }
 
 /* What crosses, as of now: at the end of the preamble, or of the body. */
-static IrRef end_value(const struct peel *p, const struct turn *t)
+static IrRef end_value(struct peel *p, const struct turn *t)
 {
+	if (t->parent != NO_PARENT)
+		return virtual_field(&p->o, end_value(p, &p->turns[t->parent]), t->field);
 	return t->old == IR_NONE ? IR_NONE : opt_map(&p->o, t->old);
 }
 
@@ -231,26 +309,160 @@ static void emit_argument(struct peel *p, struct turn *t, int32_t n)
 		p->o.same[t->first] = t->value;
 }
 
+/*
+ * A force where a turn ends: the snapshot is that of the loop's head, where all that
+ * the turn did is done.
+ */
+static void force_at_end(struct peel *p, IrRef ref, bool body)
+{
+	int32_t last = p->from->ops[p->from->n_ops - 1].snapshot;
+
+	copy_snapshot(p, last, body);
+	p->o.snapshot = p->copied[last];
+	virtual_force(&p->o, ref);
+}
+
+static int find_field(const struct peel *p, int parent, unsigned field)
+{
+	for (unsigned i = 0; i < p->n_turns; i++)
+		if (p->turns[i].parent == parent && p->turns[i].field == field)
+			return (int)i;
+	return -1;
+}
+
+/* The fields of a virtual table cross by themselves. */
+static void add_fields(struct peel *p, int parent)
+{
+	unsigned n = virtual_fields(&p->o, p->turns[parent].first);
+
+	for (unsigned field = 0; field < n; field++) {
+		if (find_field(p, parent, field) >= 0)
+			continue;
+		if (p->n_turns == MAX_TURNS) {
+			p->o.failed = true;
+			return;
+		}
+		p->turns[p->n_turns++] = (struct turn){
+			.slot = NO_SLOT,
+			.tag = virtual_field_tag(&p->o, p->turns[parent].first, field),
+			.varies = true,
+			.old = IR_NONE,
+			.first = IR_NONE,
+			.same_as = -1,
+			.parent = parent,
+			.field = field,
+		};
+	}
+}
+
+/* Tables that cannot be virtual at the label are made before it. */
+static void force_turns(struct peel *p, bool body)
+{
+	for (unsigned i = 0; i < p->n_turns; i++) {
+		struct turn *t = &p->turns[i];
+		IrRef end = end_value(p, t);
+
+		if (end == IR_NONE || !virtual_is(&p->o, end))
+			continue;
+		if (p->level < ACROSS_TURNS || t->is_made || (body && !t->is_virtual))
+			force_at_end(p, end, body);
+	}
+}
+
+/* What the turns are at the end of the preamble. */
+static void begin_turns(struct peel *p)
+{
+	if (p->o.virtuals)
+		force_turns(p, false);
+	/* Fields are added on the way, behind. */
+	for (unsigned i = 0; i < p->n_turns && !p->o.failed; i++) {
+		struct turn *t = &p->turns[i];
+
+		t->first = t->value = end_value(p, t);
+		t->is_virtual = t->first != IR_NONE && virtual_is(&p->o, t->first);
+		t->same_as = -1;
+		for (unsigned k = 0; t->is_virtual && k < i && t->same_as < 0; k++)
+			if (p->turns[k].is_virtual && p->turns[k].first == t->first)
+				t->same_as = (int)k;
+		if (t->is_virtual && t->same_as < 0)
+			add_fields(p, (int)i);
+		if (t->is_virtual || t->first == IR_NONE)
+			t->varies = false;
+	}
+}
+
+/* The virtual tables with which a turn begins. */
+static void make_virtual_turns(struct peel *p)
+{
+	for (unsigned i = 0; i < p->n_turns; i++) {
+		struct turn *t = &p->turns[i];
+
+		if (!t->is_virtual)
+			continue;
+		t->shape = virtual_shape(&p->o, t->first);
+		t->value = t->same_as >= 0 ? p->turns[t->same_as].value
+					   : virtual_copy(&p->o, t->first);
+	}
+	for (unsigned i = 0; i < p->n_turns && !p->o.failed; i++) {
+		const struct turn *t = &p->turns[i], *up = &p->turns[t->parent < 0 ? 0 : t->parent];
+
+		if (t->parent != NO_PARENT && t->first != IR_NONE && up->is_virtual &&
+		    up->same_as < 0)
+			virtual_set_field(&p->o, up->value, t->field, t->value);
+	}
+}
+
 static void emit_label(struct peel *p)
 {
 	IrRef args[MAX_TURNS];
 	IrOp label = {.opcode = IR_LABEL, .type = 'v', .descr = -1, .snapshot = -1};
 	int32_t n = 0;
 
-	for (unsigned i = 0; i < p->n_turns; i++) {
-		struct turn *t = &p->turns[i];
-
-		t->first = t->value = end_value(p, t);
-		if (t->varies)
-			args[label.nargs++] = t->first;
-	}
-	for (uint32_t at = 0; at < p->from->n_ops; at++)
-		p->preamble[at] = opt_map(&p->o, (IrRef)at);
-	p->to->label = opt_emit(&p->o, &label, args);
-	memset(p->used, 0, p->o.size);
+	begin_turns(p);
 	for (unsigned i = 0; i < p->n_turns; i++)
 		if (p->turns[i].varies)
+			args[label.nargs++] = p->turns[i].first;
+	for (uint32_t at = 0; at < p->from->n_ops; at++)
+		p->preamble[at] = opt_map(&p->o, (IrRef)at);
+	virtuals_forget(&p->o);
+	p->to->label = opt_emit(&p->o, &label, args);
+	memset(p->used, 0, p->o.size);
+	for (unsigned i = 0; i < p->n_turns && !p->o.failed; i++)
+		if (p->turns[i].varies)
 			emit_argument(p, &p->turns[i], n++);
+	if (p->o.virtuals && !p->o.failed) {
+		make_virtual_turns(p);
+		p->o.used = p->used;
+	}
+}
+
+/* A table that was virtual at the label is one of the same shape again, or made there. */
+static bool correct_virtuals(struct peel *p)
+{
+	bool found = false;
+
+	if (!p->o.virtuals)
+		return false;
+	force_turns(p, true);
+	for (unsigned i = 0; i < p->n_turns && !p->o.failed; i++) {
+		struct turn *t = &p->turns[i];
+		IrRef end = t->is_virtual ? end_value(p, t) : IR_NONE;
+		bool same = end != IR_NONE && virtual_is(&p->o, end);
+
+		if (!t->is_virtual)
+			continue;
+		if (same && t->same_as >= 0)
+			same = end == end_value(p, &p->turns[t->same_as]);
+		/* No two that were apart are one now. */
+		for (unsigned k = 0; same && t->same_as < 0 && k < i; k++)
+			same = !p->turns[k].is_virtual || p->turns[k].same_as >= 0 ||
+			       end_value(p, &p->turns[k]) != end;
+		if (same && virtual_shape(&p->o, end) == t->shape)
+			continue;
+		t->is_made = true;
+		found = true;
+	}
+	return found;
 }
 
 /* A turn that hands on what it got does not vary; one that was taken not to, does. */
@@ -262,7 +474,7 @@ static bool correct_turns(struct peel *p)
 		struct turn *t = &p->turns[i];
 		IrRef end = end_value(p, t);
 
-		if (t->first == IR_NONE)
+		if (t->first == IR_NONE || t->is_virtual)
 			continue;
 		if (t->varies && (end == t->value || end == t->first)) {
 			t->varies = false;
@@ -300,6 +512,8 @@ static bool add_value(struct peel *p, IrRef old, IrRef first, IrRef end, bool *f
 		.stands_in = true,
 		.old = old,
 		.first = first,
+		.same_as = -1,
+		.parent = NO_PARENT,
 	};
 	*found = true;
 	return true;
@@ -361,7 +575,9 @@ static bool begin(struct peel *p)
 	memcpy(p->to->constants, p->from->constants,
 	       p->from->n_constants * sizeof(*p->to->constants));
 	p->to->n_constants = p->from->n_constants;
-	return opt_open(&p->o, p->to, p->from->n_ops, LARGEST(p->from));
+	if (!opt_open(&p->o, p->to, p->from->n_ops, LARGEST(p->from)))
+		return false;
+	return p->level == ALL_REAL || virtuals_open(&p->o, p->jit, p->real, LARGEST(p->from));
 }
 
 /* One try with the turns as they are taken to be. *again: they were not. */
@@ -372,9 +588,12 @@ static bool try_loop(struct peel *p, bool first, bool *again)
 	if (first && !find_slots(p))
 		return false;
 	emit_label(p);
-	if (!copy_turn(p, true) || !stores_are_stable(p))
+	if (p->o.failed || !copy_turn(p, true) || !stores_are_stable(p))
 		return false;
-	*again = correct_turns(p);
+	*again = correct_virtuals(p);
+	if (p->o.failed)
+		return false;
+	*again |= correct_turns(p);
 	return find_values(p, again);
 }
 
@@ -387,6 +606,7 @@ static bool peel_loop(struct peel *p)
 			return false;
 	}
 	emit_jump(p);
+	virtuals_finish(&p->o);
 	return !p->o.failed;
 }
 
@@ -395,22 +615,63 @@ static bool copy_once(struct peel *p)
 	if (!begin(p) || !copy_turn(p, false))
 		return false;
 	copy_operation(p, p->from->n_ops - 1, false);
+	virtuals_finish(&p->o);
 	return !p->o.failed;
 }
 
-bool peel(const Ir *from, Ir *to)
+static bool makes_tables(const Ir *ir)
 {
-	struct peel p = {.from = from, .to = to};
+	for (uint32_t at = 0; at < ir->n_ops; at++)
+		if (ir->ops[at].opcode == IR_CALL_R && ir->ops[at].descr == HELPER_TABLE_NEW)
+			return true;
+	return false;
+}
+
+static void find_guards(struct peel *p)
+{
+	for (uint32_t at = 0; at < p->from->n_ops; at++) {
+		const IrOp *op = &p->from->ops[at];
+
+		if (ir_info[op->opcode].flags & IR_GUARD && op->snapshot >= 0)
+			p->guards[op->snapshot] = 1;
+	}
+}
+
+/* With as many virtual tables as it goes. */
+static bool copy_all(struct peel *p)
+{
+	bool done = false, loop = p->from->ops[p->from->n_ops - 1].opcode == IR_JUMP;
+
+	p->level = p->jit && makes_tables(p->from) ? ACROSS_TURNS : ALL_REAL;
+	for (; !done && p->level >= ALL_REAL; p->level--) {
+		do {
+			done = loop ? peel_loop(p) : copy_once(p);
+		} while (!done && p->o.restart);
+		if (!loop && p->level == ACROSS_TURNS)
+			p->level--; /* it would be the same again */
+	}
+	return done;
+}
+
+bool peel(Jit *jit, const Ir *from, Ir *to)
+{
+	struct peel p = {.from = from, .to = to, .jit = jit};
 	bool done = false;
 
 	p.copied = malloc((from->n_snapshots + 1) * sizeof(*p.copied));
 	p.preamble = malloc((from->n_ops + 1) * sizeof(*p.preamble));
 	p.used = malloc(LARGEST(from));
-	if (p.copied && p.preamble && p.used)
-		done = from->ops[from->n_ops - 1].opcode == IR_JUMP ? peel_loop(&p) : copy_once(&p);
+	p.real = calloc(from->n_ops, 1);
+	p.guards = calloc(from->n_snapshots + 1, 1);
+	if (p.copied && p.preamble && p.used && p.real && p.guards) {
+		find_guards(&p);
+		done = copy_all(&p);
+	}
 	opt_close(&p.o);
 	free(p.preamble);
 	free(p.used);
 	free(p.copied);
+	free(p.real);
+	free(p.guards);
 	return done;
 }

@@ -9,6 +9,7 @@
 
 #include "../lua/call.h"
 #include "../lua/debug.h"
+#include "../lua/function.h"
 #include "listen.h"
 
 static const char *const instruction_names[OPCODE_COUNT] = {
@@ -180,6 +181,7 @@ int32_t record_snapshot(Recorder *r, const Instruction *pc, int top)
 		.proto = r->below ? r->bottom : NULL,
 		.below = (uint16_t)r->below,
 		.base = (int16_t)r->bottom_base,
+		.taken = ir->n_ops,
 		.top = (int16_t)top,
 	};
 	int end = top > frame_end(r) ? top : frame_end(r);
@@ -276,10 +278,31 @@ void record_finish(Recorder *r, const Instruction *pc, int32_t descr)
 /* ---- Loops
  * -------------------------------------------------------------------------------------------- */
 
+/*
+ * What is left in registers that hold no variable at a loop's head is read by nobody:
+ * temporary values, variables of blocks that were left. The running frame is there.
+ */
+static void drop_dead_slots(Recorder *r, const Instruction *at)
+{
+	const Proto *p = frame_function(r->L->frame)->proto;
+	int n = 0;
+
+	if (!p->line_count)
+		return; /* stripped: it is not known which */
+	while (proto_local_name(p, n + 1, (int)(at - p->code)))
+		n++;
+	for (int slot = r->base + n; slot < MAX_SLOTS; slot++)
+		known_slot(r, slot)->state = SLOT_UNKNOWN;
+}
+
 static void close_loop(Recorder *r)
 {
-	int32_t snapshot = record_snapshot(r, r->t->pc, TOP_OF_FRAME);
-	IrRef last = ir_emit_many(r->ir, IR_JUMP, NULL, 0, -1);
+	int32_t snapshot;
+	IrRef last;
+
+	drop_dead_slots(r, r->t->pc);
+	snapshot = record_snapshot(r, r->t->pc, TOP_OF_FRAME);
+	last = ir_emit_many(r->ir, IR_JUMP, NULL, 0, -1);
 
 	if (r->ir->failed)
 		record_abort(r, ABORT_NO_MEMORY, NULL);
@@ -323,6 +346,7 @@ static bool goes_on_elsewhere(Recorder *r, const Instruction *pc)
 		return false;
 	r->pc = pc;
 	r->top = TOP_OF_FRAME;
+	drop_dead_slots(r, pc - 1);
 	record_finish(r, pc - 1, (int32_t)number);
 	return true;
 }

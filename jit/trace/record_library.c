@@ -395,6 +395,8 @@ static int record_setmetatable(struct known_call *c)
 	args[0] = argument(c, 0);
 	args[1] = argument(c, 1);
 	record_guard(c->r, IR_GUARD_ISNULL, metatable(c, 0), IR_NONE);
+	if (!record_guard_absent(c->r, as_table(value_of(c, 1)), args[1], META_GC))
+		return NOT_KNOWN;
 	record_guard_that(c->r, true, record_call(c->r, HELPER_SET_METATABLE, 2, args));
 	return one(c, args[0], TAG_TABLE);
 }

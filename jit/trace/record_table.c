@@ -79,6 +79,9 @@ void record_set_upvalue(Recorder *r)
 	IrRef value = record_use(r, get_a(r->i), &tag), cell;
 	IrRef address = variable(r, get_b(r->i), &cell);
 
+	/* Where a table that was virtual until now is made (virtual.c). */
+	if (tag & TAG_COLLECTABLE && value >= 0)
+		record_guard(r, IR_GUARD_NONNULL, value, IR_NONE);
 	record_emit(r, IR_SETVALUE, address, value == IR_NONE ? ir_integer(r->ir, 0) : value, tag);
 	barrier(r, IR_BARRIER, cell, value, tag);
 }

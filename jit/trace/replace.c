@@ -102,7 +102,9 @@ static bool is_kept(const IrOp *op)
 {
 	unsigned flags = ir_info[op->opcode].flags;
 
-	return flags & IR_CALL ? !is_pure_call(op) : flags & (IR_GUARD | IR_EFFECT);
+	/* Each virtual table is one of its own, whatever is in it. */
+	return flags & IR_CALL ? !is_pure_call(op)
+			       : flags & (IR_GUARD | IR_EFFECT) || op->opcode == IR_VIRTUAL;
 }
 
 static bool takes_pointer(const IrOp *op)
@@ -426,7 +428,8 @@ static bool match_effect(struct replace *r)
 		r->forced = (int32_t)r->at[TRACE];
 	ref = opt_emit(&r->o, &op, args);
 	r->map[TRACE][r->at[TRACE]++] = r->map[HOOK][r->at[HOOK]++] = ref;
-	r->guarded = -1;
+	if (op.opcode != IR_VIRTUAL)
+		r->guarded = -1;
 	if (op.opcode == IR_LABEL) {
 		r->common.label = ref;
 		forget_what_the_body_writes(r, ref);

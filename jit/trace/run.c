@@ -416,6 +416,7 @@ static int32_t run_list(struct run *r)
 
 		switch (op->opcode) {
 		case IR_NOP:
+		case IR_VIRTUAL:
 			continue;
 		case IR_LABEL:
 			take_values(r, op);
@@ -483,10 +484,10 @@ static int32_t run_trace(lua_State *L, Trace *t, Trace **last)
 	return exit;
 }
 
-static Payload run_value(lua_State *L, const Trace *t, int32_t exit, IrRef ref)
+static Payload run_value(lua_State *L, const Trace *t, IrRef ref, unsigned n)
 {
 	(void)L;
-	(void)exit;
+	(void)n;
 	return ((const Payload *)t->backend)[ref];
 }
 

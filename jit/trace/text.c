@@ -13,7 +13,8 @@
  * &ADDRESS for other pointers. descr: a field's or helper's name, else a number.
  * Behind a guard stands its snapshot: @INSTRUCTION, then slot:value, with frames as
  * {func_slot @INSTRUCTION results}, and ^SLOT where L->top is not the frame's; <N SLOT
- * when N frames were left for one whose register 0 is that slot. A
+ * when N frames were left for one whose register 0 is that slot. A shape (of `virtual`)
+ * is {ARRAY HASH KEY:TAG ...}. A
  * parsed list has no proto, so there @N becomes a pointer of N instructions from
  * null, which is only good for printing again.
  *
@@ -63,7 +64,7 @@ static const char *const helper_names[HELPER_COUNT] = {
 };
 
 /* What kind of number descr is. */
-enum descr { DESCR_NUMBER, DESCR_FIELD, DESCR_HELPER, DESCR_TAG };
+enum descr { DESCR_NUMBER, DESCR_FIELD, DESCR_HELPER, DESCR_TAG, DESCR_SHAPE };
 
 static enum descr descr_kind(enum ir_opcode opcode)
 {
@@ -75,6 +76,8 @@ static enum descr descr_kind(enum ir_opcode opcode)
 	case IR_SETARRAYITEM:
 	case IR_SETNODE:
 		return DESCR_TAG;
+	case IR_VIRTUAL:
+		return DESCR_SHAPE;
 	default:
 		return ir_info[opcode].flags & IR_CALL ? DESCR_HELPER : DESCR_NUMBER;
 	}
@@ -138,6 +141,23 @@ static void print_snapshot(const Ir *ir, int32_t n, FILE *to)
 	fputc(']', to);
 }
 
+static void print_shape(const Ir *ir, int32_t n, FILE *to)
+{
+	const IrShape *s = &ir->shapes[n];
+
+	if ((uint32_t)n >= ir->n_shapes) {
+		fputs("?", to);
+		return;
+	}
+	fprintf(to, "{%u %u", s->array, s->hash);
+	for (uint32_t i = 0; i < s->keys; i++) {
+		fputc(' ', to);
+		print_ref(ir, ir->shape_keys[s->key + i].key, to);
+		fprintf(to, ":%s", tag_name(ir->shape_keys[s->key + i].tag));
+	}
+	fputc('}', to);
+}
+
 const char *ir_descr_text(const IrOp *op, char number[IR_DESCR_NUMBER])
 {
 	switch (descr_kind(op->opcode)) {
@@ -153,11 +173,14 @@ const char *ir_descr_text(const IrOp *op, char number[IR_DESCR_NUMBER])
 	}
 }
 
-static void print_descr(const IrOp *op, FILE *to)
+static void print_descr(const Ir *ir, const IrOp *op, FILE *to)
 {
 	char number[IR_DESCR_NUMBER];
 
-	fputs(ir_descr_text(op, number), to);
+	if (descr_kind(op->opcode) == DESCR_SHAPE)
+		print_shape(ir, op->descr, to);
+	else
+		fputs(ir_descr_text(op, number), to);
 }
 
 void ir_print_op(const Ir *ir, IrRef ref, FILE *to)
@@ -180,7 +203,7 @@ void ir_print_op(const Ir *ir, IrRef ref, FILE *to)
 	}
 	if (op->descr != -1) {
 		fprintf(to, "%sdescr=", separator);
-		print_descr(op, to);
+		print_descr(ir, op, to);
 	}
 	fputc(')', to);
 	if (op->snapshot >= 0)
@@ -350,6 +373,31 @@ static bool parse_ref(struct parser *ps, IrRef *ref)
 	return parse_number(ps, ref);
 }
 
+static bool parse_shape(struct parser *ps, int32_t *descr)
+{
+	ShapeKey keys[MAX_SHAPE_KEYS];
+	long array, hash;
+	unsigned n = 0;
+
+	if (!expect(ps, "{") || !number(ps, &array) || !number(ps, &hash))
+		return false;
+	for (; !accept(ps, "}"); n++) {
+		char text[40];
+		int32_t tag;
+
+		if (n == MAX_SHAPE_KEYS)
+			return fail(ps, "more than %d keys", MAX_SHAPE_KEYS);
+		if (!parse_ref(ps, &keys[n].key) || !expect(ps, ":"))
+			return false;
+		word(ps, text, sizeof(text));
+		if (!find_name(tag_names, N_TAGS, text, &tag))
+			return fail(ps, "no tag '%s'", text);
+		keys[n].tag = (uint8_t)tag;
+	}
+	*descr = ir_shape(ps->ir, (uint32_t)array, (uint32_t)hash, keys, n);
+	return true;
+}
+
 static bool parse_descr(struct parser *ps, enum ir_opcode opcode, int32_t *descr)
 {
 	char text[60];
@@ -367,6 +415,8 @@ static bool parse_descr(struct parser *ps, enum ir_opcode opcode, int32_t *descr
 	case DESCR_TAG:
 		word(ps, text, sizeof(text));
 		return find_name(tag_names, N_TAGS, text, descr) || fail(ps, "no tag '%s'", text);
+	case DESCR_SHAPE:
+		return parse_shape(ps, descr);
 	default:
 		if (!number(ps, &n))
 			return false;
@@ -427,7 +477,10 @@ static bool parse_frame(struct parser *ps)
 static bool parse_snapshot(struct parser *ps, IrOp *op)
 {
 	Ir *ir = ps->ir;
-	Snapshot s = {.top = TOP_OF_FRAME, .entry = ir->n_snapshot_entries, .frame = ir->n_snapshot_frames};
+	Snapshot s = {.top = TOP_OF_FRAME,
+		      .entry = ir->n_snapshot_entries,
+		      .frame = ir->n_snapshot_frames,
+		      .taken = ir->n_ops - 1};
 	long n;
 
 	if (!expect(ps, "@") || !number(ps, &n))
@@ -507,8 +560,14 @@ static bool parse_arguments(struct parser *ps, enum ir_opcode opcode, IrRef *arg
 bool ir_parse_descr(enum ir_opcode opcode, const char *text, int32_t *descr, char message[160])
 {
 	struct parser ps = {.p = text, .message = message};
+	long n;
 
-	if (!parse_descr(&ps, opcode, descr))
+	/* Shapes are the list's: by number. */
+	if (descr_kind(opcode) == DESCR_SHAPE) {
+		if (!number(&ps, &n))
+			return false;
+		*descr = (int32_t)n;
+	} else if (!parse_descr(&ps, opcode, descr))
 		return false;
 	return !*ps.p || fail(&ps, "'%.20s' after '%.60s'", ps.p, text);
 }

@@ -130,7 +130,7 @@ typedef struct trace {
 	TraceExit *exits;	      /* one per snapshot */
 	void *code;		      /* backend's: entry */
 	size_t code_size;
-	void *backend; /* backend's: locations of snapshot values, exit stubs */
+	void *backend;		 /* backend's: locations of snapshot values, exit stubs */
 	struct trace *next_dead; /* forgotten while traces ran */
 	bool dead;
 	struct jit_trace hooks; /* libjithooks' */
@@ -148,8 +148,11 @@ typedef struct backend {
 	 * Returns the exit's number and sets *last to the trace that was left.
 	 */
 	int32_t (*run)(lua_State *L, Trace *t, Trace **last);
-	/* Payload of an operation's result at the exit that run() returned. */
-	Payload (*value)(lua_State *L, const Trace *t, int32_t exit, IrRef ref);
+	/*
+	 * Payload of operation ref's result at the exit that run() returned; n is its place
+	 * in the exit's ir_snapshot_refs().
+	 */
+	Payload (*value)(lua_State *L, const Trace *t, IrRef ref, unsigned n);
 	/* Exit `exit` of t goes on in bridge `to` from now on. */
 	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
 	/*
@@ -197,7 +200,7 @@ typedef struct jit {
 	uint16_t hot[HOT_COUNTERS]; /* by place; counts down */
 	Trace **traces;		    /* by number */
 	uint32_t n_traces, size_traces;
-	Trace *dead;		    /* forgotten, and maybe running */
+	Trace *dead;		      /* forgotten, and maybe running */
 	struct recorder *recorder;    /* while recording, else NULL */
 	lua_State *recording;	      /* the thread that records */
 	struct penalty *penalties;    /* places whose traces were given up; life.c */
@@ -223,6 +226,10 @@ typedef struct jit {
 	lua_Integer position;	      /* where the last traversal was (helpers.c) */
 	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
 	Value result;
+	struct model *models; /* model.h */
+	/* What the collector keeps while an exit makes tables of it. */
+	const Value *kept;
+	unsigned n_kept;
 } Jit;
 
 /* ---- life.c ---------------------------------------------------------------------------- */
@@ -311,7 +318,10 @@ void lua_hooks_close(Jit *jit);
 
 /* ---- exit.c ------------------------------------------------------------------------------ */
 
-/* Writes snapshot `exit` of t: slots, frames, L->frame, L->top. */
+/*
+ * Writes snapshot `exit` of t: slots, frames, L->frame, L->top. Virtual tables are
+ * made: for those it may raise a memory error, in the state that it leaves.
+ */
 void exit_restore(lua_State *L, const Trace *t, int32_t exit);
 
 #endif

@@ -56,6 +56,11 @@ static bool check_ref(const struct check *c, IrRef ref, char type, const char *w
 	return true;
 }
 
+static bool is_virtual(const Ir *ir, IrRef ref)
+{
+	return ref >= 0 && ir->ops[ref].opcode == IR_VIRTUAL;
+}
+
 /* ---- Arguments, descr ---------------------------------------------------------------------- */
 
 static bool check_call(const struct check *c, const IrOp *op, const IrRef *args)
@@ -77,6 +82,8 @@ static bool check_call(const struct check *c, const IrOp *op, const IrRef *args)
 		snprintf(what, sizeof(what), "argument %u", i + 1);
 		if (!check_ref(c, args[i], h->args[i], what))
 			return false;
+		if (is_virtual(c->ir, args[i]))
+			return wrong(c, "%s is virtual", what);
 	}
 	return true;
 }
@@ -100,9 +107,38 @@ static bool check_stored(const struct check *c, const IrOp *op, IrRef value)
 	return true;
 }
 
+/* The metatable, then values that have the types of the shape's tags. */
+static bool check_virtual(const struct check *c, const IrOp *op, const IrRef *args)
+{
+	const Ir *ir = c->ir;
+	const IrShape *s = &ir->shapes[op->descr];
+
+	if ((uint32_t)op->descr >= ir->n_shapes)
+		return wrong(c, "no shape %d", op->descr);
+	if (s->keys > MAX_SHAPE_KEYS || (uint64_t)s->key + s->keys > ir->n_shape_keys)
+		return wrong(c, "has a shape with keys that are not there");
+	if (op->nargs != s->keys + 1)
+		return wrong(c, "%u arguments expected, %u found", s->keys + 1, op->nargs);
+	if (ir_type(ir, args[0]) != 'r' || is_virtual(ir, args[0]))
+		return wrong(c, "its metatable is no table");
+	for (unsigned i = 1; i < op->nargs; i++) {
+		const ShapeKey *k = &ir->shape_keys[s->key + i - 1];
+		IrOp store = {.descr = k->tag};
+
+		if (!ir_is_constant(k->key) || (uint32_t)~k->key >= ir->n_constants ||
+		    ir_type(ir, k->key) == 'f')
+			return wrong(c, "key %u is no constant integer or string", i);
+		if (!check_stored(c, &store, args[i]))
+			return false;
+	}
+	return true;
+}
+
 static bool check_descr(const struct check *c, const IrOp *op, const IrRef *args)
 {
 	switch (op->opcode) {
+	case IR_VIRTUAL:
+		return check_virtual(c, op, args);
 	case IR_GETFIELD_I:
 	case IR_GETFIELD_R:
 		return (uint32_t)op->descr < IR_FIELD_COUNT || wrong(c, "no field %d", op->descr);
@@ -159,6 +195,8 @@ static bool check_arguments(const struct check *c, const IrOp *op)
 		snprintf(what, sizeof(what), "argument %u", i + 1);
 		if (!check_ref(c, args[i], info->flags & IR_MANY ? '?' : info->args[i], what))
 			return false;
+		if (is_virtual(c->ir, args[i]) && op->opcode != IR_VIRTUAL)
+			return wrong(c, "argument %u is virtual", i + 1);
 	}
 	return check_descr(c, op, args);
 }
@@ -185,7 +223,9 @@ static bool check_entry(const struct check *c, const Snapshot *s, const Snapshot
 static bool check_snapshot(const struct check *c, const IrOp *op)
 {
 	const Ir *ir = c->ir;
+	IrRef virtuals[MAX_VIRTUALS];
 	const Snapshot *s;
+	unsigned n;
 	bool wanted = ir_info[op->opcode].flags & IR_GUARD || op->opcode == IR_CALL_MAY_FORCE_I;
 
 	if (op->snapshot < 0)
@@ -199,7 +239,10 @@ static bool check_snapshot(const struct check *c, const IrOp *op)
 	for (uint32_t i = 0; i < s->entries; i++)
 		if (!check_entry(c, s, &ir->snapshot_entries[s->entry + i]))
 			return false;
-	return true;
+	n = ir_virtuals(ir, op->snapshot, virtuals);
+	if (n > MAX_VIRTUALS)
+		return wrong(c, "its snapshot has more than %d virtual tables", MAX_VIRTUALS);
+	return !n || op->opcode != IR_CALL_MAY_FORCE_I || wrong(c, "would see a virtual table");
 }
 
 /* ---- Control ------------------------------------------------------------------------------------

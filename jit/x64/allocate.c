@@ -38,7 +38,8 @@ static unsigned add_operands(const Compile *c, const IrOp *op, IrRef *out, unsig
 
 unsigned operands_of(const Compile *c, IrRef at, IrRef *out)
 {
-	if (c->values[at].flags & (VALUE_FUSED | VALUE_VIRTUAL))
+	if (c->values[at].flags & (VALUE_FUSED | VALUE_VIRTUAL) ||
+	    ir_op(c->ir, at)->opcode == IR_VIRTUAL)
 		return 0;
 	return add_operands(c, ir_op(c->ir, at), out, 0);
 }
@@ -46,6 +47,8 @@ unsigned operands_of(const Compile *c, IrRef at, IrRef *out)
 static void count_references(Compile *c)
 {
 	const Ir *ir = c->ir;
+	IrRef refs[MAX_SNAPSHOT_REFS];
+	unsigned n;
 
 	for (uint32_t at = 0; at < ir->n_ops; at++) {
 		const IrOp *op = &ir->ops[at];
@@ -56,12 +59,10 @@ static void count_references(Compile *c)
 				c->values[args[i]].references++;
 		if (op->snapshot < 0)
 			continue;
-		for (uint32_t i = 0; i < ir->snapshots[op->snapshot].entries; i++) {
-			IrRef ref = ir->snapshot_entries[ir->snapshots[op->snapshot].entry + i].ref;
-
-			if (ref >= 0)
-				c->values[ref].references++;
-		}
+		n = ir_snapshot_refs(ir, op->snapshot, refs);
+		for (unsigned i = 0; i < n; i++)
+			if (refs[i] >= 0)
+				c->values[refs[i]].references++;
 	}
 }
 
@@ -135,7 +136,7 @@ static void used(Compile *c, IrRef ref, IrRef at)
 static void find_last_uses(Compile *c)
 {
 	const Ir *ir = c->ir;
-	IrRef refs[UINT8_MAX + 1];
+	IrRef refs[MAX_SNAPSHOT_REFS];
 
 	for (uint32_t at = 0; at < ir->n_ops; at++) {
 		const IrOp *op = &ir->ops[at];
@@ -147,12 +148,10 @@ static void find_last_uses(Compile *c)
 		}
 		if (op->snapshot < 0)
 			continue;
-		for (uint32_t i = 0; i < ir->snapshots[op->snapshot].entries; i++) {
-			IrRef ref = ir->snapshot_entries[ir->snapshots[op->snapshot].entry + i].ref;
-
-			if (ref >= 0)
-				used(c, ref, (IrRef)at);
-		}
+		n = ir_snapshot_refs(ir, op->snapshot, refs);
+		for (unsigned i = 0; i < n; i++)
+			if (refs[i] >= 0)
+				used(c, refs[i], (IrRef)at);
 	}
 }
 
@@ -540,7 +539,7 @@ void allocate_end(Compile *c)
 {
 	const Ir *ir = c->ir;
 	const IrOp *op = ir_op(ir, c->at);
-	IrRef refs[UINT8_MAX + 1];
+	IrRef refs[MAX_SNAPSHOT_REFS];
 	unsigned n = operands_of(c, c->at, refs);
 
 	for (int r = 0; c->temporary; r++)
@@ -551,13 +550,10 @@ void allocate_end(Compile *c)
 	c->pinned = 0;
 	for (unsigned i = 0; i < n; i++)
 		release_dead(c, refs[i]);
-	if (op->snapshot >= 0)
-		for (uint32_t i = 0; i < ir->snapshots[op->snapshot].entries; i++) {
-			IrRef ref = ir->snapshot_entries[ir->snapshots[op->snapshot].entry + i].ref;
-
-			if (ref >= 0)
-				release_dead(c, ref);
-		}
+	n = op->snapshot >= 0 ? ir_snapshot_refs(ir, op->snapshot, refs) : 0;
+	for (unsigned i = 0; i < n; i++)
+		if (refs[i] >= 0)
+			release_dead(c, refs[i]);
 	if (c->values[c->at].last < c->at)
 		release_dead(c, c->at);
 }

@@ -53,8 +53,8 @@ static bool share_locations(const MachineTrace *x, const Location *new, uint32_t
 uint32_t new_record(Compile *c, const IrOp *op)
 {
 	MachineTrace *x = c->x;
-	const Snapshot *s = &c->ir->snapshots[op->snapshot];
-	const SnapshotEntry *e = c->ir->snapshot_entries + s->entry;
+	IrRef refs[MAX_SNAPSHOT_REFS];
+	unsigned n = ir_snapshot_refs(c->ir, op->snapshot, refs);
 	Record r = {
 		.snapshot = op->snapshot,
 		.locations = x->n_locations,
@@ -62,15 +62,15 @@ uint32_t new_record(Compile *c, const IrOp *op)
 	};
 	Location *to;
 
-	if (!room(c, &x->locations, x->n_locations + s->entries, &x->size_locations,
+	if (!room(c, &x->locations, x->n_locations + n, &x->size_locations,
 		  sizeof(*x->locations)) ||
 	    !room(c, &x->records, x->n_records + 1, &x->size_records, sizeof(*x->records)))
 		return 0;
 	to = x->locations + x->n_locations;
-	for (uint32_t i = 0; i < s->entries; i++)
-		to[i] = e[i].ref >= 0 ? location_of(c, e[i].ref) : LOCATION_NONE;
-	if (!share_locations(x, to, s->entries, &r))
-		x->n_locations += s->entries;
+	for (unsigned i = 0; i < n; i++)
+		to[i] = refs[i] >= 0 ? location_of(c, refs[i]) : LOCATION_NONE;
+	if (!share_locations(x, to, n, &r))
+		x->n_locations += n;
 	x->records[x->n_records] = r;
 	return x->n_records++;
 }
@@ -371,6 +371,23 @@ static void check_room(Code *code, const Trace *from, const Snapshot *s, const T
 	}
 }
 
+static bool has_virtuals(const Ir *ir, int32_t snapshot)
+{
+	IrRef virtuals[MAX_VIRTUALS];
+
+	return ir_virtuals(ir, snapshot, virtuals) > 0;
+}
+
+/* Where tables are to be made, exit_restore() does it all. */
+static void restore(Code *code, const MachineTrace *x, const Record *r)
+{
+	emit_store_imm(code, at_reg(RSP, 8), (uint64_t)(r - x->records));
+	emit_store_imm(code, at_reg(RSP, 16), (uintptr_t)x);
+	emit_call_fixup(code, x->machine->force);
+	emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, frame)));
+	emit_store(code, at_reg(RSP, 0), RAX);
+}
+
 /* From a guard's failure to where `to` begins, but for the jump. */
 static void go_on(Code *code, const Trace *t, const MachineTrace *x, const Record *r,
 		  const Trace *to, struct refuge out)
@@ -379,10 +396,14 @@ static void go_on(Code *code, const Trace *t, const MachineTrace *x, const Recor
 	int shift = snapshot_base(&t->ir, s);
 
 	check_room(code, t, s, to, out);
-	write_slots(code, t, x, r);
-	if (s->frames || s->below)
-		open_frames(code, t, s);
-	set_top(code, s);
+	if (has_virtuals(&t->ir, r->snapshot)) {
+		restore(code, x, r);
+	} else {
+		write_slots(code, t, x, r);
+		if (s->frames || s->below)
+			open_frames(code, t, s);
+		set_top(code, s);
+	}
 	if (shift)
 		emit_alu_imm(code, ALU_ADD, BASE, shift * (int32_t)sizeof(Value));
 }
@@ -457,7 +478,6 @@ static void keep_spills(const MachineTrace *x, uint32_t record, const uint64_t *
 	memcpy(m->state.spills, frame + SPILL_OFFSET / 8, x->n_spills * sizeof(*frame));
 	m->left = x;
 	m->record = &x->records[record];
-	m->cursor = 0;
 }
 
 int32_t x64_leave(const MachineTrace *x, uint32_t record, const uint64_t *frame)

@@ -282,23 +282,14 @@ void machine_write(uint8_t *at, const uint8_t *bytes, size_t n)
 	make_executable(at, n);
 }
 
-Payload machine_value(lua_State *L, const Trace *t, int32_t exit, IrRef ref)
+Payload machine_value(lua_State *L, const Trace *t, IrRef ref, unsigned n)
 {
-	Machine *m = L->global->jit->machine;
-	const Snapshot *s = &t->ir.snapshots[exit];
-	const SnapshotEntry *e = t->ir.snapshot_entries + s->entry;
-	Location from = LOCATION_NONE;
+	const Machine *m = L->global->jit->machine;
+	Location from = m->left->locations[m->record->locations + n];
 	uint64_t bits = 0;
 
-	/* They are asked for in order. */
-	for (uint32_t i = 0; i < s->entries; i++, m->cursor++) {
-		if (m->cursor >= s->entries)
-			m->cursor = 0;
-		if (e[m->cursor].ref == ref) {
-			from = m->left->locations[m->record->locations + m->cursor];
-			break;
-		}
-	}
+	(void)t;
+	(void)ref;
 	if (from < XMM0)
 		bits = m->state.gprs[from];
 	else if (from < LOCATION_SLOT)

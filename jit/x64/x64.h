@@ -253,7 +253,6 @@ typedef struct machine {
 	ExitState state;
 	const MachineTrace *left; /* whose state that is */
 	const Record *record;	  /* at which guard */
-	uint32_t cursor;	  /* entry of the snapshot that was asked for last */
 	uint8_t *area;
 	Space space;
 	bool has_round;		   /* SSE4.1 */
@@ -264,7 +263,7 @@ typedef struct machine {
 
 Machine *machine_of(lua_State *L); /* NULL without memory */
 void machine_close(Jit *jit);
-Payload machine_value(lua_State *L, const Trace *t, int32_t exit, IrRef ref);
+Payload machine_value(lua_State *L, const Trace *t, IrRef ref, unsigned n);
 /*
  * Copies code to where it can run; NULL: no room. exits: place of each record's stub.
  * x: the trace that it is part of, NULL for what all share.

@@ -166,7 +166,8 @@ def test_runs_are_counted_on_request():
     result = lua(source)
     lines = [list(map(int, line.split())) for line in result.out.splitlines()]
     assert lines[0] == [0, 0] and lines[1] == lines[2] == [899, 100], result
-    assert lines[3] == [1798, 200] and lines[4] == [0, 0] and 800 < sum(lines[5]) < 1000, result
+    # The loop's end may have got a bridge by then.
+    assert lines[3] in ([1798, 200], [1798, 201]) and lines[4] == [0, 0] and 800 < sum(lines[5]) < 1000, result
     ir = run([JITLUA, "-e", source], env={**ENVIRONMENT, "JITLUA_IR": "1"})
     assert ir.out == result.out, (ir, result)
 
@@ -359,12 +360,12 @@ def test_the_loop_that_is_compiled_runs_in_the_hook():
       local depth, results = 0, {}
       local function work(n) local s = 0 for i = 1, n do s = s + i end return s end
       hooks.set_optimize_hook(function(info)
-        for i = 1, 20 do results[#results + 1] = work(100) end
+        for i = 1, 20 do local r = work(100) results[#results + 1] = r end
         return info.operations
       end)
       hooks.set_abort_hook(function(_, _, reason) print(reason) work(100) end)
       jit.opt.start("hotloop=5") jit.on()
-      for i = 1, 20 do results[#results + 1] = work(100) end
+      for i = 1, 20 do local r = work(100) results[#results + 1] = r end
       jit.off()
       for _, r in ipairs(results) do assert(r == 5050) end
       print(#results >= 40)""")

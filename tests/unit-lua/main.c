@@ -13,6 +13,7 @@
 	X(string) \
 	X(table)  \
 	X(gc)     \
+	X(virtual) \
 	MACHINE_SUITES(X)
 
 #include "../unit/main.c"

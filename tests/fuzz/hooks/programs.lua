@@ -69,6 +69,19 @@ local p, q, s = P.new(1, 2), P.new(3, -1), 0
 for i = 1, 50 do p = p:add(q); s = s + p:len() % 1000; if i % 10 == 0 then q = P.new(i, 1) end end
 return p.x, p.y, s
 ]],
+virtuals = [[
+local function point(x, y) return {x = x, y = y} end
+local s, kept = 0, {}
+for i = 1, 60 do
+  local p, pair = point(i, i * 2), {i, {i + 1}}
+  p.x = p.x + pair[2][1]
+  if i % 7 == 0 then kept[#kept + 1] = p; p.y = -1 end
+  if i % 11 == 0 then kept[#kept + 1] = pair end
+  s = s + p.x * p.y - pair[1]
+end
+for _, p in ipairs(kept) do s = s * 3 + (p.x or p[1]) + (p.y or p[2][1]) end
+return s, #kept
+]],
 upvalues = [[
 local n, log = 0, {}
 local function count(k) n = n + k; return n end
