@@ -242,7 +242,8 @@ static bool adopt_operation(struct adopting *a)
 	if (!op->name || !ir_find_operation(op->name, &opcode))
 		return refuse(a, "there is no such operation");
 	many = ir_info[opcode].flags & IR_MANY;
-	if (op->nargs > (many ? MAX_ARGS : 3) || (!many && op->nargs != strlen(ir_info[opcode].args)))
+	if (op->nargs > (many ? MAX_ARGS : 3) ||
+	    (!many && op->nargs != strlen(ir_info[opcode].args)))
 		return refuse(a, "has %u arguments, which is not what it takes", op->nargs);
 	for (unsigned i = 0; i < op->nargs; i++)
 		if (!adopt_box(a, &op->args[i], "argument", i + 1, &args[i]))

@@ -153,8 +153,7 @@ static IrRef write_sum(Opt *o, const struct sum *s)
 	}
 	if (sum == IR_NONE)
 		return ir_integer(o->to, (lua_Integer)s->constant);
-	return s->constant ? emit2(o, IR_INT_ADD, sum,
-				   ir_integer(o->to, (lua_Integer)s->constant))
+	return s->constant ? emit2(o, IR_INT_ADD, sum, ir_integer(o->to, (lua_Integer)s->constant))
 			   : sum;
 }
 

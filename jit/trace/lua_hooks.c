@@ -59,7 +59,8 @@ void lua_hooks_close(Jit *jit)
 	jit->lua_hooks = NULL;
 }
 
-/* ---- Calling a hook ---------------------------------------------------------------------------- */
+/* ---- Calling a hook ----------------------------------------------------------------------------
+ */
 
 /* What is to be called, and with what. */
 struct hook_call {
@@ -171,7 +172,7 @@ static int run_protected(lua_State *L, struct hook_call *c)
 	status = lua_pcall(L, 1, 0, 1);
 	if (status != LUA_OK)
 		jit_hook_error("%s", lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1)
-								     : "error in error handling");
+								    : "error in error handling");
 	lua_settop(L, 0);
 	return status != LUA_OK;
 }
@@ -197,8 +198,9 @@ static int run(Jit *jit, struct hook_call *c)
 
 static int optimize_hook(void *jit, const JitLoopInfo *info, struct jit_operations *replacement)
 {
-	return run(jit, &(struct hook_call){
-				.which = KEPT_OPTIMIZE, .info = info, .replacement = replacement});
+	return run(jit, &(struct hook_call){.which = KEPT_OPTIMIZE,
+					    .info = info,
+					    .replacement = replacement});
 }
 
 static int compile_hook(void *jit, const JitLoopInfo *info)
@@ -218,11 +220,13 @@ static int abort_hook(void *jit, const char *driver, const char *greenkey, const
 
 static int trace_too_long_hook(void *jit, const char *driver, const char *greenkey)
 {
-	return run(jit, &(struct hook_call){
-				.which = KEPT_TOO_LONG, .driver = driver, .greenkey = greenkey});
+	return run(jit, &(struct hook_call){.which = KEPT_TOO_LONG,
+					    .driver = driver,
+					    .greenkey = greenkey});
 }
 
-/* ---- Setting hooks ------------------------------------------------------------------------------ */
+/* ---- Setting hooks ------------------------------------------------------------------------------
+ */
 
 static void check_hook(lua_State *L)
 {
@@ -303,7 +307,8 @@ static int set_trace_too_long_hook(lua_State *L)
 	return 0;
 }
 
-/* ---- The rest ----------------------------------------------------------------------------------- */
+/* ---- The rest -----------------------------------------------------------------------------------
+ */
 
 static int check_done(lua_State *L, int err, const char *what)
 {

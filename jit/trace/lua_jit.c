@@ -146,7 +146,8 @@ static int opt_start(lua_State *L)
 	return 0;
 }
 
-/* ---- The module ------------------------------------------------------------------------------- */
+/* ---- The module -------------------------------------------------------------------------------
+ */
 
 #if defined(__x86_64__)
 #define ARCH "x64"
@@ -158,9 +159,11 @@ static int opt_start(lua_State *L)
 
 LUALIB_API int luaopen_jit(lua_State *L)
 {
-	static const luaL_Reg functions[] = {
-		{"on", jit_on}, {"off", jit_off}, {"flush", flush_all}, {"status", status},
-		{NULL, NULL}};
+	static const luaL_Reg functions[] = {{"on", jit_on},
+					     {"off", jit_off},
+					     {"flush", flush_all},
+					     {"status", status},
+					     {NULL, NULL}};
 
 	if (!jit_need(L))
 		return luaL_error(L, "cannot start the JIT: not enough memory");

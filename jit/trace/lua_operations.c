@@ -69,8 +69,7 @@ static void push_pointer(lua_State *L, int kept, uint64_t r)
 	uint8_t tag = TAG_NIL;
 
 	for (uint32_t i = 0; i < ir->n_constants && tag == TAG_NIL; i++)
-		if (ir->constants[i].type == 'r' &&
-		    (uint64_t)(uintptr_t)ir->constants[i].u.p == r)
+		if (ir->constants[i].type == 'r' && (uint64_t)(uintptr_t)ir->constants[i].u.p == r)
 			tag = ir->constants[i].tag;
 	new_box(L, kept, 'r');
 	lua_pushinteger(L, (lua_Integer)r);
@@ -261,7 +260,8 @@ static bool take_boxes(const struct taking *t, const char *field, const char *wh
 	*n = 0;
 	if (type != LUA_TTABLE) {
 		lua_pop(L, 1);
-		return type == LUA_TNIL || refuse(t, "its %s are a %s", field, lua_typename(L, type));
+		return type == LUA_TNIL ||
+		       refuse(t, "its %s are a %s", field, lua_typename(L, type));
 	}
 	length = lua_rawlen(L, -1);
 	if (length > room) {
@@ -285,7 +285,8 @@ static bool take_text(const struct taking *t, const char *field, const char **te
 	/* The list is kept, and with it the string. */
 	*text = type == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 	lua_pop(L, 1);
-	return *text || type == LUA_TNIL || refuse(t, "its %s is a %s", field, lua_typename(L, type));
+	return *text || type == LUA_TNIL ||
+	       refuse(t, "its %s is a %s", field, lua_typename(L, type));
 }
 
 /* The operation at the top. */
@@ -308,8 +309,7 @@ static bool take_operation(struct taking *t, ResOperation *op, struct jit_box **
 		return false;
 	*boxes += op->nargs;
 	op->failargs = *boxes;
-	if (!take_boxes(t, "failargs", "failarg", *boxes, (uint32_t)(end - *boxes),
-			&op->nfailargs))
+	if (!take_boxes(t, "failargs", "failarg", *boxes, (uint32_t)(end - *boxes), &op->nfailargs))
 		return false;
 	*boxes += op->nfailargs;
 	if (!take_text(t, "descr", &op->descr))
@@ -337,9 +337,8 @@ static size_t count_boxes(lua_State *L, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (lua_rawgeti(L, -1, (lua_Integer)i + 1) == LUA_TTABLE)
 			for (int f = 0; f < 2; f++) {
-				size_t length = get(L, -1, fields[f]) == LUA_TTABLE
-							? lua_rawlen(L, -1)
-							: 0;
+				size_t length =
+					get(L, -1, fields[f]) == LUA_TTABLE ? lua_rawlen(L, -1) : 0;
 
 				boxes += length < MAX_BOXES ? length : MAX_BOXES;
 				lua_pop(L, 1);
@@ -364,7 +363,8 @@ bool lua_operations_take(lua_State *L, struct lua_hooks *h, int kept, size_t lim
 	}
 	n = lua_rawlen(L, -1);
 	if (n > limit) {
-		snprintf(message, 160, "the list has %zu operations: too long, at most %zu", n, limit);
+		snprintf(message, 160, "the list has %zu operations: too long, at most %zu", n,
+			 limit);
 		return false;
 	}
 	lua_pushvalue(L, -1);
@@ -397,7 +397,8 @@ static int box_constructor(lua_State *L)
 {
 	const char *type = luaL_checkstring(L, 1);
 
-	luaL_argcheck(L, strlen(type) == 1 && strchr("ifr", type[0]), 1, "'i', 'f' or 'r' expected");
+	luaL_argcheck(L, strlen(type) == 1 && strchr("ifr", type[0]), 1,
+		      "'i', 'f' or 'r' expected");
 	lua_hooks_kept(L);
 	new_box(L, lua_gettop(L), type[0]);
 	return 1;
@@ -539,8 +540,9 @@ static void new_class(lua_State *L, int kept, int which, const char *name, lua_C
 
 void lua_operations_open(lua_State *L)
 {
-	static const luaL_Reg methods[] = {
-		{"getarg", operation_getarg}, {"setarg", operation_setarg}, {NULL, NULL}};
+	static const luaL_Reg methods[] = {{"getarg", operation_getarg},
+					   {"setarg", operation_setarg},
+					   {NULL, NULL}};
 	int module = lua_gettop(L), kept;
 
 	lua_hooks_kept(L);

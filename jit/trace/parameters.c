@@ -24,8 +24,14 @@ static const struct parameter {
 
 /* PyPy's that mean nothing here: taken and forgotten, so that programs run. */
 static const char *const ignored[] = {
-	"decay",	  "retrace_limit",    "pureop_historylength", "max_retrace_guards",
-	"disable_unrolling", "enable_opts",   "vec",		      "vec_all",
+	"decay",
+	"retrace_limit",
+	"pureop_historylength",
+	"max_retrace_guards",
+	"disable_unrolling",
+	"enable_opts",
+	"vec",
+	"vec_all",
 	"vec_cost",
 };
 
@@ -71,7 +77,8 @@ bool parameter_set(lua_State *L, const char *name, const char *value,
 		if (strcmp(name, defaults[i].name) != 0)
 			continue;
 		if (end == value || *end || n < 0 || n > PARAMETER_MAX)
-			return refuse(message, "'%.40s' is not a number from 0 to 1000000000", value);
+			return refuse(message, "'%.40s' is not a number from 0 to 1000000000",
+				      value);
 		jit->parameters[i] = n;
 		if (i == JIT_PARAMETER_threshold)
 			jit_restart_counters(jit);

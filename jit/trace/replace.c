@@ -55,8 +55,8 @@ static bool refuse(const struct replace *r, enum side side, const char *format, 
 	va_list arguments;
 	int n;
 
-	n = snprintf(r->message, MESSAGE_SIZE, "%soperation %u, %s: ",
-		     side == TRACE ? "the trace's " : "", at,
+	n = snprintf(r->message, MESSAGE_SIZE,
+		     "%soperation %u, %s: ", side == TRACE ? "the trace's " : "", at,
 		     ir_info[r->list[side]->ops[at].opcode].name);
 	va_start(arguments, format);
 	vsnprintf(r->message + n, MESSAGE_SIZE - (size_t)n, format, arguments);
@@ -93,8 +93,7 @@ static IrOp translate(struct replace *r, enum side side, IrRef args[UINT8_MAX])
 
 static bool is_pure_call(const IrOp *op)
 {
-	return ir_info[op->opcode].flags & IR_CALL &&
-	       helper_info[op->descr].effects == HELPER_PURE;
+	return ir_info[op->opcode].flags & IR_CALL && helper_info[op->descr].effects == HELPER_PURE;
 }
 
 /* Guards, effects, and calls that are not pure: they stay, in their order. */
@@ -194,9 +193,8 @@ static bool copy_one(struct replace *r, enum side side)
 	bool delicate = side == HOOK && is_delicate(r, &op, args);
 
 	if (delicate && !was_done(r, &op, args))
-		return comes_later(r)
-			       ? refuse(r, side, "the trace does not do this here or before")
-			       : refuse_lost(r);
+		return comes_later(r) ? refuse(r, side, "the trace does not do this here or before")
+				      : refuse_lost(r);
 	r->map[side][at] = canon_emit(&r->o, &op, args);
 	if (delicate && ir_info[op.opcode].flags & IR_LOAD && r->common.n_ops != n)
 		return refuse(r, side, "what it reads may have changed since the trace read it");
@@ -314,8 +312,7 @@ static bool is_added_guard(struct replace *r)
 	switch (b->opcode) {
 	case IR_GUARD_TRUE:
 		/* Else it does not prove that the value is 1. */
-		if (condition < 0 ||
-		    !canon_is_comparison(ir_op(&r->common, condition)->opcode))
+		if (condition < 0 || !canon_is_comparison(ir_op(&r->common, condition)->opcode))
 			return false;
 		break;
 	case IR_GUARD_FALSE:
@@ -350,8 +347,8 @@ static bool refuse_difference(struct replace *r)
 
 static bool match_guard(struct replace *r)
 {
-	if (same_condition(r) && same_snapshot(r, next(r, HOOK)->snapshot,
-					       next(r, TRACE)->snapshot)) {
+	if (same_condition(r) &&
+	    same_snapshot(r, next(r, HOOK)->snapshot, next(r, TRACE)->snapshot)) {
 		r->guarded = next(r, TRACE)->snapshot;
 		pass_guard(r, TRACE);
 		r->at[HOOK]++;
@@ -373,9 +370,8 @@ static void forget_what_the_body_writes(struct replace *r, IrRef label)
 
 	for (uint32_t at = r->at[TRACE]; at < ir->n_ops; at++) {
 		const IrOp *op = &ir->ops[at];
-		unsigned effects = ir_info[op->opcode].flags & IR_CALL
-					   ? helper_info[op->descr].effects
-					   : 0;
+		unsigned effects =
+			ir_info[op->opcode].flags & IR_CALL ? helper_info[op->descr].effects : 0;
 
 		if (effects & (HELPER_WRITES | HELPER_FORCES) || op->opcode == IR_SETARRAYITEM ||
 		    op->opcode == IR_SETNODE)
@@ -529,8 +525,11 @@ static void close_all(struct replace *r)
 bool ir_verify_replacement(const Ir *ir, const Ir *changed, const int32_t *origin,
 			   char message[MESSAGE_SIZE])
 {
-	struct replace r = {
-		.list = {ir, changed}, .origin = origin, .message = message, .guarded = -1, .forced = -1};
+	struct replace r = {.list = {ir, changed},
+			    .origin = origin,
+			    .message = message,
+			    .guarded = -1,
+			    .forced = -1};
 	bool good;
 
 	if (!ir_verify(changed, message))

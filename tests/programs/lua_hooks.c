@@ -102,7 +102,9 @@ static int hook(void *data, const JitLoopInfo *info, struct jit_operations *out)
 
 		*box = (struct jit_box){.type = 'r', .constant = 1, .r = (uintptr_t)first};
 		box[1] = box[0];
-		list[1] = (ResOperation){.name = "ptr_eq", .nargs = 2, .args = box,
+		list[1] = (ResOperation){.name = "ptr_eq",
+					 .nargs = 2,
+					 .args = box,
 					 .result = list[1].result};
 	} else if (!strcmp(what, "type"))
 		((struct jit_box *)find("float_truediv", n)->args)->type = 'i';

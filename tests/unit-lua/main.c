@@ -14,6 +14,7 @@
 	X(table)  \
 	X(gc)     \
 	X(virtual) \
+	X(replace)        \
 	MACHINE_SUITES(X)
 
 #include "../unit/main.c"
