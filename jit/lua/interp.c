@@ -36,10 +36,11 @@
 
 /* Each instruction by its own handler; what a JIT patched in by the original's. */
 #define X(name, sets_a, test) [OP_##name] = &&op_##name,
-#define ORDINARY                                                                \
-	{                                                                       \
-		OPCODES(X)[OPCODE_COUNT... OP_COLD_JMP] = &&patched,            \
-		[OP_COLD_JMP + 1 ... 127] = &&op_EXTRAARG,                      \
+#define ORDINARY                                                            \
+	{                                                                   \
+		OPCODES(X)                                                  \
+		[OPCODE_COUNT... OP_COLD_JMP] = &&patched,                  \
+				 [OP_COLD_JMP + 1 ... 127] = &&op_EXTRAARG, \
 	}
 
 void INTERP_RUN(lua_State *L, Frame *frame)

@@ -408,12 +408,24 @@ static void running_place(lua_State *L, const Trace *t, char *text, size_t size)
 		jit_place(t->proto, t->pc, text, size);
 }
 
+/* The function that made a trace too long, if it is not the one where the trace began. */
+static const char *too_long_in(lua_State *L, const Trace *t, enum jit_abort_reason reason,
+			       char *text, size_t size)
+{
+	const Proto *p = frame_is_lua(L->frame) ? frame_function(L->frame)->proto : t->proto;
+
+	if (reason != ABORT_TOO_LONG || p == t->proto)
+		return NULL;
+	jit_place(p, p->code, text, size);
+	return text;
+}
+
 /* t is not recorded any more. The hook may do anything, so it is the last to be told. */
 static void give_up(lua_State *L, Trace *t, enum jit_abort_reason reason, const char *detail)
 {
 	Jit *jit = L->global->jit;
 	lua_State *asking = jit->asking;
-	char text[JIT_REASON_LEN], place[JIT_GREENKEY_LEN];
+	char text[JIT_REASON_LEN], place[JIT_GREENKEY_LEN], inlined[JIT_GREENKEY_LEN];
 
 	reason_text(reason, detail, text, sizeof(text));
 	running_place(L, t, place, sizeof(place));
@@ -430,6 +442,8 @@ static void give_up(lua_State *L, Trace *t, enum jit_abort_reason reason, const 
 				  .reason_id = reason,
 				  .operations = t->ir.n_ops,
 				  .greenkey = place,
+				  .too_long_in =
+					  too_long_in(L, t, reason, inlined, sizeof(inlined)),
 				  .materialize = jit_tell_operations,
 				  .ctx = t,
 			  });

@@ -436,6 +436,22 @@ def test_trace_limit_is_a_limit():
     assert result.out == "trace too long\ttrue\n", result
 
 
+def test_the_function_that_is_too_long_is_told():
+    result = lua("""
+      local hooks, jit = require "jithooks", require "jit"
+      local told
+      hooks.set_trace_too_long_hook(function(driver, greenkey) told = driver .. " " .. greenkey end)
+      hooks.set_param("trace_limit=60,threshold=5") jit.on()
+      local function long(x)
+        return x + x % 3 + x // 2 + x % 5 + x // 3 + x % 7 + x // 4 + x % 9 + x // 5 + x % 11 +
+               x % 13 + x // 2 + x % 15 + x // 3 + x % 17 + x // 4 + x % 19 + x // 5 + x % 21
+      end
+      local s = 0
+      for i = 1, 50 do s = s + long(i) end
+      jit.off() print(told)""")
+    assert result.out == "jitlua (command line):7\n", result
+
+
 def test_the_module_jit():
     result = lua("""
       assert(rawget(_G, "jit") == nil and not package.loaded.jit)

@@ -6,15 +6,15 @@
 #define MACHINE_SUITES(X)
 #endif
 
-#define SUITES(X) \
-	X(alloc)  \
-	X(number) \
-	X(format) \
-	X(string) \
-	X(table)  \
-	X(gc)     \
+#define SUITES(X)  \
+	X(alloc)   \
+	X(number)  \
+	X(format)  \
+	X(string)  \
+	X(table)   \
+	X(gc)      \
 	X(virtual) \
-	X(replace)        \
+	X(replace) \
 	MACHINE_SUITES(X)
 
 #include "../unit/main.c"
