@@ -188,6 +188,7 @@ static void free_trace(lua_State *L, Trace *t)
 	if (t->exits)
 		jit->backend->free(L, t);
 	free(t->exits);
+	free(t->offsets);
 	jit_tell_done(t);
 	ir_close(&t->ir);
 	free(t);
@@ -541,6 +542,8 @@ static int assemble(lua_State *L, Trace *t)
 	int failed;
 
 	t->exits = calloc(t->ir.n_snapshots + 1, sizeof(*t->exits));
+	/* For the compile hook; without them it has zeros. */
+	t->offsets = calloc(t->ir.n_ops + 1, sizeof(*t->offsets));
 	if (!t->exits)
 		return ABORT_NO_MEMORY + 1;
 	jit_backend_start(jit->vm, &t->hooks);
@@ -608,6 +611,8 @@ static void tell_compiled(lua_State *L, Trace *t)
 			   });
 	jit->asking = asking;
 	jit->finishing = t->next;
+	free(t->offsets);
+	t->offsets = NULL;
 	/* If the hook flushed, t is dead and not buried yet: see the caller. */
 	jit_tell_done(t);
 }

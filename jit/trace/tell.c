@@ -98,7 +98,7 @@ static struct jit_box *fill_failargs(const Ir *ir, const IrOp *op, ResOperation 
 	return boxes;
 }
 
-static void fill(const Ir *ir, struct told_list *list)
+static void fill(const Ir *ir, const uint32_t *offsets, struct told_list *list)
 {
 	struct jit_box *boxes = list->boxes;
 	ResOperation *to = list->ops;
@@ -114,6 +114,7 @@ static void fill(const Ir *ir, struct told_list *list)
 			.line = op->line > 0 ? (uint32_t)op->line : 0,
 			.result = {.type = op->type, .id = i},
 			.descr_ref = op,
+			.offset = offsets ? offsets[i] : 0,
 		};
 		if (op->descr != -1)
 			to->descr = ir_descr_text(op, list->numbers[i]);
@@ -153,7 +154,7 @@ int jit_tell_operations(void *ctx, struct jit_operations *out)
 		jit_tell_done(t);
 		return -ENOMEM;
 	}
-	fill(ir, list);
+	fill(ir, t->code ? t->offsets : NULL, list);
 	*out = (struct jit_operations){list->ops, count(ir)};
 	return 0;
 }

@@ -129,6 +129,7 @@ typedef struct trace {
 	Ir ir;			      /* constants and snapshots are needed for exits */
 	TraceExit *exits;	      /* one per snapshot */
 	void *code;		      /* backend's: entry */
+	uint32_t *offsets;	      /* by place: where an operation's code begins; NULL: not kept */
 	size_t code_size;
 	void *backend;		 /* backend's: locations of snapshot values, exit stubs */
 	struct trace *next_dead; /* forgotten while traces ran */

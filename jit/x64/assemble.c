@@ -46,6 +46,8 @@ static void compile_list(Compile *c)
 	if (ir->label < 0)
 		emit_count(c);
 	for (uint32_t at = 0; at < ir->n_ops; at++) {
+		if (c->t->offsets)
+			c->t->offsets[at] = c->code.n;
 		allocate_begin(c, (IrRef)at);
 		compile_operation(c, &ir->ops[at]);
 		allocate_end(c);

@@ -119,6 +119,14 @@ def test_compile_and_abort_hooks():
     assert re.match(r"432\t0\t", result.out) and not result.err, result
 
 
+def test_operations_have_their_place_in_the_code():
+    result = lua(LOOP % """hooks.set_compile_hook(function(info)
+        local last = 0
+        for _, op in ipairs(info.operations) do assert(op.offset >= last) last = op.offset end
+        print("last", last > 0 and last < info.asmlen) end)""")
+    assert "last\ttrue\n" in result.out and not result.err, result
+
+
 def test_the_snapshot():
     result = lua("""
       local hooks = require "jithooks"
