@@ -263,6 +263,12 @@ static bool adopt_operation(struct adopting *a)
 
 /* ---- The list -------------------------------------------------------------------------------- */
 
+static void copy(void *to, const void *from, uint32_t n, size_t size)
+{
+	if (n)
+		memcpy(to, from, n * size);
+}
+
 static bool open(struct adopting *a, const struct jit_operations *list)
 {
 	const Ir *from = a->from;
@@ -277,14 +283,14 @@ static bool open(struct adopting *a, const struct jit_operations *list)
 	a->made = malloc((from->n_snapshots + 1) * sizeof(*a->made));
 	if (!a->places || !a->made || !IR_ROOM(ir, constants, from->n_constants + 1))
 		return false;
-	memcpy(ir->constants, from->constants, from->n_constants * sizeof(*ir->constants));
+	copy(ir->constants, from->constants, from->n_constants, sizeof(*ir->constants));
 	ir->n_constants = from->n_constants;
 	/* Their keys are constants. */
 	if (!IR_ROOM(ir, shapes, from->n_shapes + 1) ||
 	    !IR_ROOM(ir, shape_keys, from->n_shape_keys + 1))
 		return false;
-	memcpy(ir->shapes, from->shapes, from->n_shapes * sizeof(*ir->shapes));
-	memcpy(ir->shape_keys, from->shape_keys, from->n_shape_keys * sizeof(*ir->shape_keys));
+	copy(ir->shapes, from->shapes, from->n_shapes, sizeof(*ir->shapes));
+	copy(ir->shape_keys, from->shape_keys, from->n_shape_keys, sizeof(*ir->shape_keys));
 	ir->n_shapes = from->n_shapes;
 	ir->n_shape_keys = from->n_shape_keys;
 	for (size_t i = 0; i < a->n_places; i++)
