@@ -17,7 +17,9 @@
  * - a guard that follows from earlier ones, and a store of what is there already, may be
  *   missing, or added;
  * - a guard may be added (or moved up) that leaves to the instruction that the guard
- *   before or behind it leaves to: nothing with an effect lies between.
+ *   before or behind it leaves to, before the first effect of the trace, or of a turn.
+ *   Later it may not: a guard of what a call returned leaves to the instruction that
+ *   calls, which is right only because the call failed.
  *
  * A loop's label is where the induction begins: its values must be equal the first time,
  * and, if they are taken to be equal in the body, at the jump.
@@ -46,6 +48,7 @@ struct replace {
 	int32_t *previous; /* of the trace's: the one before with its opcode, -1 */
 	int32_t last[IR_OPCODE_COUNT];
 	int32_t guarded; /* snapshot of the trace's last guard, if no effect came since; -1 */
+	bool acted;	 /* there was an effect, in this turn of the loop */
 	int32_t forced;	 /* the trace's last call that may collect garbage, -1: none */
 };
 
@@ -303,12 +306,14 @@ static void pass_guard(struct replace *r, enum side side)
 	r->at[side]++;
 }
 
-/* Its snapshot describes the state here, since nothing happened in between. */
+/* Its snapshot describes the state here, since nothing happened yet. */
 static bool is_added_guard(struct replace *r)
 {
 	const IrOp *b = next(r, HOOK), *a = next(r, TRACE);
 	IrRef args[UINT8_MAX], condition = translate(r, HOOK, args).arg[0];
 
+	if (r->acted)
+		return false;
 	switch (b->opcode) {
 	case IR_GUARD_TRUE:
 		/* Else it does not prove that the value is 1. */
@@ -401,6 +406,14 @@ static bool check_place(const struct replace *r)
 	       refuse(r, HOOK, "stands apart from its label");
 }
 
+static bool acts(enum ir_opcode opcode)
+{
+	const IrOp op = {.opcode = (uint8_t)opcode};
+
+	return opcode != IR_VIRTUAL && opcode != IR_LABEL && !is_label_value(&op) &&
+	       !(ir_info[opcode].flags & IR_GUARD);
+}
+
 static bool match_effect(struct replace *r)
 {
 	const IrOp *a = next(r, TRACE), *b = next(r, HOOK);
@@ -426,7 +439,9 @@ static bool match_effect(struct replace *r)
 	r->map[TRACE][r->at[TRACE]++] = r->map[HOOK][r->at[HOOK]++] = ref;
 	if (op.opcode != IR_VIRTUAL)
 		r->guarded = -1;
+	r->acted |= acts(op.opcode);
 	if (op.opcode == IR_LABEL) {
+		r->acted = false;
 		r->common.label = ref;
 		forget_what_the_body_writes(r, ref);
 	}
