@@ -64,7 +64,7 @@ LUA_LIBRARIES := lauxlib lbaselib lcorolib ldblib liolib lmathlib loadlib loslib
 LUA_FRONT := lapi lcode lctype ldebug ldo ldump lfunc lgc llex lmem lobject lopcodes lparser lstate lstring ltable \
 	ltm lundump lvm lzio
 # Functions of the libraries that the interpreter knows by their address.
-LUA_KNOWN := luaB_next ipairsaux luaB_pcall luaB_xpcall math_floor math_ceil math_sqrt math_abs \
+LUA_KNOWN := luaB_next ipairsaux luaB_auxwrap luaB_coresume luaB_pcall luaB_xpcall math_floor math_ceil math_sqrt math_abs \
 	math_max math_min math_sin math_cos math_tan math_exp math_log math_fmod math_toint math_type \
 	luaB_type luaB_tostring luaB_tonumber luaB_assert luaB_select luaB_ipairs luaB_pairs \
 	luaB_getmetatable luaB_setmetatable luaB_rawlen luaB_rawget luaB_rawset str_len str_byte \
@@ -84,6 +84,8 @@ USER_SRC := $(wildcard user/*.c)
 TOOL_SRC := $(wildcard tools/jitscope/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_LUA_SRC := $(wildcard tests/unit-lua/*.c)
+LISTS_SRC := $(wildcard tests/fuzz/lists*.c)
+TRACE_TEST_SRC := tests/trace/driver.c $(LISTS_SRC)
 PROGRAMS := $(patsubst tests/programs/%.c,$(B)/tests/%,$(wildcard tests/programs/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PYPY_FILES := $(wildcard jit/adapters/pypy/*.py jit/adapters/pypy/jithooks/*.py)
@@ -145,8 +147,8 @@ $(B)/adapters/pypy/%: jit/adapters/pypy/%
 # whole Lua under a symbol prefix, which is asked for nothing but to load text and
 # to dump it (jit/lua/front.c).
 
-$(call obj,$(LUA_SRC) $(JITLUA_SRC) $(UNIT_LUA_SRC)): EXTRA := $(LUA_CFLAGS) $(if $(DEBUG),-DJITLUA_DEBUG)
-$(call obj,$(LUA_SRC) $(JITLUA_SRC) $(UNIT_LUA_SRC)): | $(LUA_ARCHIVE)
+$(call obj,$(LUA_SRC) $(JITLUA_SRC) $(UNIT_LUA_SRC) $(TRACE_TEST_SRC)): EXTRA := $(LUA_CFLAGS) $(if $(DEBUG),-DJITLUA_DEBUG)
+$(call obj,$(LUA_SRC) $(JITLUA_SRC) $(UNIT_LUA_SRC) $(TRACE_TEST_SRC)): | $(LUA_ARCHIVE)
 
 $(LUA_ARCHIVE):
 	@echo "make: no liblua5.4.a: install liblua5.4-dev (\`make deps\` does)" >&2; exit 1
@@ -219,6 +221,10 @@ $(B)/unit: $(call obj,$(UNIT_SRC) tests/unit/main.c) $(B)/libjitscope.a $(B)/lib
 $(B)/unit-lua: $(call obj,$(UNIT_LUA_SRC) $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o $(B)/libjithooks.a
 	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_LUA) -lpthread
 
+# Lists of operations: golden tests of the passes.
+$(B)/trace-tests: $(call obj,tests/trace/driver.c $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o $(B)/libjithooks.a
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ $(LDLIBS_LUA) -lpthread
+
 $(B)/tests/%: tests/programs/%.c $(B)/libjithooks.a
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(ALL_CFLAGS) -MF $@.d -o $@ $< $(B)/libjithooks.a -lpthread
@@ -227,23 +233,30 @@ $(B)/tests/lua_%: tests/programs/lua_%.c $(B)/libjitlua.a
 	@mkdir -p $(@D)
 	$(call run,LINK,$@) $(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MF $@.d -o $@ $< $(B)/libjitlua.a $(LDLIBS_LUA)
 
+# Lists of operations at random: the optimizer and the backends.
+$(B)/fuzz/lists: $(call obj,$(LISTS_SRC) $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o \
+		$(B)/libjithooks.a
+	@mkdir -p $(@D)
+	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ $(LDLIBS_LUA) -lpthread
+
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard user/*.[ch] include/*/*.h bpf/*.h) $(B)/jitscope.skel.h
 	@mkdir -p $(@D)
 	$(call run,FUZZ,$@) $(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -I$(B) -Iuser \
 		-DJITSCOPE_VERSION='"fuzz"' -DJITSCOPE_LIBDIR='"."' -o $@ $< $(USER_SRC) $(LDLIBS_OBSERVER)
 
-test-programs: all $(B)/unit $(B)/unit-lua $(PROGRAMS)
+test-programs: all $(B)/unit $(B)/unit-lua $(B)/trace-tests $(PROGRAMS)
 
 check: deps
-	@$(MAKE) --no-print-directory test-programs $(if $(SANITIZE),,$(FUZZERS))
+	@$(MAKE) --no-print-directory test-programs $(if $(SANITIZE),,$(FUZZERS) $(B)/fuzz/lists)
 	@BUILD=$(B) tests/run
 
-unit: $(B)/unit $(B)/unit-lua
+unit: $(B)/unit $(B)/unit-lua $(B)/trace-tests
 	$(B)/unit
 	$(B)/unit-lua
+	$(B)/trace-tests tests/trace/*.ir
 
 # The seeds are made of what is built.
-fuzz: $(FUZZERS) $(LIBRARIES) $(B)/tests/embed $(B)/jitlua
+fuzz: $(FUZZERS) $(B)/fuzz/lists $(LIBRARIES) $(B)/tests/embed $(B)/jitlua
 	@BUILD=$(B) tests/fuzz/run $(FUZZ_SECONDS)
 
 bench: deps

@@ -592,6 +592,18 @@ static size_t converge_ephemerons(Global *g)
 	return work;
 }
 
+/* And no trace either: they live by what was reached. */
+static size_t converge(Global *g)
+{
+	size_t work = converge_ephemerons(g);
+
+	while (g->jit && jit_mark_reached(g, gc_mark_white)) {
+		work += propagate_all(g);
+		work += converge_ephemerons(g);
+	}
+	return work;
+}
+
 static size_t clear_by_keys(Global *g, Object *list)
 {
 	size_t work = 0;
@@ -654,7 +666,7 @@ static size_t mark_rest(lua_State *L)
 	work += propagate_all(g);
 	g->gray = again;
 	work += propagate_all(g);
-	return work + converge_ephemerons(g);
+	return work + converge(g);
 }
 
 size_t gc_atomic(lua_State *L)
@@ -677,13 +689,15 @@ size_t gc_atomic(lua_State *L)
 		work++;
 	}
 	work += propagate_all(g);
-	work += converge_ephemerons(g);
+	work += converge(g);
 	/* All that is resurrected is marked too. */
 	work += clear_by_keys(g, g->ephemerons);
 	work += clear_by_keys(g, g->all_weak);
 	work += clear_by_values(g, g->weak_values, weak_values);
 	work += clear_by_values(g, g->all_weak, all_weak);
 	string_cache_clear(g);
+	if (g->jit)
+		jit_drop_unreached(L);
 	g->white = (uint8_t)other_white(g);
 	return work;
 }

@@ -410,6 +410,8 @@ static const char *read_exponent(const char *p, int *exponent)
 /* Greatest power of ten that is a float without rounding. */
 #define EXACT_POWER 22
 
+#define MOST_DIGITS 18 /* that an uint64_t surely holds */
+
 /*
  * Decimal floats as people write them: as integer and power of ten are exact, one
  * operation rounds as strtod() would. NULL: it is not so simple, or no numeral.
@@ -427,12 +429,13 @@ static const char *read_simple_float(const char *p, lua_Number *n)
 	p = skip_space(p);
 	if (*p == '-' || *p == '+')
 		negative = *p++ == '-';
-	for (; is_digit(*p); p++, count++)
+	/* There may be more digits than an int counts. */
+	for (; is_digit(*p) && count <= MOST_DIGITS; p++, count++)
 		digits = digits * 10 + (unsigned)(*p - '0');
 	if (*p == '.')
-		for (p++; is_digit(*p); p++, count++, scale--)
+		for (p++; is_digit(*p) && count <= MOST_DIGITS; p++, count++, scale--)
 			digits = digits * 10 + (unsigned)(*p - '0');
-	if (count == 0 || count > 18 || digits > UINT64_C(1) << 53)
+	if (count == 0 || count > MOST_DIGITS || digits > UINT64_C(1) << 53)
 		return NULL;
 	if ((*p | 0x20) == 'e') {
 		p = read_exponent(p + 1, &exponent);

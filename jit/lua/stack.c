@@ -111,7 +111,7 @@ void stack_shrink(lua_State *L)
 	int keep = used > LUAI_MAXSTACK / 3 ? LUAI_MAXSTACK : used * 3;
 
 	/* A trace that called something made sure of slots and frames before. */
-	if (L->global->traces_running)
+	if (L->global->running)
 		return;
 	/* A stack that is really overflowing needs its room for handlers. */
 	if (used <= LUAI_MAXSTACK - STACK_EXTRA && stack_size(L) > keep) {

@@ -188,7 +188,7 @@ typedef struct global {
 	String *string_cache[STRING_CACHE_SETS][STRING_CACHE_WAYS];
 	lua_WarnFunction warn;
 	void *warn_data;
-	uint32_t traces_running; /* on the C stack: jit_enter() called and not left */
+	struct running_trace *running; /* traces on the C stack, the innermost first */
 	struct jit *jit; /* NULL: there is none */
 	void *front; /* the compiler's own state, made when it is first needed */
 } Global;

@@ -771,6 +771,29 @@ void table_put_at(lua_State *L, Table *t, const Value *key, Slot s, const Value 
 		put_new(L, t, key, v);
 }
 
+bool table_try_put(lua_State *L, Table *t, const Value *key, const Value *v)
+{
+	Slot s = table_find(t, key);
+	Node *n;
+
+	if (s.payload) {
+		put_found(t, s, v);
+		return true;
+	}
+	if (key->tag != TAG_SHORT_STRING || v->tag == TAG_NIL)
+		return false;
+	n = node_for(t, key->u, key->tag);
+	if (!n)
+		return false;
+	t->absent = 0;
+	n->key = key->u;
+	n->key_tag = key->tag;
+	n->value = v->u;
+	n->value_tag = v->tag;
+	gc_barrier_back(L, t, key);
+	return true;
+}
+
 void table_put(lua_State *L, Table *t, const Value *key, const Value *v)
 {
 	table_put_at(L, t, key, table_find(t, key), v);

@@ -93,6 +93,8 @@ static inline void table_get(const Table *t, const Value *key, Value *to)
  * A collectable key gets its own barrier in here; v's is the caller's.
  */
 void table_put(lua_State *L, Table *t, const Value *key, const Value *v);
+/* The same where no memory is needed; false: nothing was done. */
+bool table_try_put(lua_State *L, Table *t, const Value *key, const Value *v);
 void table_put_integer(lua_State *L, Table *t, lua_Integer key, const Value *v);
 void table_put_string(lua_State *L, Table *t, String *key, const Value *v);
 /*

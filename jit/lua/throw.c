@@ -45,7 +45,8 @@ struct longjmp_handler {
 
 int call_raw_protected(lua_State *L, ProtectedFunction f, void *data)
 {
-	uint32_t c_calls = L->c_calls, traces_running = L->global->traces_running;
+	uint32_t c_calls = L->c_calls;
+	struct running_trace *running = L->global->running;
 	struct longjmp_handler handler;
 
 	handler.status = LUA_OK;
@@ -55,7 +56,7 @@ int call_raw_protected(lua_State *L, ProtectedFunction f, void *data)
 		f(L, data);
 	L->handler = handler.previous;
 	L->c_calls = c_calls;
-	L->global->traces_running = traces_running;
+	L->global->running = running;
 	return handler.status;
 }
 
@@ -78,7 +79,7 @@ static _Noreturn __attribute__((cold, noinline)) void throw_unprotected(lua_Stat
 _Noreturn void throw_status(lua_State *L, int status)
 {
 	if (unlikely(L->global->jit))
-		jit_interrupted(L->global, status);
+		jit_interrupted(L, status);
 	if (unlikely(!L->handler))
 		throw_unprotected(L, status);
 	L->handler->status = status;

@@ -58,6 +58,12 @@ static IrRef fold_integers(Opt *o, enum ir_opcode opcode, lua_Integer a, lua_Int
 		return ir_integer(ir, int_sub(a, b));
 	case IR_INT_MUL:
 		return ir_integer(ir, int_mul(a, b));
+	case IR_INT_FLOORDIV:
+	case IR_UINT_FLOORDIV:
+		return b ? ir_integer(ir, ir_floordiv(a, b)) : IR_NONE;
+	case IR_INT_MOD:
+	case IR_UINT_MOD:
+		return b ? ir_integer(ir, ir_mod(a, b)) : IR_NONE;
 	case IR_INT_AND:
 		return ir_integer(ir, a & b);
 	case IR_INT_OR:
@@ -145,9 +151,11 @@ static IrRef fold_one(Opt *o, const IrOp *op)
 			return ir_float(o->to, floor(f));
 		case IR_FLOAT_CEIL:
 			return ir_float(o->to, ceil(f));
+		case IR_FLOAT_SQRT:
+			return ir_float(o->to, sqrt(f));
 		case IR_CAST_FLOAT_TO_INT:
-			return f >= -0x1p63 && f < 0x1p63 ? ir_integer(o->to, (lua_Integer)f)
-							  : IR_NONE;
+			return ir_integer(o->to, f >= -0x1p63 && f < 0x1p63 ? (lua_Integer)f
+									    : LUA_MININTEGER);
 		default:
 			return IR_NONE;
 		}
@@ -167,9 +175,18 @@ static IrRef fold_one(Opt *o, const IrOp *op)
 /* ---- Identities
  * ------------------------------------------------------------------------------------ */
 
-static bool is_commutative(enum ir_opcode opcode)
+/* The operation that does the same with its operands exchanged; IR_NOP: there is none. */
+static enum ir_opcode mirrored(enum ir_opcode opcode)
 {
 	switch (opcode) {
+	case IR_INT_LT:
+		return IR_INT_GT;
+	case IR_INT_LE:
+		return IR_INT_GE;
+	case IR_INT_GT:
+		return IR_INT_LT;
+	case IR_INT_GE:
+		return IR_INT_LE;
 	case IR_INT_ADD:
 	case IR_INT_MUL:
 	case IR_INT_AND:
@@ -183,9 +200,9 @@ static bool is_commutative(enum ir_opcode opcode)
 	case IR_FLOAT_NE:
 	case IR_PTR_EQ:
 	case IR_PTR_NE:
-		return true;
+		return opcode;
 	default:
-		return false;
+		return IR_NOP;
 	}
 }
 
@@ -194,8 +211,9 @@ static void order_arguments(IrOp *op)
 {
 	IrRef a = op->arg[0];
 
-	if (!is_commutative(op->opcode) || a >= op->arg[1])
+	if (mirrored(op->opcode) == IR_NOP || a >= op->arg[1])
 		return;
+	op->opcode = (uint8_t)mirrored(op->opcode);
 	op->arg[0] = op->arg[1];
 	op->arg[1] = a;
 }

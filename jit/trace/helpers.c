@@ -131,6 +131,10 @@ static lua_Integer helper_table_put(lua_State *L, Table *t)
 	Jit *jit = L->global->jit;
 	struct put p = {.t = t, .key = &jit->operands[0], .v = &jit->operands[1]};
 
+	if (table_try_put(L, t, p.key, p.v)) {
+		gc_barrier_back(L, t, p.v);
+		return 1;
+	}
 	return attempt(L, put, &p);
 }
 
@@ -428,9 +432,25 @@ static lua_Integer helper_to_number(lua_State *L, String *s)
 /* ---- Calls
  * -------------------------------------------------------------------------------------------- */
 
+/* As the interpreter calls a C function, the straight way; call_prepare() is for the rest. */
 static lua_Integer helper_call_function(lua_State *L, lua_Integer func, lua_Integer nresults)
 {
-	call_prepare(L, frame_base(L->frame) + func, (int)nresults);
+	Value *v = frame_base(L->frame) + func;
+	Frame *f = L->frame->next;
+	lua_CFunction c = v->tag == TAG_C_FUNCTION  ? v->u.f
+			  : v->tag == TAG_C_CLOSURE ? as_c_closure(v)->f
+						    : NULL;
+
+	if (likely(c && f && L->stack_last - L->top > LUA_MINSTACK && mode_is_quick(L))) {
+		f->func = v;
+		f->top = L->top + LUA_MINSTACK;
+		f->nresults = (int16_t)nresults;
+		f->status = FRAME_C;
+		L->frame = f;
+		call_finish(L, f, c(L));
+	} else {
+		call_prepare(L, v, (int)nresults);
+	}
 	return nresults < 0 ? L->top - (frame_base(L->frame) + func) : 1;
 }
 

@@ -122,12 +122,16 @@ enum {
 	/* Strings. strgetitem: byte at an index from 0. */                                   \
 	X(STRLEN, "strlen", 'i', "r", IR_PURE)                                                \
 	X(STRGETITEM, "strgetitem", 'i', "ri", IR_PURE)                                       \
-	/* Integers wrap. Division, modulo as Lua's (floor); the divisor is not 0. */         \
+	/* Integers wrap. int_add with descr SUM_EXACT: the recorder knows that it does not. */ \
+	/* Division, modulo as Lua's (floor); the divisor is not 0. */         \
 	X(INT_ADD, "int_add", 'i', "ii", IR_PURE)                                             \
 	X(INT_SUB, "int_sub", 'i', "ii", IR_PURE)                                             \
 	X(INT_MUL, "int_mul", 'i', "ii", IR_PURE)                                             \
 	X(INT_FLOORDIV, "int_floordiv", 'i', "ii", IR_PURE)                                   \
 	X(INT_MOD, "int_mod", 'i', "ii", IR_PURE)                                             \
+	/* The same of a dividend that is not negative and a constant divisor above 0. */     \
+	X(UINT_FLOORDIV, "uint_floordiv", 'i', "ii", IR_PURE)                                 \
+	X(UINT_MOD, "uint_mod", 'i', "ii", IR_PURE)                                           \
 	X(INT_AND, "int_and", 'i', "ii", IR_PURE)                                             \
 	X(INT_OR, "int_or", 'i', "ii", IR_PURE)                                               \
 	X(INT_XOR, "int_xor", 'i', "ii", IR_PURE)                                             \
@@ -182,6 +186,8 @@ enum {
 	X(VIRTUAL, "virtual", 'r', "*", IR_MANY)                                              \
 	/* An operation that was removed; only inside passes. */                              \
 	X(NOP, "nop", 'v', "", 0)
+
+#define SUM_EXACT 1
 
 enum ir_opcode {
 #define X(name, text, type, args, flags) IR_##name,
@@ -370,6 +376,21 @@ unsigned ir_virtuals(const Ir *ir, int32_t n, IrRef out[MAX_VIRTUALS]);
  */
 #define MAX_SNAPSHOT_REFS 1024
 unsigned ir_snapshot_refs(const Ir *ir, int32_t n, IrRef out[MAX_SNAPSHOT_REFS]);
+
+/* What int_floordiv computes; -1 is taken apart because the processor traps for mininteger. */
+static inline lua_Integer ir_floordiv(lua_Integer a, lua_Integer b)
+{
+	if (b == -1)
+		return (lua_Integer)(0 - (lua_Unsigned)a);
+	return a / b - ((a % b) && (a ^ b) < 0);
+}
+
+static inline lua_Integer ir_mod(lua_Integer a, lua_Integer b)
+{
+	lua_Integer m = b == -1 ? 0 : a % b;
+
+	return m && (m ^ b) < 0 ? m + b : m;
+}
 
 /* ---- text.c -------------------------------------------------------------------------- */
 

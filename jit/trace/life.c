@@ -30,6 +30,8 @@
 /* Calls until another trace of a function is tried whose last ended at a return too soon. */
 #define SHORT_RETRY 31
 #define MAX_SHORT 64
+#define MAX_FOREIGN 8
+#define MAX_YIELDS 3
 /* Frames between a function and itself. */
 #define MAX_RECURSION 8
 #define NOT_TRACED UINT8_MAX /* Proto.aborts */
@@ -107,7 +109,7 @@ static void patch(Trace *t)
 
 static void unpatch(Trace *t)
 {
-	if (t->patch)
+	if (t->patch && !t->retired)
 		*t->patch = t->original;
 }
 
@@ -154,25 +156,13 @@ static void place_text(void *ctx, char *text, size_t size)
 
 static Trace *new_trace(lua_State *L, int kind, Proto *p, const Instruction *pc)
 {
-	Jit *jit = L->global->jit;
-	Trace *t;
+	Trace *t = calloc(1, sizeof(*t));
 
-	if (jit->n_traces == jit->size_traces) {
-		uint32_t size = jit->size_traces ? jit->size_traces * 2 : 64;
-		Trace **grown = realloc(jit->traces, size * sizeof(*grown));
-
-		if (!grown)
-			return NULL;
-		jit->traces = grown;
-		jit->size_traces = size;
-		if (!jit->n_traces)
-			jit->traces[jit->n_traces++] = NULL;
-	}
-	t = calloc(1, sizeof(*t));
-	if (!t)
+	if (!t || !traces_give_number(L->global->jit, t)) {
+		free(t);
 		return NULL;
-	t->number = jit->n_traces;
-	t->generation = jit->generation;
+	}
+	t->flushes = L->global->jit->flushes;
 	t->kind = (uint8_t)kind;
 	t->proto = p;
 	t->pc = pc;
@@ -181,7 +171,7 @@ static Trace *new_trace(lua_State *L, int kind, Proto *p, const Instruction *pc)
 	return t;
 }
 
-static void free_trace(lua_State *L, Trace *t)
+void jit_free_trace(lua_State *L, Trace *t)
 {
 	Jit *jit = L->global->jit;
 
@@ -192,6 +182,15 @@ static void free_trace(lua_State *L, Trace *t)
 	jit_tell_done(t);
 	ir_close(&t->ir);
 	free(t);
+}
+
+/* It never was one of the traces. */
+static void discard(lua_State *L, Trace *t)
+{
+	/* After a flush numbers begin anew. */
+	if (t->flushes == L->global->jit->flushes)
+		traces_take_number(L->global->jit, t);
+	jit_free_trace(L, t);
 }
 
 static void tell_start(Jit *jit, Trace *t)
@@ -222,6 +221,7 @@ static void start(lua_State *L, Frame *f, Trace *t)
 	listen_started(jit, t);
 	jit->current = t;
 	jit->recording = L;
+	jit->foreign = 0;
 	if (record_start(L, f, t->pc, t))
 		L->mode = MODE_RECORD;
 	else if (jit->current)
@@ -232,7 +232,17 @@ static bool may_record(lua_State *L)
 {
 	const Jit *jit = L->global->jit;
 
-	return jit->on && !jit->current && L->mode == MODE_JIT && jit->n_traces < MAX_BX;
+	return jit->on && !jit->current && L->mode == MODE_JIT && traces_have_number(jit);
+}
+
+/*
+ * Another coroutine than the one that is recorded, which has resumed it, comes to a hot
+ * place. It has to wait, but not for ever.
+ */
+static void foreign_is_hot(Jit *jit, const lua_State *L)
+{
+	if (jit->current && jit->recording != L && ++jit->foreign > MAX_FOREIGN)
+		jit_abort(jit->recording, ABORT_COROUTINE, NULL);
 }
 
 void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_at, int kind)
@@ -246,9 +256,7 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	if (get_op(*patch_at) != OP_FORLOOP && get_op(*patch_at) != OP_TFORLOOP &&
 	    get_op(*patch_at) != OP_JMP)
 		return; /* a function that begins with its loop is traced already */
-	/* Another coroutine than the one that is recorded runs. */
-	if (jit->current && jit->recording != L)
-		jit_abort(jit->recording, ABORT_COROUTINE, NULL);
+	foreign_is_hot(jit, L);
 	/* The abort's hook may have run this very loop. */
 	if (!may_record(L) || jit_original(jit, patch_at) != *patch_at)
 		return;
@@ -292,8 +300,7 @@ void jit_hot_function(lua_State *L, Frame *f)
 	p->heat = UINT16_MAX;
 	if (p->is_vararg || p->aborts == NOT_TRACED || get_op(*p->code) >= OPCODE_COUNT)
 		return;
-	if (jit->current && jit->recording != L)
-		jit_abort(jit->recording, ABORT_COROUTINE, NULL);
+	foreign_is_hot(jit, L);
 	/* The abort's hook may have run this very function. */
 	if (!may_record(L) || get_op(*p->code) >= OPCODE_COUNT) {
 		p->heat = (uint16_t)(start_count(jit, TRACE_FUNCTION));
@@ -346,6 +353,20 @@ static void punish_function(Jit *jit, const Trace *t, enum jit_abort_reason reas
 	}
 }
 
+/* Nobody enters t from its place any more, and no other trace is tried there. */
+static void retire(Jit *jit, Trace *t)
+{
+	if (!t->patch || t->retired)
+		return;
+	t->retired = true;
+	*t->patch = t->original;
+	if (t->kind == TRACE_FUNCTION)
+		t->proto->aborts = NOT_TRACED;
+	else
+		set_op(t->patch, cold(get_op(*t->patch)));
+	jit_count(jit->vm, JIT_BLACKLISTED, 1);
+}
+
 static void punish(Jit *jit, Trace *t, enum jit_abort_reason reason)
 {
 	struct penalty *p;
@@ -358,6 +379,9 @@ static void punish(Jit *jit, Trace *t, enum jit_abort_reason reason)
 		TraceExit *e = &jit->traces[t->parent]->exits[t->parent_exit];
 
 		e->aborted++;
+		/* It yields in most turns: to enter the trace and leave it costs more than it gives. */
+		if (reason == ABORT_COROUTINE && e->aborted >= MAX_YIELDS)
+			retire(jit, jit->traces[t->root]);
 		e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness]
 			      << (e->aborted < 16 ? e->aborted : 16);
 		return;
@@ -430,7 +454,7 @@ static void give_up(lua_State *L, Trace *t, enum jit_abort_reason reason, const 
 
 	reason_text(reason, detail, text, sizeof(text));
 	running_place(L, t, place, sizeof(place));
-	if (t->generation == jit->generation)
+	if (t->flushes == jit->flushes)
 		punish(jit, t, reason);
 	t->next = jit->finishing;
 	jit->finishing = t;
@@ -450,7 +474,7 @@ static void give_up(lua_State *L, Trace *t, enum jit_abort_reason reason, const 
 			  });
 	jit->asking = asking;
 	jit->finishing = t->next;
-	free_trace(L, t);
+	discard(L, t);
 }
 
 void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
@@ -462,11 +486,13 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 	give_up(L, t, reason, detail);
 }
 
-void jit_interrupted(Global *g, int status)
+void jit_interrupted(lua_State *L, int status)
 {
-	if (g->jit->current)
-		jit_abort(g->jit->recording, status == LUA_YIELD ? ABORT_COROUTINE : ABORT_ERROR,
-			  NULL);
+	Jit *jit = L->global->jit;
+
+	/* What happens in a coroutine that the recorded one runs is a result of resume(). */
+	if (jit->current && jit->recording == L)
+		jit_abort(L, status == LUA_YIELD ? ABORT_COROUTINE : ABORT_ERROR, NULL);
 }
 
 void jit_forget_thread(Global *g, const lua_State *thread)
@@ -483,7 +509,7 @@ static void install(lua_State *L, Trace *t)
 {
 	Jit *jit = L->global->jit;
 
-	jit->traces[t->number] = t;
+	traces_add(jit, t);
 	for (uint32_t i = 0; i < t->ir.n_snapshots; i++)
 		t->exits[i].failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
 	for (uint32_t i = 0; i < t->ir.n_ops; i++)
@@ -562,7 +588,7 @@ static int assemble(lua_State *L, Trace *t)
  */
 static bool is_overtaken(const Jit *jit, const Trace *t)
 {
-	if (t->generation != jit->generation)
+	if (t->flushes != jit->flushes)
 		return true;
 	if (t->kind == TRACE_BRIDGE)
 		return !jit->traces[t->parent] ||
@@ -577,8 +603,6 @@ static int ask_and_assemble(lua_State *L, Trace *t, unsigned ops_before)
 	lua_State *asking = jit->asking;
 	int failed;
 
-	/* Its number is its own from now on. */
-	jit->traces[jit->n_traces++] = NULL;
 	stop(jit);
 	t->next = jit->finishing;
 	jit->finishing = t;
@@ -588,8 +612,6 @@ static int ask_and_assemble(lua_State *L, Trace *t, unsigned ops_before)
 	jit->asking = asking;
 	failed = is_overtaken(jit, t) ? ABORT_FLUSHED + 1 : assemble(L, t);
 	jit->finishing = t->next;
-	if (failed && t->generation == jit->generation && t->number + 1 == jit->n_traces)
-		jit->n_traces--;
 	return failed;
 }
 
@@ -622,6 +644,7 @@ void jit_finish_recording(lua_State *L)
 	Jit *jit = L->global->jit;
 	Trace *t = jit->current;
 	unsigned before = count_operations(&t->ir);
+	RunningTrace here;
 	int failed;
 
 	if (t->ir.failed) {
@@ -643,40 +666,12 @@ void jit_finish_recording(lua_State *L)
 	}
 	install(L, t);
 	listen_compiled(jit, t, before);
-	L->global->traces_running++;
+	here = (RunningTrace){.previous = L->global->running, .t = t};
+	L->global->running = &here;
 	tell_compiled(L, t);
 	if (jit->counting && !t->dead)
 		count_runs(L, t, true);
-	L->global->traces_running--;
-}
-
-/* ---- Forgetting
- * ------------------------------------------------------------------------------------ */
-
-/* Frees what is forgotten, unless it may still run. */
-static void bury(lua_State *L)
-{
-	Jit *jit = L->global->jit;
-
-	while (jit->dead && !L->global->traces_running) {
-		Trace *t = jit->dead;
-
-		jit->dead = t->next_dead;
-		free_trace(L, t);
-	}
-}
-
-/* A trace may be on the C stack, in a call that may do anything: it is then kept. */
-static void forget(lua_State *L, Trace *t)
-{
-	Jit *jit = L->global->jit;
-
-	jit->traces[t->number] = NULL;
-	/* Where it counted will be another's. */
-	count_runs(L, t, false);
-	t->dead = true;
-	t->next_dead = jit->dead;
-	jit->dead = t;
+	L->global->running = here.previous;
 }
 
 /* ---- Entering and leaving
@@ -737,26 +732,13 @@ bool jit_may_link(const Trace *from, int32_t exit, const Trace *to)
  * behind any exit that leads there. Only one that did nothing must not lead to itself:
  * those lead to later traces.
  */
-static Trace *shared_bridge(const Jit *jit, const Trace *t, int32_t exit, const Instruction *pc,
-			    bool moved)
+static const Trace *shared_bridge(const Jit *jit, const Trace *t, int32_t exit,
+				  const Instruction *pc, bool moved)
 {
-	for (uint32_t n = moved ? 1 : t->number + 1; n < jit->n_traces; n++) {
-		Trace *to = jit->traces[n];
-
-		if (to && to != t && to->kind == TRACE_BRIDGE && to->pc == pc &&
-		    jit_may_link(t, exit, to))
+	for (const Trace *to = traces_bridge_at(jit, pc); to; to = traces_next_at(to))
+		if (to != t && (moved || to->born > t->born) && jit_may_link(t, exit, to))
 			return to;
-	}
 	return NULL;
-}
-
-uint32_t jit_trace_at(const Jit *jit, const Instruction *pc)
-{
-	for (uint32_t n = 1; n < jit->n_traces; n++)
-		if (jit->traces[n] && jit->traces[n]->kind == TRACE_BRIDGE &&
-		    jit->traces[n]->pc == pc)
-			return n;
-	return 0;
 }
 
 /* What t keeps in memory, counted from the frame that is open at the exit. */
@@ -777,6 +759,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	TraceExit *e = &t->exits[exit];
 	const Snapshot *s = &t->ir.snapshots[exit];
 	Frame *f = L->frame;
+	const Trace *shared;
 	Trace *bridge;
 	bool moved;
 
@@ -787,9 +770,9 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	if (!may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts])
 		return;
 	moved = s->frames || s->below || t->pc != f->u.lua.pc;
-	bridge = shared_bridge(jit, t, exit, f->u.lua.pc, moved);
-	if (bridge) {
-		jit->backend->link(L, t, exit, bridge);
+	shared = shared_bridge(jit, t, exit, f->u.lua.pc, moved);
+	if (shared) {
+		jit->backend->link(L, t, exit, (Trace *)shared);
 		return;
 	}
 	bridge = new_trace(L, TRACE_BRIDGE, frame_function(f)->proto, f->u.lua.pc);
@@ -802,7 +785,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	if (bridge->repeated > MAX_REPEATED ||
 	    jit->traces[bridge->root]->bridges++ >= jit->parameters[JIT_PARAMETER_max_bridges]) {
 		e->aborted = NOT_BRIDGED;
-		free_trace(L, bridge);
+		discard(L, bridge);
 		return;
 	}
 	inherit_captured(bridge, t, exit);
@@ -849,32 +832,41 @@ static void collect(lua_State *L, const Trace *last)
 	L->top = restore_slot(L, top);
 }
 
-void jit_enter(lua_State *L, uint32_t number)
+/* One run of here->t, and what follows from it; true: with another trace, here->t by then. */
+static bool run_trace(lua_State *L, RunningTrace *here)
 {
 	Jit *jit = L->global->jit;
-	Trace *t = jit->traces[number], *last;
+	Trace *t = here->t, *next;
 	int32_t exit;
 
-	while (t && may_enter(L, t)) {
-		reserve_frames(L, t->ir.max_frames);
-		L->global->traces_running++;
-		exit = jit->backend->run(L, t, &last);
-		exit_restore(L, last, exit);
-		if (L->global->debt > 0)
-			collect(L, last);
-		L->global->traces_running--;
-		/* Flushed while it ran, or by a finalizer: its links mean nothing any more. */
-		if (unlikely(last->dead)) {
-			bury(L);
-			return;
-		}
-		/* A finalizer may have set a hook. */
-		if (L->mode != MODE_JIT)
-			return;
-		t = next_trace(jit, last, exit);
-		if (!t)
-			count_exit(L, last, exit);
-	}
+	reserve_frames(L, t->ir.max_frames);
+	exit = jit->backend->run(L, t, &here->t);
+	t = here->t;
+	exit_restore(L, t, exit);
+	if (L->global->debt > 0)
+		collect(L, t);
+	/* It was flushed while it ran (links mean nothing any more), or a finalizer set a hook. */
+	if (unlikely(t->dead || L->mode != MODE_JIT))
+		return false;
+	next = next_trace(jit, t, exit);
+	if (!next)
+		count_exit(L, t, exit);
+	else
+		here->t = next;
+	return next;
+}
+
+void jit_enter(lua_State *L, uint32_t number)
+{
+	Global *g = L->global;
+	RunningTrace here = {.previous = g->running, .t = g->jit->traces[number]};
+
+	g->running = &here;
+	while (may_enter(L, here.t) && run_trace(L, &here))
+		;
+	g->running = here.previous;
+	if (unlikely(g->jit->dead))
+		traces_bury(L);
 }
 
 /* ---- Flushing ------------------------------------------------------------------------- */
@@ -889,12 +881,8 @@ void jit_flush(lua_State *L, const char *cause)
 		if (jit->traces[i])
 			unpatch(jit->traces[i]);
 	listen_flushed(jit, cause);
-	for (uint32_t i = 1; i < jit->n_traces; i++)
-		if (jit->traces[i])
-			forget(L, jit->traces[i]);
-	bury(L);
-	jit->n_traces = jit->n_traces ? 1 : 0;
-	jit->generation++;
+	jit->flushes++;
+	traces_forget_all(L);
 	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
 	jit_flushed(jit->vm, cause);
 }
@@ -976,11 +964,11 @@ void jit_shut(Global *g)
 		return;
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
-			free_trace(g->main_thread, jit->traces[i]);
+			jit_free_trace(g->main_thread, jit->traces[i]);
 	if (jit->current)
-		free_trace(g->main_thread, jit->current);
-	g->traces_running = 0;
-	bury(g->main_thread);
+		jit_free_trace(g->main_thread, jit->current);
+	g->running = NULL;
+	traces_bury(g->main_thread);
 	if (jit->backend->close)
 		jit->backend->close(jit);
 	record_stop(jit);
@@ -989,6 +977,7 @@ void jit_shut(Global *g)
 	lua_hooks_close(jit);
 	models_free(jit);
 	free(jit->traces);
+	free(jit->spare);
 	free(jit->penalties);
 	free(jit);
 	g->jit = NULL;
@@ -1014,48 +1003,4 @@ void jit_switch(lua_State *L, bool on)
 	for (Object *o = g->objects; o; o = o->next)
 		if (o->tag == TAG_THREAD)
 			switch_thread((lua_State *)o);
-}
-
-typedef void (*MarkWhite)(Global *g, Object *o);
-
-static void mark_object(Global *g, const void *object, MarkWhite mark_white)
-{
-	Object *o = (Object *)object;
-
-	if (is_white(o))
-		mark_white(g, o);
-}
-
-static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
-{
-	const Ir *ir = &t->ir;
-
-	mark_object(g, t->proto, mark_white);
-	for (uint32_t i = 0; i < ir->n_constants; i++)
-		if (ir->constants[i].tag & TAG_COLLECTABLE)
-			mark_object(g, ir->constants[i].u.object, mark_white);
-	for (uint32_t i = 0; i < ir->n_snapshot_frames; i++)
-		mark_object(g, ir->snapshot_frames[i].proto, mark_white);
-	for (uint32_t i = 0; i < ir->n_snapshots; i++)
-		if (ir->snapshots[i].proto)
-			mark_object(g, ir->snapshots[i].proto, mark_white);
-}
-
-void jit_mark(Global *g, MarkWhite mark_white)
-{
-	const Jit *jit = g->jit;
-
-	models_mark(g, mark_white);
-	for (unsigned i = 0; i < jit->n_kept; i++)
-		if (jit->kept[i].tag & TAG_COLLECTABLE)
-			mark_object(g, jit->kept[i].u.object, mark_white);
-	for (uint32_t i = 1; i < jit->n_traces; i++)
-		if (jit->traces[i])
-			mark_trace(g, jit->traces[i], mark_white);
-	for (const Trace *t = jit->finishing; t; t = t->next)
-		mark_trace(g, t, mark_white);
-	for (const Trace *t = jit->dead; t; t = t->next_dead)
-		mark_trace(g, t, mark_white);
-	if (jit->current)
-		mark_trace(g, jit->current, mark_white);
 }

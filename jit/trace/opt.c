@@ -27,8 +27,9 @@ bool opt_open(Opt *o, Ir *to, uint32_t old_ops, uint32_t new_ops)
 		o->last[i] = -1;
 	o->map = malloc((old_ops + 1) * sizeof(*o->map));
 	o->same = malloc((new_ops + 1) * sizeof(*o->same));
+	o->bounds = malloc((new_ops + 1) * sizeof(*o->bounds));
 	o->chain = malloc((new_ops + 1) * sizeof(*o->chain));
-	if (!o->map || !o->same || !o->chain) {
+	if (!o->map || !o->same || !o->bounds || !o->chain) {
 		opt_close(o);
 		return false;
 	}
@@ -42,8 +43,10 @@ void opt_close(Opt *o)
 	virtuals_close(o);
 	free(o->map);
 	free(o->same);
+	free(o->bounds);
 	free(o->chain);
 	o->map = o->same = NULL;
+	o->bounds = NULL;
 	o->chain = NULL;
 }
 
@@ -118,23 +121,40 @@ static bool is_object(const Opt *o, IrRef ref)
 
 enum proof { UNKNOWN, HOLDS, FAILS };
 
+/* Is ref certainly 0, certainly not 0? */
+static enum proof prove_truth(const Opt *o, IrRef ref)
+{
+	Bounds b = bounds_of(o, ref);
+
+	if (b.low > 0 || b.high < 0)
+		return HOLDS;
+	return b.low == 0 && b.high == 0 ? FAILS : UNKNOWN;
+}
+
 /* What is known of a guard's condition. */
 static enum proof prove(const Opt *o, const IrOp *op)
 {
 	lua_Integer a, b;
 
+	if (op->nargs == 1 && find_same(o, op, op->arg, -1) != IR_NONE)
+		return HOLDS;
 	switch (op->opcode) {
 	case IR_GUARD_TRUE:
-		return !is_integer_constant(o, op->arg[0], &a) ? UNKNOWN : a ? HOLDS : FAILS;
+		return prove_truth(o, op->arg[0]);
 	case IR_GUARD_FALSE:
-		return !is_integer_constant(o, op->arg[0], &a) ? UNKNOWN : a ? FAILS : HOLDS;
+		switch (prove_truth(o, op->arg[0])) {
+		case HOLDS:
+			return FAILS;
+		case FAILS:
+			return HOLDS;
+		default:
+			return UNKNOWN;
+		}
 	case IR_GUARD_NONNULL:
 	case IR_GUARD_ISNULL:
 		if (is_integer_constant(o, op->arg[0], &a))
 			return (a != 0) == (op->opcode == IR_GUARD_NONNULL) ? HOLDS : FAILS;
-		if (op->opcode == IR_GUARD_NONNULL && is_object(o, op->arg[0]))
-			return HOLDS;
-		return find_same(o, op, op->arg, -1) != IR_NONE ? HOLDS : UNKNOWN;
+		return op->opcode == IR_GUARD_NONNULL && is_object(o, op->arg[0]) ? HOLDS : UNKNOWN;
 	case IR_GUARD_VALUE:
 		if (is_integer_constant(o, op->arg[0], &a) &&
 		    is_integer_constant(o, op->arg[1], &b))
@@ -150,16 +170,35 @@ bool opt_holds(const Opt *o, const IrOp *op)
 	return prove(o, op) == HOLDS;
 }
 
+/* What is equal to a constant is the constant. */
+static void learn_equal(Opt *o, IrRef condition, bool holds)
+{
+	const IrOp *op = ir_op(o->to, condition);
+	bool equal = op->opcode == IR_INT_EQ || op->opcode == IR_PTR_EQ;
+	bool unequal = op->opcode == IR_INT_NE || op->opcode == IR_PTR_NE;
+
+	if ((holds ? equal : unequal) && op->arg[0] >= 0 && ir_is_constant(op->arg[1]) &&
+	    o->same[op->arg[0]] == IR_NONE)
+		o->same[op->arg[0]] = op->arg[1];
+}
+
 static void learn(Opt *o, const IrOp *op)
 {
+	Bounds b;
+
 	if (op->nargs == 0 || op->arg[0] < 0)
 		return;
 	switch (op->opcode) {
 	case IR_GUARD_TRUE:
-		/* Conditions are 0 or 1: comparisons, and helpers that say so. */
-		o->same[op->arg[0]] = ir_integer(o->to, 1);
+		bounds_learn(o, op->arg[0], true);
+		learn_equal(o, op->arg[0], true);
+		b = bounds_of(o, op->arg[0]);
+		if (b.low == b.high)
+			o->same[op->arg[0]] = ir_integer(o->to, b.low);
 		break;
 	case IR_GUARD_FALSE:
+		bounds_learn(o, op->arg[0], false);
+		learn_equal(o, op->arg[0], false);
 		o->same[op->arg[0]] = ir_integer(o->to, 0);
 		break;
 	case IR_GUARD_ISNULL:
@@ -213,6 +252,7 @@ IrRef opt_append(Opt *o, const IrOp *op, const IrRef *args)
 	o->to->ops[ref].snapshot = op->snapshot;
 	o->to->ops[ref].line = op->line;
 	o->same[ref] = IR_NONE;
+	o->bounds[ref] = bounds_of_result(o, &o->to->ops[ref]);
 	o->chain[ref] = o->last[op->opcode];
 	o->last[op->opcode] = ref;
 	if (effects(op) & (HELPER_WRITES | HELPER_FORCES))
@@ -224,7 +264,7 @@ IrRef opt_append(Opt *o, const IrOp *op, const IrRef *args)
 	return ref;
 }
 
-IrRef opt_emit(Opt *o, const IrOp *from, const IrRef *args)
+static IrRef emit(Opt *o, const IrOp *from, const IrRef *args)
 {
 	IrOp copy = *from, *op = &copy;
 	IrRef found, own[UINT8_MAX] = {IR_NONE, IR_NONE, IR_NONE};
@@ -240,6 +280,8 @@ IrRef opt_emit(Opt *o, const IrOp *from, const IrRef *args)
 	if (!(ir_info[op->opcode].flags & IR_MANY)) {
 		memcpy(op->arg, args, sizeof(op->arg));
 		found = fold(o, op);
+		if (found == IR_NONE)
+			found = bounds_fold(o, op);
 		if (found != IR_NONE)
 			return opt_known(o, found);
 		args = op->arg;
@@ -261,6 +303,21 @@ IrRef opt_emit(Opt *o, const IrOp *from, const IrRef *args)
 	if (ir_info[op->opcode].flags & IR_STORE && is_redundant_store(o, op))
 		return 0;
 	return opt_append(o, op, args);
+}
+
+IrRef opt_emit(Opt *o, const IrOp *op, const IrRef *args)
+{
+	IrOp plain = *op;
+	IrRef sum;
+
+	if (op->opcode != IR_INT_ADD || op->descr != SUM_EXACT)
+		return emit(o, op, args);
+	/* What is known is learnt; the operation is one like others. */
+	plain.descr = -1;
+	sum = emit(o, &plain, args);
+	if (!o->failed)
+		bounds_learn_sum(o, sum, args[0], args[1]);
+	return sum;
 }
 
 /* ---- The passes ---------------------------------------------------------------------------------

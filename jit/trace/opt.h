@@ -12,12 +12,18 @@
 
 #include "helpers.h"
 
+/* What an integer is between, the ends included. */
+typedef struct bounds {
+	lua_Integer low, high;
+} Bounds;
+
 typedef struct opt {
 	Ir *to;
 	IrRef *map;	/* of the list that is copied: old place -> new reference */
 	IrRef *same;	/* new place -> what guards proved it to be, IR_NONE: nothing */
+	Bounds *bounds; /* new place -> what its integer is known to be between */
 	int32_t *chain; /* new place -> the one before it with the same opcode, -1: none */
-	uint32_t size;	/* of same and chain */
+	uint32_t size;	/* of same, bounds and chain */
 	int32_t last[IR_OPCODE_COUNT]; /* head of each chain */
 	int32_t calls;		       /* place of the last call that writes tables, -1 */
 	int32_t last_call;	       /* of the last of any helper, -1 */
@@ -56,6 +62,18 @@ bool opt_holds(const Opt *o, const IrOp *op);
  * opcode, the order of its arguments) to a simpler one that does the same.
  */
 IrRef fold(Opt *o, IrOp *op);
+
+/* ---- bounds.c ------------------------------------------------------------------------------ */
+
+Bounds bounds_of(const Opt *o, IrRef ref);
+/* Of what op, whose arguments are of the new list, computes. */
+Bounds bounds_of_result(const Opt *o, const IrOp *op);
+/* A guard has passed: the condition, an operation, is not 0 (or is). */
+void bounds_learn(Opt *o, IrRef condition, bool holds);
+/* sum is a + b and did not wrap. */
+void bounds_learn_sum(Opt *o, IrRef sum, IrRef a, IrRef b);
+/* As fold(), from what the arguments are between. */
+IrRef bounds_fold(Opt *o, IrOp *op);
 
 /* ---- memory.c ------------------------------------------------------------------------------ */
 

@@ -26,7 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_ROUNDS 12
+#define MAX_ROUNDS 16
 #define MAX_TURNS 200
 /* Operations that a copy has at the most. */
 #define LARGEST(from) ((from)->n_ops * 4 + 2 * MAX_TURNS + 256)
@@ -41,10 +41,14 @@ struct turn {
 	int16_t slot; /* NO_SLOT: the value of operation `old`, or a field */
 	uint8_t tag;
 	bool varies;
-	bool stands_in; /* wherever the body uses `first`, it means `value` */
-	IrRef old;	/* reference in the old list of what crosses */
-	IrRef first;	/* at the end of the preamble */
-	IrRef value;	/* in the body: an argument, or `first` if it does not change */
+	bool stands_in;		  /* wherever the body uses `first`, it means `value` */
+	bool apart;		  /* once was taken for the twin of another, and is not */
+	int16_t twin;		  /* an earlier turn with the same value in every turn, -1: none */
+	IrRef old;		  /* reference in the old list of what crosses */
+	IrRef first;		  /* at the end of the preamble */
+	IrRef value;		  /* in the body: an argument, or `first` if it does not change */
+	Bounds bounds;		  /* that the argument is taken to have: those of `first`, or ... */
+	bool open_low, open_high; /* ... not on this side, because a turn does not keep them */
 	/* A table that is virtual at the label: its fields have turns of their own. */
 	bool is_virtual;
 	int32_t shape;
@@ -60,6 +64,7 @@ struct peel {
 	Opt o;
 	struct turn turns[MAX_TURNS]; /* slots in the last snapshot's order, then values */
 	unsigned n_turns;
+	bool cautious;	 /* integers are taken to be anything in the next turn */
 	IrRef *preamble; /* old place -> reference at the end of the preamble */
 	uint8_t *used;	 /* by place in the preamble: the body uses it */
 	int32_t *copied; /* old snapshot -> new, -1: not yet */
@@ -297,6 +302,29 @@ static IrRef end_value(struct peel *p, const struct turn *t)
 	return t->old == IR_NONE ? IR_NONE : opt_map(&p->o, t->old);
 }
 
+/* The index of a numeric for lies in two slots: one argument is enough. */
+static int16_t find_twin(const struct peel *p, unsigned n)
+{
+	const struct turn *t = &p->turns[n];
+
+	for (unsigned i = 0; t->varies && !t->apart && i < n; i++)
+		if (p->turns[i].varies && p->turns[i].twin < 0 && p->turns[i].first == t->first)
+			return (int16_t)i;
+	return -1;
+}
+
+static bool is_argument(const struct turn *t)
+{
+	return t->varies && t->twin < 0;
+}
+
+static void join_twin(struct peel *p, struct turn *t)
+{
+	t->value = p->turns[t->twin].value;
+	if (t->stands_in && t->first >= 0)
+		p->o.same[t->first] = t->value;
+}
+
 static void emit_argument(struct peel *p, struct turn *t, int32_t n)
 {
 	static const enum ir_opcode opcodes[] = {
@@ -305,6 +333,14 @@ static void emit_argument(struct peel *p, struct turn *t, int32_t n)
 
 	arg.opcode = (uint8_t)opcodes[(unsigned char)arg.type];
 	t->value = opt_emit(&p->o, &arg, (const IrRef[]){IR_NONE, IR_NONE, IR_NONE});
+	if (p->o.failed)
+		return;
+	t->bounds = bounds_of(&p->o, t->first);
+	if (t->open_low)
+		t->bounds.low = LUA_MININTEGER;
+	if (t->open_high)
+		t->bounds.high = LUA_MAXINTEGER;
+	p->o.bounds[t->value] = t->bounds;
 	if (t->stands_in && t->first >= 0)
 		p->o.same[t->first] = t->value;
 }
@@ -419,17 +455,25 @@ static void emit_label(struct peel *p)
 	int32_t n = 0;
 
 	begin_turns(p);
-	for (unsigned i = 0; i < p->n_turns; i++)
-		if (p->turns[i].varies)
-			args[label.nargs++] = p->turns[i].first;
+	for (unsigned i = 0; i < p->n_turns; i++) {
+		struct turn *t = &p->turns[i];
+
+		if (p->cautious)
+			t->apart = t->open_low = t->open_high = true;
+		t->twin = find_twin(p, i);
+		if (is_argument(t))
+			args[label.nargs++] = t->first;
+	}
 	for (uint32_t at = 0; at < p->from->n_ops; at++)
 		p->preamble[at] = opt_map(&p->o, (IrRef)at);
 	virtuals_forget(&p->o);
 	p->to->label = opt_emit(&p->o, &label, args);
 	memset(p->used, 0, p->o.size);
 	for (unsigned i = 0; i < p->n_turns && !p->o.failed; i++)
-		if (p->turns[i].varies)
+		if (is_argument(&p->turns[i]))
 			emit_argument(p, &p->turns[i], n++);
+		else if (p->turns[i].twin >= 0)
+			join_twin(p, &p->turns[i]);
 	if (p->o.virtuals && !p->o.failed) {
 		make_virtual_turns(p);
 		p->o.used = p->used;
@@ -465,6 +509,22 @@ static bool correct_virtuals(struct peel *p)
 	return found;
 }
 
+/* An argument's bounds must hold for what the turn hands on too. */
+static bool correct_bounds(const struct peel *p, struct turn *t, IrRef end)
+{
+	Bounds b = bounds_of(&p->o, end);
+	bool low = b.low<t->bounds.low, high = b.high> t->bounds.high;
+
+	t->open_low |= low;
+	t->open_high |= high;
+	return low || high;
+}
+
+static bool is_integer_constant(const struct peel *p, IrRef ref)
+{
+	return ref < 0 && ir_type(p->to, ref) == 'i';
+}
+
 /* A turn that hands on what it got does not vary; one that was taken not to, does. */
 static bool correct_turns(struct peel *p)
 {
@@ -476,12 +536,18 @@ static bool correct_turns(struct peel *p)
 
 		if (t->first == IR_NONE || t->is_virtual)
 			continue;
-		if (t->varies && (end == t->value || end == t->first)) {
+		if (t->varies && t->twin >= 0 && end != end_value(p, &p->turns[t->twin])) {
+			t->apart = true;
+			found = true;
+		} else if (t->varies && (end == t->value || end == t->first) &&
+			   !(p->cautious && is_integer_constant(p, t->first))) {
 			t->varies = false;
 			found = true;
 		} else if (!t->varies && end != t->first) {
 			t->varies = true;
 			found = true;
+		} else if (is_argument(t) && ir_type(p->to, t->first) == 'i') {
+			found |= correct_bounds(p, t, end);
 		}
 	}
 	return found;
@@ -557,7 +623,7 @@ static void emit_jump(struct peel *p)
 	IrRef args[MAX_TURNS];
 
 	for (unsigned i = 0; i < p->n_turns; i++)
-		if (p->turns[i].varies)
+		if (is_argument(&p->turns[i]))
 			args[jump.nargs++] = end_value(p, &p->turns[i]);
 	opt_emit(&p->o, &jump, args);
 }
@@ -572,8 +638,9 @@ static bool begin(struct peel *p)
 	/* References to constants mean the same in both lists. */
 	if (!IR_ROOM(p->to, constants, p->from->n_constants))
 		return false;
-	memcpy(p->to->constants, p->from->constants,
-	       p->from->n_constants * sizeof(*p->to->constants));
+	if (p->from->n_constants)
+		memcpy(p->to->constants, p->from->constants,
+		       p->from->n_constants * sizeof(*p->to->constants));
 	p->to->n_constants = p->from->n_constants;
 	if (!opt_open(&p->o, p->to, p->from->n_ops, LARGEST(p->from)))
 		return false;
@@ -597,12 +664,28 @@ static bool try_loop(struct peel *p, bool first, bool *again)
 	return find_values(p, again);
 }
 
-static bool peel_loop(struct peel *p)
+static bool find_loop(struct peel *p)
 {
 	bool again = true;
 
 	for (int round = 0; again; round++) {
 		if (round == MAX_ROUNDS || !try_loop(p, !round, &again))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * What is known of the next turn may say that it leaves at a guard for certain. That
+ * is no reason to give up if it is about an integer, a flag that is 0 and 1 in turn:
+ * the loop goes on in a bridge every other time.
+ */
+static bool peel_loop(struct peel *p)
+{
+	p->cautious = false;
+	if (!find_loop(p)) {
+		p->cautious = true;
+		if (p->o.restart || !find_loop(p))
 			return false;
 	}
 	emit_jump(p);

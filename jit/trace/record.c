@@ -295,11 +295,16 @@ static void drop_dead_slots(Recorder *r, const Instruction *at)
 		known_slot(r, slot)->state = SLOT_UNKNOWN;
 }
 
+/* A loop that is mostly a change of coroutines is as fast without a trace. */
+#define MIN_RESUMING 40
+
 static void close_loop(Recorder *r)
 {
 	int32_t snapshot;
 	IrRef last;
 
+	if (r->resumes && r->number < MIN_RESUMING)
+		record_abort(r, ABORT_NYI_FUNCTION, "that resumes a coroutine, in a short loop");
 	drop_dead_slots(r, r->t->pc);
 	snapshot = record_snapshot(r, r->t->pc, TOP_OF_FRAME);
 	last = ir_emit_many(r->ir, IR_JUMP, NULL, 0, -1);
@@ -391,24 +396,17 @@ static bool goes_on_in_function(Recorder *r, const Instruction *pc)
 static bool goes_on_at_return(Recorder *r, const Instruction *pc)
 {
 	Instruction i = jit_original(r->jit, pc - 1);
-	uint32_t number;
+	const Trace *to;
 
 	if (!r->below || r->depth || !(get_op(i) == OP_RETURN0 || get_op(i) == OP_RETURN1))
 		return false;
-	number = jit_trace_at(r->jit, pc - 1);
-	if (!number)
+	to = traces_bridge_at(r->jit, pc - 1);
+	if (!to)
 		return false;
 	r->pc = pc;
 	r->top = TOP_OF_FRAME;
-	record_finish(r, pc - 1, (int32_t)number);
+	record_finish(r, pc - 1, (int32_t)to->number);
 	return true;
-}
-
-static void record_jump(Recorder *r)
-{
-	/* A loop inside of the traced one that was not hot yet is unrolled; life.c's
-	   trace_limit ends that. */
-	(void)r;
 }
 
 /* ---- One instruction
@@ -511,7 +509,6 @@ static void dispatch(Recorder *r)
 		record_concat(r);
 		break;
 	case OP_JMP:
-		record_jump(r);
 		break;
 	case OP_EQ ... OP_TESTSET:
 		record_comparison(r, op);
@@ -612,9 +609,36 @@ static void count_values(Recorder *r)
 	r->variable_top = top;
 }
 
+/*
+ * The recorded instruction jumped back to the one before pc, which begins another loop
+ * that is not compiled: it is unrolled, but for a few turns only. Traces that are no
+ * loops may lead around such a loop, so they have to ask there whether they may go on.
+ */
+static void unroll(Recorder *r, const Instruction *pc)
+{
+	if (pc - 1 != r->back) {
+		r->back = pc - 1;
+		r->turns = 0;
+	}
+	r->pc = pc;
+	r->snapshot = -1;
+	r->top = TOP_OF_FRAME;
+	if (++r->turns > r->jit->parameters[JIT_PARAMETER_max_unroll_loops])
+		record_abort(r, ABORT_INNER_LOOP, NULL);
+	if (r->t->kind != TRACE_LOOP)
+		record_guard_not_invalidated(r);
+}
+
+/* pc is behind the instruction that comes next. */
+static bool jumped_back(const Recorder *r, const Frame *f, const Instruction *pc)
+{
+	return r->begun && f == r->last_frame && pc <= r->pc;
+}
+
 static void one_instruction(Recorder *r, const Instruction *pc)
 {
 	Frame *f = r->L->frame;
+	bool back;
 
 	if (r->jit->missed)
 		record_abort(r, ABORT_HOOK, NULL);
@@ -627,9 +651,12 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 		close_loop(r);
 		return;
 	}
+	back = jumped_back(r, f, pc) && !r->starting;
 	if (goes_on_elsewhere(r, pc) || goes_on_in_function(r, pc) || goes_on_at_return(r, pc))
 		return;
-	r->instructions++;
+	if (back)
+		unroll(r, pc);
+	r->last_frame = f;
 	r->pc = pc;
 	r->number++;
 	r->i = jit_original(r->jit, pc - 1);
@@ -664,7 +691,7 @@ static bool may_end_before(const Recorder *r, enum jit_abort_reason reason)
 {
 	const Trace *t = r->t;
 
-	return t->kind == TRACE_BRIDGE && r->instructions > 1 &&
+	return t->kind == TRACE_BRIDGE && r->number > 1 &&
 	       r->jit->traces[t->parent]->exits[t->parent_exit].aborted &&
 	       (reason == ABORT_NYI_INSTRUCTION || reason == ABORT_NYI_FUNCTION ||
 		reason == ABORT_NYI_OPERAND || reason == ABORT_METAMETHOD ||

@@ -52,13 +52,16 @@ typedef struct recorder {
 	int line;
 	uint32_t number; /* of instructions, this one included */
 	int base;      /* slot of the running frame's register 0 */
+	Frame *last_frame; /* of the last instruction that was recorded */
 	Frame *frame;  /* that is recorded: others are C functions' own calls */
 	int given;     /* arguments of the function that was entered last */
 	bool entering; /* the next instruction is the first of a function that frame calls */
 	uint32_t entered; /* the last instruction enters this trace, if it jumps; 0 */
 	bool starting;	  /* it is that */
 	int tail_calls;
-	unsigned instructions; /* that were recorded */
+	const Instruction *back; /* where the last jump back went, how often in a row */
+	int64_t turns;
+	bool resumes;	  /* a coroutine */
 	/*
 	 * The frame at the bottom is the one that entered the trace, or, after `below` of
 	 * them were left, one that was there before. Slots from `floor` on are its own.
@@ -209,6 +212,8 @@ void record_closure(Recorder *r);
 void record_close(Recorder *r);
 /* A block is left whose variables begin at `slot`. */
 void record_close_block(Recorder *r, int slot);
+/* Does it resume a coroutine? */
+bool record_is_resume(const Value *v);
 /*
  * A function of Lua's own libraries in slot func: how many results it has now, which
  * are what `results` says; -1: it is not one that is known, but by its tag.

@@ -307,17 +307,69 @@ static bool leaves_traced_loop(const Recorder *r)
 	return r->depth == 0 && r->t->kind == TRACE_LOOP && r->pc - 1 == r->t->patch;
 }
 
+/* Where the loop at r->i is prepared; its start, limit and step are computed before. */
+static const Instruction *preparation(const Recorder *r)
+{
+	return r->pc - get_bx(r->i) - 1;
+}
+
+/*
+ * A step that is written as a number is guarded to be that: the step is a constant then.
+ * Only where the guard leaves the loop.
+ */
+static IrRef loop_step(Recorder *r, int a)
+{
+	Instruction last = preparation(r)[-1];
+	IrRef step = record_use(r, a + 2, NULL);
+
+	if (!leaves_traced_loop(r) || get_op(last) != OP_LOADI || get_a(last) != a + 2)
+		return step;
+	record_guard_integer(r, step, record_value(r, a + 2)->u.i);
+	return ir_integer(r->ir, record_value(r, a + 2)->u.i);
+}
+
+/* Does the loop begin with a number that is not negative, as it is written? */
+static bool begins_above_zero(const Recorder *r, int a)
+{
+	const Instruction *at = preparation(r) - 1;
+	const Instruction *first = frame_function(r->L->frame)->proto->code;
+
+	for (int n = 0; n < 8 && at > first; n++)
+		if (get_a(*--at) == a)
+			return get_op(*at) == OP_LOADI && get_sbx(*at) >= 0;
+	return false;
+}
+
+/* Was the loop's variable divided? That is cheaper if it is known not to be negative. */
+static bool is_divided(Recorder *r, int a)
+{
+	const RecordedSlot *variable = record_slot(r, r->base + a + 3);
+
+	for (uint32_t n = 0; variable->state == SLOT_LOADED && n < r->ir->n_ops; n++) {
+		const IrOp *op = &r->ir->ops[n];
+
+		if ((op->opcode == IR_INT_MOD || op->opcode == IR_INT_FLOORDIV) &&
+		    op->arg[0] == variable->ref && ir_is_constant(op->arg[1]))
+			return true;
+	}
+	return false;
+}
+
 static void integer_loop(Recorder *r, int a)
 {
 	bool goes_on = record_value(r, a + 1)->u.i != 0;
-	IrRef count = record_use(r, a + 1, NULL), step = record_use(r, a + 2, NULL), index;
+	IrRef count = record_use(r, a + 1, NULL), step = loop_step(r, a), index;
 	IrRef zero = ir_integer(r->ir, 0);
 
 	index = record_use(r, a, NULL);
 	record_guard_that(r, goes_on, record_emit(r, IR_INT_NE, count, zero, -1));
 	if (!goes_on)
 		return;
-	index = record_emit(r, IR_INT_ADD, index, step, -1);
+	/* An index that begins there and rises stays there: after the first turn this is known. */
+	if (record_value(r, a)->u.i >= 0 && record_value(r, a + 2)->u.i > 0 &&
+	    leaves_traced_loop(r) && is_divided(r, a) && begins_above_zero(r, a))
+		record_guard_that(r, true, record_emit(r, IR_INT_GE, index, zero, -1));
+	index = record_emit(r, IR_INT_ADD, index, step, SUM_EXACT);
 	record_set(r, a + 1, record_emit(r, IR_INT_SUB, count, ir_integer(r->ir, 1), -1),
 		   TAG_INTEGER);
 	record_set(r, a, index, TAG_INTEGER);

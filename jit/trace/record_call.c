@@ -207,8 +207,8 @@ static void return_below(Recorder *r, const Frame *to, bool entered)
 /* The trace ends at a return that it cannot follow. */
 static void end_at_return(Recorder *r)
 {
-	if (r->t->kind == TRACE_LOOP || r->instructions == 1 ||
-	    (r->t->kind == TRACE_FUNCTION && r->instructions < MIN_FUNCTION))
+	if (r->t->kind == TRACE_LOOP || r->number == 1 ||
+	    (r->t->kind == TRACE_FUNCTION && r->number < MIN_FUNCTION))
 		record_abort(r, ABORT_RETURNED, NULL);
 	record_finish(r, r->pc - 1, -1);
 }
@@ -275,11 +275,12 @@ static void all_is_in_memory(Recorder *r, int end)
 }
 
 /* The function is called by the trace; its results are read from the stack. */
-static void call_c_function(Recorder *r, int func, int arguments, int nresults)
+static void call_c_function(Recorder *r, int func, const Value *v, int arguments, int nresults)
 {
 	IrRef args[2], done;
 	int32_t snapshot;
 
+	r->resumes |= record_is_resume(v);
 	for (int i = 0; i <= arguments; i++) {
 		uint8_t tag;
 		IrRef ref = record_use_slot(r, func + i, &tag);
@@ -311,7 +312,7 @@ static void c_function(Recorder *r, int func, const Value *v, int arguments, int
 	if (n >= 0)
 		put_results(r, func, results, n, nresults);
 	else
-		call_c_function(r, func, arguments, nresults);
+		call_c_function(r, func, v, arguments, nresults);
 }
 
 /*
@@ -326,8 +327,8 @@ static void reopen_frame(Recorder *r)
 		record_abort(r, ABORT_RETURNED, NULL);
 	record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), r->below);
 	if (get_c(r->i))
-		record_guard_frame(r, IR_GUARD_FRAME_EXTRA,
-				   ir_integer(r->ir, f->u.lua.extra_args), r->below);
+		record_guard_frame(r, IR_GUARD_FRAME_EXTRA, ir_integer(r->ir, f->u.lua.extra_args),
+				   r->below);
 	r->below++;
 	r->bottom = NULL;
 	r->return_pc = NULL;
@@ -617,5 +618,5 @@ void record_for_call(Recorder *r)
 	if (is_lua_function(v))
 		enter_function(r, func, v, 2, nresults);
 	else
-		call_c_function(r, func, 2, nresults);
+		call_c_function(r, func, v, 2, nresults);
 }

@@ -651,6 +651,18 @@ static const struct known_function {
 #undef X
 };
 
+extern int luaB_auxwrap(lua_State *L) __attribute__((weak));
+extern int luaB_coresume(lua_State *L) __attribute__((weak));
+
+bool record_is_resume(const Value *v)
+{
+	lua_CFunction f = v->tag == TAG_C_FUNCTION  ? v->u.f
+			  : v->tag == TAG_C_CLOSURE ? as_c_closure(v)->f
+						    : NULL;
+
+	return f && (f == luaB_auxwrap || f == luaB_coresume);
+}
+
 int record_known_function(Recorder *r, int func, const Value *v, int arguments,
 			  RecordedSlot results[MAX_KNOWN_RESULTS])
 {

@@ -570,10 +570,10 @@ void record_set_list(Recorder *r)
 	if (!n)
 		return;
 	if (first + n > t->array_size)
-		record_guard_that(
-			r, true,
-			record_call(r, HELPER_TABLE_RESERVE, 2,
-				    (const IrRef[]){table, ir_integer(r->ir, first + n)}));
+		record_guard_that(r, true,
+				  record_call(r, HELPER_TABLE_RESERVE, 2,
+					      (const IrRef[]){table,
+							      ir_integer(r->ir, first + n)}));
 	else
 		record_guard_that(r, true,
 				  record_emit(r, IR_UINT_LT, ir_integer(r->ir, first + n - 1),

@@ -68,6 +68,7 @@ static Payload call_may_force(struct run *r, const IrOp *op)
 	Value *base;
 
 	r->t->backend = r->values;
+	L->global->running->t = r->t;
 	exit_restore(L, r->t, op->snapshot);
 	r->t->backend = before;
 	result = call_helper(r, op);
@@ -183,27 +184,6 @@ static lua_Integer truncate_float(lua_Number f)
 	return f >= -0x1p63 && f < 0x1p63 ? (lua_Integer)f : INT64_MIN;
 }
 
-/* Floor; -1 as divisor is taken apart because the processor traps for mininteger. */
-static lua_Integer floor_divide(lua_Integer a, lua_Integer b)
-{
-	lua_Integer q;
-
-	if (b == -1)
-		return int_sub(0, a);
-	q = a / b;
-	return (a ^ b) < 0 && q * b != a ? q - 1 : q;
-}
-
-static lua_Integer floor_modulo(lua_Integer a, lua_Integer b)
-{
-	lua_Integer m;
-
-	if (b == -1)
-		return 0;
-	m = a % b;
-	return m && (m ^ b) < 0 ? m + b : m;
-}
-
 static lua_Integer integer_operation(enum ir_opcode opcode, lua_Integer a, lua_Integer b)
 {
 	switch (opcode) {
@@ -214,9 +194,11 @@ static lua_Integer integer_operation(enum ir_opcode opcode, lua_Integer a, lua_I
 	case IR_INT_MUL:
 		return int_mul(a, b);
 	case IR_INT_FLOORDIV:
-		return floor_divide(a, b);
+	case IR_UINT_FLOORDIV:
+		return ir_floordiv(a, b);
 	case IR_INT_MOD:
-		return floor_modulo(a, b);
+	case IR_UINT_MOD:
+		return ir_mod(a, b);
 	case IR_INT_AND:
 		return a & b;
 	case IR_INT_OR:

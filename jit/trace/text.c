@@ -122,8 +122,11 @@ static void print_snapshot(const Ir *ir, int32_t n, FILE *to)
 	const Snapshot *s = &ir->snapshots[n];
 	const SnapshotEntry *e = ir->snapshot_entries + s->entry;
 	const SnapshotFrame *f = ir->snapshot_frames + s->frame;
+	const Proto *p;
 
-	fprintf(to, " [@%d", s->pc ? instruction_number(s->pc, s->proto ? s->proto : ir->proto) : -1);
+	/* In a parsed list, which has no proto, instruction 0 is null. */
+	p = s->proto ? s->proto : ir->proto;
+	fprintf(to, " [@%d", s->pc || !p ? instruction_number(s->pc, p) : -1);
 	if (s->below)
 		fprintf(to, " <%d %d", s->below, s->base);
 	if (top_is_slot(s))

@@ -108,7 +108,7 @@ typedef struct trace_exit {
 
 typedef struct trace {
 	uint32_t number;     /* index in Jit.traces; 0 is none */
-	uint32_t generation; /* Jit.generation when it began */
+	uint32_t flushes;    /* Jit.flushes when it began */
 	struct trace *next;  /* in Jit.finishing */
 	uint8_t kind;
 	/*
@@ -117,6 +117,7 @@ typedef struct trace {
 	 */
 	uint64_t captured[MAX_SLOTS / 64];
 	bool links_itself;     /* ends in `jump` */
+	bool retired;	       /* its place does not enter it any more */
 	bool ends_early;       /* in `finish`, before what cannot be traced */
 	Proto *proto;	       /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
@@ -132,12 +133,21 @@ typedef struct trace {
 	uint32_t *offsets;	      /* by place: where an operation's code begins; NULL: not kept */
 	size_t code_size;
 	void *backend;		 /* backend's: locations of snapshot values, exit stubs */
+	struct trace *next_at;	 /* bridge: the next in the list of its place's bucket */
 	struct trace *next_dead; /* forgotten while traces ran */
+	uint64_t born;		 /* which one of all it is */
 	bool dead;
+	bool reached; /* by this collection */
 	struct jit_trace hooks; /* libjithooks' */
 	struct told_list *told; /* tell.c: what a hook looks at */
 	uint64_t *runs;		/* where it counts, NULL: it does not */
 } Trace;
+
+/* A trace on the C stack: the last of those that this jit_enter() came to. */
+typedef struct running_trace {
+	struct running_trace *previous;
+	Trace *t;
+} RunningTrace;
 
 /* What a backend does. x64/backend.c and run.c (the IR interpreter) have one each. */
 typedef struct backend {
@@ -187,6 +197,7 @@ struct recorder;
 #define MAX_OPERANDS 256
 #define SHARED_PLACES 64 /* a power of two */
 #define HOT_COUNTERS 1024 /* a power of two */
+#define BRIDGE_BUCKETS 4096
 
 typedef struct jit {
 	bool on;
@@ -201,13 +212,18 @@ typedef struct jit {
 	uint16_t hot[HOT_COUNTERS]; /* by place; counts down */
 	Trace **traces;		    /* by number */
 	uint32_t n_traces, size_traces;
+	uint32_t *spare; /* numbers below n_traces that are free */
+	uint32_t n_spare;
+	uint64_t generation; /* traces that there ever were */
+	Trace *bridges[BRIDGE_BUCKETS];
 	Trace *dead;		      /* forgotten, and maybe running */
 	struct recorder *recorder;    /* while recording, else NULL */
 	lua_State *recording;	      /* the thread that records */
+	unsigned foreign;	      /* hot places of other threads meanwhile */
 	struct penalty *penalties;    /* places whose traces were given up; life.c */
 	Trace *current;		      /* being recorded */
 	Trace *finishing; /* recorded and not installed: a hook may be running, and traces begin in it */
-	uint32_t generation; /* flushes so far */
+	uint32_t flushes;    /* so far */
 	/*
 	 * The thread at whose cost hooks are called now, with all that is live in its
 	 * stack below top; NULL: no Lua code may run (the collector sweeps).
@@ -267,8 +283,6 @@ static inline uint16_t *jit_counter_of(Jit *jit, const Instruction *patch)
 void jit_enter(lua_State *L, uint32_t number);
 /* May that exit of `from` go on in `to` without asking anew whether `to` may be entered? */
 bool jit_may_link(const Trace *from, int32_t exit, const Trace *to);
-/* A bridge that begins at pc; 0: there is none. */
-uint32_t jit_trace_at(const Jit *jit, const Instruction *pc);
 /* The instruction that pc really stands for. */
 Instruction jit_original(const Jit *jit, const Instruction *pc);
 /* "file:line" of an instruction, as messages show the chunk. */
@@ -277,13 +291,37 @@ void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size);
 void jit_finish_recording(lua_State *L);
 void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail);
 /* An error or a yield unwinds: a recording cannot follow. */
-void jit_interrupted(Global *g, int status);
+void jit_interrupted(lua_State *L, int status);
 /* The thread is about to be freed. */
 void jit_forget_thread(Global *g, const lua_State *thread);
 /* All traces are forgotten and their places unpatched. */
 void jit_flush(lua_State *L, const char *cause);
-/* The collector: traces keep the objects that they name. */
-void jit_mark(Global *g, void (*mark_white)(Global *g, Object *o));
+/* Frees it and what belongs to it; it is in no list. */
+void jit_free_trace(lua_State *L, Trace *t);
+
+/* ---- traces.c --------------------------------------------------------------------------- */
+
+/* Is there a number for one more? */
+bool traces_have_number(const Jit *jit);
+/* Sets t->number; false without memory. */
+bool traces_give_number(Jit *jit, Trace *t);
+void traces_take_number(Jit *jit, const Trace *t);
+/* It can be entered from now on. */
+void traces_add(Jit *jit, Trace *t);
+/* The bridges that begin at pc, the oldest first. */
+const Trace *traces_bridge_at(const Jit *jit, const Instruction *pc);
+const Trace *traces_next_at(const Trace *t);
+/* They are kept until none can be running; traces_bury() frees them then. */
+void traces_forget_all(lua_State *L);
+void traces_bury(lua_State *L);
+
+typedef void (*MarkWhite)(Global *g, Object *o);
+/* The collector: marks what is a root. */
+void jit_mark(Global *g, MarkWhite mark_white);
+/* Marks what traces name whose functions were reached; false: there was nothing new. */
+bool jit_mark_reached(Global *g, MarkWhite mark_white);
+/* Frees the others: all that lives is marked. */
+void jit_drop_unreached(lua_State *L);
 
 /* ---- record.c --------------------------------------------------------------------------- */
 

@@ -62,20 +62,16 @@ void compile_plain_call(Compile *c, const void *function, const IrOp *op)
 }
 
 /*
- * The snapshot is written by x64_force(), which finds all registers saved. Then
- * the stack may have moved, and L->frame is that of the call.
+ * When it returns the stack may have moved, and L->frame is that of the call. The frame
+ * that entered may have been left, and used for another since.
  */
 void compile_call_may_force(Compile *c, const IrOp *op)
 {
 	Code *code = &c->code;
 	int base = snapshot_base(c->ir, &c->ir->snapshots[op->snapshot]);
-	uint32_t record;
 
 	preserve(c, true);
-	record = new_record(c, op);
-	emit_store_imm(code, at_reg(RSP, 8), record);
-	emit_store_imm(code, at_reg(RSP, 16), (uintptr_t)c->x);
-	emit_call_fixup(code, c->m->force);
+	compile_force(c, op);
 	forget_registers(c);
 	move_arguments(c, op, true);
 	emit_call(code, helper_info[op->descr].function);
@@ -83,7 +79,6 @@ void compile_call_may_force(Compile *c, const IrOp *op)
 	emit_load(code, BASE, at_reg(RCX, offsetof(Frame, func)));
 	emit_load(code, RCX, at_reg(RSP, 0));
 	emit_store(code, at_reg(STATE, offsetof(lua_State, frame)), RCX);
-	/* The frame that entered may have been left and used for another since. */
 	emit_alu_imm(code, ALU_SUB, BASE, base * (int32_t)sizeof(Value));
 	emit_store(code, at_reg(RCX, offsetof(Frame, func)), BASE);
 	emit_alu_imm(code, ALU_ADD, BASE, sizeof(Value));
@@ -157,6 +152,24 @@ static bool is_power_of_two(int64_t n)
 	return n > 0 && !(n & (n - 1));
 }
 
+static bool is_modulo(const IrOp *op)
+{
+	return op->opcode == IR_INT_MOD || op->opcode == IR_UINT_MOD;
+}
+
+/* A register with s; NO_REG: n is not negative, s is 0. */
+static int emit_sign(Compile *c, const IrOp *op, int n)
+{
+	int sign;
+
+	if (op->opcode == IR_UINT_FLOORDIV || op->opcode == IR_UINT_MOD)
+		return NO_REG;
+	sign = temporary(c, ALL_GPRS);
+	emit_move(&c->code, sign, n);
+	emit_shift_imm(&c->code, SHIFT_SAR, sign, 63);
+	return sign;
+}
+
 /*
  * Floor division by d > 2 that is no power of two, of any n: with s = n >> 63 (all
  * bits the sign) it is ((n ^ s) / d) ^ s, and n ^ s is not negative. For such numbers
@@ -173,17 +186,20 @@ static void divide_by_constant(Compile *c, const IrOp *op, int64_t d)
 	evict(c, bit(RDX));
 	c->pinned |= bit(RDX);
 	n = need(c, op->arg[0]);
-	sign = temporary(c, ALL_GPRS);
-	emit_move(code, sign, n);
-	emit_shift_imm(code, SHIFT_SAR, sign, 63);
+	sign = emit_sign(c, op, n);
 	emit_mov_imm(code, RAX, m);
-	emit_move(code, RDX, n);
-	emit_rr(code, X_ALU(ALU_XOR), RDX, sign);
-	emit_unary(code, UNARY_MUL, RDX);
+	if (sign == NO_REG) {
+		emit_unary(code, UNARY_MUL, n);
+	} else {
+		emit_move(code, RDX, n);
+		emit_rr(code, X_ALU(ALU_XOR), RDX, sign);
+		emit_unary(code, UNARY_MUL, RDX);
+	}
 	if (l > 1)
 		emit_shift_imm(code, SHIFT_SHR, RDX, l - 1);
-	emit_rr(code, X_ALU(ALU_XOR), RDX, sign);
-	if (op->opcode == IR_INT_FLOORDIV) {
+	if (sign != NO_REG)
+		emit_rr(code, X_ALU(ALU_XOR), RDX, sign);
+	if (!is_modulo(op)) {
 		free_operands(c);
 		emit_move(code, result(c), RDX);
 		return;
@@ -203,7 +219,7 @@ static void divide_by_constant(Compile *c, const IrOp *op, int64_t d)
 static void divide(Compile *c, const IrOp *op)
 {
 	Code *code = &c->code;
-	bool modulo = op->opcode == IR_INT_MOD;
+	bool modulo = is_modulo(op);
 	uint32_t minus_one, end, exact, same;
 	int n, d;
 
@@ -245,7 +261,7 @@ static void divide(Compile *c, const IrOp *op)
 
 void compile_division(Compile *c, const IrOp *op)
 {
-	bool modulo = op->opcode == IR_INT_MOD;
+	bool modulo = is_modulo(op);
 	uint64_t bits;
 	int64_t d;
 	int reg;

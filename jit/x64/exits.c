@@ -295,7 +295,10 @@ static void write_address(Code *code, Mem to, const void *address)
 
 _Static_assert(offsetof(Frame, status) == offsetof(Frame, nresults) + 2, "written as one");
 
-/* As exit.c's open_frames(). rcx is the frame; the slots are written, so registers are free. */
+/*
+ * As exit.c's open_frames(). The slots are written, so registers are free; rcx is the
+ * innermost frame then.
+ */
 static void open_frames(Code *code, const Trace *t, const Snapshot *s)
 {
 	const SnapshotFrame *from = t->ir.snapshot_frames + s->frame;
@@ -320,7 +323,6 @@ static void open_frames(Code *code, const Trace *t, const Snapshot *s)
 		emit_store_imm32(code, at_reg(RCX, offsetof(Frame, nresults)),
 				 (uint16_t)from->nresults | (uint32_t)from->status << 16);
 	}
-	emit_store(code, at_reg(RSP, 0), RCX);
 	emit_store(code, at_reg(STATE, offsetof(lua_State, frame)), RCX);
 }
 
@@ -384,8 +386,6 @@ static void restore(Code *code, const MachineTrace *x, const Record *r)
 	emit_store_imm(code, at_reg(RSP, 8), (uint64_t)(r - x->records));
 	emit_store_imm(code, at_reg(RSP, 16), (uintptr_t)x);
 	emit_call_fixup(code, x->machine->force);
-	emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, frame)));
-	emit_store(code, at_reg(RSP, 0), RAX);
 }
 
 /* From a guard's failure to where `to` begins, but for the jump. */
@@ -398,14 +398,40 @@ static void go_on(Code *code, const Trace *t, const MachineTrace *x, const Recor
 	check_room(code, t, s, to, out);
 	if (has_virtuals(&t->ir, r->snapshot)) {
 		restore(code, x, r);
+		emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, frame)));
+		emit_store(code, at_reg(RSP, 0), RAX);
 	} else {
 		write_slots(code, t, x, r);
-		if (s->frames || s->below)
+		if (s->frames || s->below) {
 			open_frames(code, t, s);
+			emit_store(code, at_reg(RSP, 0), RCX);
+		}
 		set_top(code, s);
 	}
 	if (shift)
 		emit_alu_imm(code, ALU_ADD, BASE, shift * (int32_t)sizeof(Value));
+}
+
+/* Before a call that may do anything: the stack and the frames as the snapshot has them. */
+void compile_force(Compile *c, const IrOp *op)
+{
+	const Snapshot *s = &c->ir->snapshots[op->snapshot];
+	Code *code = &c->code;
+	uint32_t record = new_record(c, op);
+
+	if (c->failed)
+		return;
+	if (has_virtuals(c->ir, op->snapshot)) {
+		restore(code, c->x, &c->x->records[record]);
+		return;
+	}
+	write_slots(code, c->t, c->x, &c->x->records[record]);
+	open_frames(code, c->t, s);
+	if (top_is_slot(s))
+		emit_rm(code, X_LEA, RCX, at_reg(BASE, s->top * (int32_t)sizeof(Value)), 0);
+	else
+		emit_load(code, RCX, at_reg(RCX, offsetof(Frame, top)));
+	emit_store(code, at_reg(STATE, offsetof(lua_State, top)), RCX);
 }
 
 static Trace *finish_target(const Compile *c, const IrOp *op)
@@ -489,5 +515,6 @@ int32_t x64_leave(const MachineTrace *x, uint32_t record, const uint64_t *frame)
 void x64_force(const MachineTrace *x, uint32_t record, const uint64_t *frame, lua_State *L)
 {
 	keep_spills(x, record, frame);
+	L->global->running->t = x->t;
 	exit_restore(L, x->t, x->records[record].snapshot);
 }

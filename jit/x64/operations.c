@@ -631,6 +631,8 @@ static void compile_pure(Compile *c, const IrOp *op)
 		break;
 	case IR_INT_FLOORDIV:
 	case IR_INT_MOD:
+	case IR_UINT_FLOORDIV:
+	case IR_UINT_MOD:
 		compile_division(c, op);
 		break;
 	case IR_INT_LSHIFT:

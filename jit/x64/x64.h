@@ -387,6 +387,7 @@ void compile_barrier(Compile *c, const IrOp *op);
 void compile_division(Compile *c, const IrOp *op);
 void compile_guard(Compile *c, const IrOp *op);
 void compile_finish(Compile *c, const IrOp *op);
+void compile_force(Compile *c, const IrOp *op);
 void compile_cold(Compile *c);
 /* A load's place in memory; how many bytes it reads: 1, 4, 8. */
 Mem load_address(Compile *c, const IrOp *op);

@@ -13,6 +13,7 @@
 	X(string)  \
 	X(table)   \
 	X(gc)      \
+	X(fold)    \
 	X(virtual) \
 	X(replace) \
 	MACHINE_SUITES(X)

@@ -195,17 +195,16 @@ TEST(a_table_that_is_replaced_in_each_turn_crosses_as_its_fields)
 		   "i3 = int_lt(i2, 100)\n"
 		   "r4:table = virtual(&0, i2, descr={1 0 1:integer})\n"
 		   "guard_true(i3) [@1 0:i2 1:r4]\n"
-		   "label(i2, i2)\n"
+		   "label(i2)\n"
 		   "i7 = arg_i(descr=0)\n"
-		   "i8 = arg_i(descr=1)\n"
-		   "r9:table = virtual(&0, i8, descr={1 0 1:integer})\n"
-		   "guard_not_invalidated() [@0 0:i7 1:r9]\n"
-		   "i11 = int_add(i7, 1)\n"
+		   "r8:table = virtual(&0, i7, descr={1 0 1:integer})\n"
+		   "guard_not_invalidated() [@0 0:i7 1:r8]\n"
+		   "i10 = int_add(i7, 1)\n"
 		   "count_removed()\n"
-		   "i13 = int_lt(i11, 100)\n"
-		   "r14:table = virtual(&0, i11, descr={1 0 1:integer})\n"
-		   "guard_true(i13) [@1 0:i11 1:r14]\n"
-		   "jump(i11, i11)\n");
+		   "i12 = int_lt(i10, 100)\n"
+		   "r13:table = virtual(&0, i10, descr={1 0 1:integer})\n"
+		   "guard_true(i12) [@1 0:i10 1:r13]\n"
+		   "jump(i10)\n");
 }
 
 /* ---- The verifier, the text ------------------------------------------------------------------ */

@@ -82,6 +82,17 @@ local function S(v)
 	end
 	return v
 end
+local function F(v)
+	return v == v and v or 0
+end
+local function V(v)
+	return v == nil and 0 or v
+end
+local function T(v)
+	local t = type(v)
+	local mt = t == "table" and getmetatable(v)
+	return (t == "function" or t == "thread" or t == "table" and not (mt and rawget(mt, "__tostring"))) and t or v
+end
 -- Of a traversal: the same whatever the order.
 local function H(k, v)
 	local s = show(k, 0) .. "=" .. show(v, 0)
@@ -113,7 +124,7 @@ local function environment()
 	local K = {}
 	local env
 	env = {
-		P = P, S = S, H = H, N = N, M = M, K = K, C = function(v) return v end, tick = tick, E = function() return env end,
+		P = P, S = S, F = F, T = T, V = V, H = H, N = N, M = M, K = K, C = function(v) return v end, tick = tick, E = function() return env end,
 		string = library.string, table = library.table, math = library.math, utf8 = library.utf8, coroutine = library.coroutine, debug = debugging,
 		pairs = pairs, ipairs = ipairs, next = next, select = select, type = type, tostring = tostring, tonumber = tonumber, rawget = rawget, rawset = rawset,
 		rawequal = rawequal, rawlen = rawlen, pcall = pcall, xpcall = xpcall, error = error, assert = assert, load = load, setmetatable = setmetatable,

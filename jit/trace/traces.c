@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * traces.c - all traces that there are: their numbers, bridges by place, and which of
+ * them live on.
+ *
+ * A trace and its bridges are a family. A family lives as long as the function in which
+ * it began: what a program loads, runs and drops takes its traces with it. So traces
+ * are no roots of a collection; what one names is marked once the prototype where its
+ * family begins was reached, as the values of an ephemeron table are. A family that is
+ * on the C stack, in a call that may do anything, or whose bridge is being recorded,
+ * was reached. Where a trace goes on in another family, it has marked that one's
+ * prototype; so no code that lives leads to code that is freed.
+ *
+ * A flush forgets all at once, families that run too: they are kept, apart, until no
+ * trace is on the C stack.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lua/gc.h"
+#include "../lua/opcodes.h"
+#include "listen.h"
+#include "model.h"
+#include "trace.h"
+
+/* ---- Numbers ------------------------------------------------------------------------------- */
+
+static bool grow_traces(Jit *jit)
+{
+	uint32_t size = jit->size_traces ? jit->size_traces * 2 : 64;
+	Trace **grown = realloc(jit->traces, size * sizeof(*grown));
+	uint32_t *spare;
+
+	if (!grown)
+		return false;
+	jit->traces = grown;
+	spare = realloc(jit->spare, size * sizeof(*spare));
+	if (!spare)
+		return false;
+	jit->spare = spare;
+	jit->size_traces = size;
+	if (!jit->n_traces)
+		jit->traces[jit->n_traces++] = NULL;
+	return true;
+}
+
+bool traces_have_number(const Jit *jit)
+{
+	return jit->n_spare || jit->n_traces < MAX_BX;
+}
+
+bool traces_give_number(Jit *jit, Trace *t)
+{
+	if (jit->n_spare) {
+		t->number = jit->spare[--jit->n_spare];
+		return true;
+	}
+	if (jit->n_traces == jit->size_traces && !grow_traces(jit))
+		return false;
+	t->number = jit->n_traces++;
+	jit->traces[t->number] = NULL;
+	return true;
+}
+
+void traces_take_number(Jit *jit, const Trace *t)
+{
+	jit->traces[t->number] = NULL;
+	if (t->number == jit->n_traces - 1)
+		jit->n_traces--;
+	else
+		jit->spare[jit->n_spare++] = t->number;
+}
+
+/* ---- Places ---------------------------------------------------------------------------------- */
+
+static Trace **bucket_of(Jit *jit, const Instruction *pc)
+{
+	return &jit->bridges[((uintptr_t)pc >> 2) & (BRIDGE_BUCKETS - 1)];
+}
+
+const Trace *traces_bridge_at(const Jit *jit, const Instruction *pc)
+{
+	const Trace *t = *bucket_of((Jit *)jit, pc);
+
+	while (t && t->pc != pc)
+		t = t->next_at;
+	return t;
+}
+
+const Trace *traces_next_at(const Trace *t)
+{
+	const Instruction *pc = t->pc;
+
+	do
+		t = t->next_at;
+	while (t && t->pc != pc);
+	return t;
+}
+
+void traces_add(Jit *jit, Trace *t)
+{
+	Trace **at = bucket_of(jit, t->pc);
+
+	jit->traces[t->number] = t;
+	t->born = ++jit->generation;
+	if (t->kind != TRACE_BRIDGE)
+		return;
+	/* The oldest first. */
+	while (*at)
+		at = &(*at)->next_at;
+	*at = t;
+}
+
+static void remove_place(Jit *jit, const Trace *t)
+{
+	Trace **at = bucket_of(jit, t->pc);
+
+	while (*at && *at != t)
+		at = &(*at)->next_at;
+	if (*at)
+		*at = t->next_at;
+}
+
+/* ---- Forgetting ------------------------------------------------------------------------------ */
+
+void traces_bury(lua_State *L)
+{
+	Jit *jit = L->global->jit;
+
+	while (jit->dead && !L->global->running) {
+		Trace *t = jit->dead;
+
+		jit->dead = t->next_dead;
+		jit_free_trace(L, t);
+	}
+}
+
+void traces_forget_all(lua_State *L)
+{
+	Jit *jit = L->global->jit;
+
+	for (uint32_t i = 1; i < jit->n_traces; i++) {
+		Trace *t = jit->traces[i];
+
+		if (!t)
+			continue;
+		if (t->runs && jit->backend->count)
+			jit->backend->count(L, t, NULL); /* where it counted will be another's */
+		t->runs = NULL;
+		t->dead = true;
+		t->next_dead = jit->dead;
+		jit->dead = t;
+	}
+	memset(jit->bridges, 0, sizeof(jit->bridges));
+	jit->n_traces = jit->n_traces ? 1 : 0;
+	jit->n_spare = 0;
+	traces_bury(L);
+}
+
+/* ---- Living on --------------------------------------------------------------------------------- */
+
+static Trace *family_of(const Jit *jit, const Trace *t)
+{
+	return t->kind == TRACE_BRIDGE ? jit->traces[t->root] : (Trace *)t;
+}
+
+static void mark_object(Global *g, const void *object, MarkWhite mark_white)
+{
+	Object *o = (Object *)object;
+
+	if (is_white(o))
+		mark_white(g, o);
+}
+
+static void mark_family(Global *g, uint32_t number, MarkWhite mark_white)
+{
+	const Jit *jit = g->jit;
+
+	if (number && number < jit->n_traces && jit->traces[number])
+		mark_object(g, family_of(jit, jit->traces[number])->proto, mark_white);
+}
+
+static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
+{
+	const Ir *ir = &t->ir;
+
+	mark_object(g, t->proto, mark_white);
+	for (uint32_t i = 0; i < ir->n_constants; i++)
+		if (ir->constants[i].tag & TAG_COLLECTABLE)
+			mark_object(g, ir->constants[i].u.object, mark_white);
+	for (uint32_t i = 0; i < ir->n_snapshot_frames; i++)
+		mark_object(g, ir->snapshot_frames[i].proto, mark_white);
+	for (uint32_t i = 0; i < ir->n_snapshots; i++)
+		if (ir->snapshots[i].proto)
+			mark_object(g, ir->snapshots[i].proto, mark_white);
+	if (t->dead)
+		return; /* numbers mean others by now */
+	for (uint32_t i = 0; t->exits && i < ir->n_snapshots; i++)
+		mark_family(g, t->exits[i].bridge, mark_white);
+	if (ir->n_ops && ir->ops[ir->n_ops - 1].opcode == IR_FINISH)
+		mark_family(g, (uint32_t)(ir->ops[ir->n_ops - 1].descr > 0
+						  ? ir->ops[ir->n_ops - 1].descr
+						  : 0),
+			    mark_white);
+}
+
+void jit_mark(Global *g, MarkWhite mark_white)
+{
+	Jit *jit = g->jit;
+
+	models_mark(g, mark_white);
+	for (unsigned i = 0; i < jit->n_kept; i++)
+		if (jit->kept[i].tag & TAG_COLLECTABLE)
+			mark_object(g, jit->kept[i].u.object, mark_white);
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i])
+			jit->traces[i]->reached = false;
+	for (const Trace *t = jit->dead; t; t = t->next_dead)
+		mark_trace(g, t, mark_white);
+	for (const RunningTrace *r = g->running; r; r = r->previous)
+		if (!r->t->dead)
+			mark_object(g, family_of(jit, r->t)->proto, mark_white);
+	for (const Trace *t = jit->finishing; t; t = t->next) {
+		mark_trace(g, t, mark_white);
+		if (t->flushes == jit->flushes)
+			mark_family(g, t->parent, mark_white);
+	}
+	if (jit->current) {
+		mark_trace(g, jit->current, mark_white);
+		mark_family(g, jit->current->parent, mark_white);
+	}
+}
+
+bool jit_mark_reached(Global *g, MarkWhite mark_white)
+{
+	const Jit *jit = g->jit;
+	bool found = false;
+
+	for (uint32_t i = 1; i < jit->n_traces; i++) {
+		Trace *t = jit->traces[i];
+
+		if (!t || t->reached || is_white(family_of(jit, t)->proto))
+			continue;
+		t->reached = true;
+		found = true;
+		mark_trace(g, t, mark_white);
+	}
+	return found;
+}
+
+void jit_drop_unreached(lua_State *L)
+{
+	Jit *jit = L->global->jit;
+
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i] && !jit->traces[i]->reached)
+			jit_trace_freed(jit->vm, jit->traces[i]->hooks.no);
+	/* From behind: bridges are younger than what they belong to, as a rule. */
+	for (uint32_t i = jit->n_traces; i-- > 1;) {
+		Trace *t = jit->traces[i];
+
+		if (!t || t->reached)
+			continue;
+		if (t->kind == TRACE_BRIDGE)
+			remove_place(jit, t);
+		else
+			*t->patch = t->original;
+		traces_take_number(jit, t);
+		jit_free_trace(L, t);
+	}
+}
