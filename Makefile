@@ -70,6 +70,10 @@ LUA_KNOWN := luaB_next ipairsaux luaB_auxwrap luaB_coresume luaB_pcall luaB_xpca
 	luaB_getmetatable luaB_setmetatable luaB_rawlen luaB_rawget luaB_rawset str_len str_byte \
 	str_sub str_char tinsert tremove
 LDLIBS_LUA := -lm -ldl
+# What <jithooks/hooks.h> has for programs: hooks in C on jitlua_vm().
+HOOKS_API := jit_set_optimize_hook jit_set_compile_hook jit_set_abort_hook jit_set_trace_too_long_hook \
+	jit_hook_error jit_in_hook jit_enable_debug jit_disable_debug jit_set_param jit_releaseall \
+	jit_get_stats_asmmemmgr jit_get_stats_snapshot jit_free_stats_snapshot jit_counter_name jit_type_name
 
 # ---- What the tree is made of ------------------------------------------------
 
@@ -167,7 +171,8 @@ $(B)/lua/front.o: $(LUA_ARCHIVE) Makefile $(FLAGS)
 $(B)/lua/jitlua.o: $(call obj,$(LUA_SRC) $(HOOKS_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o
 	$(call run,LD,$@) $(LD) -r -o $@ $^
 	@$(OBJCOPY) --wildcard --keep-global-symbol='lua_*' --keep-global-symbol='luaL_*' \
-		--keep-global-symbol='luaopen_*' --keep-global-symbol='jitlua_*' $@
+		--keep-global-symbol='luaopen_*' --keep-global-symbol='jitlua_*' \
+		$(HOOKS_API:%=--keep-global-symbol=%) $@
 
 $(B)/libjitlua.a: $(B)/lua/jitlua.o
 	@rm -f $@

@@ -17,6 +17,29 @@
 LUA_API int jitlua_start_jit(lua_State *L);
 
 /*
+ * Sets parameters: "name=value,name=value", "off" or "default" (the names are in
+ * jitlua(1)). Returns NULL, or what is wrong, valid until the next call of the thread.
+ */
+LUA_API const char *jitlua_set_param(lua_State *L, const char *text);
+/* Name of parameter number i, from 0, and its default (value may be NULL); NULL: no more. */
+LUA_API const char *jitlua_parameter(unsigned i, long long *value);
+
+/*
+ * The state's JIT for the functions of <jithooks/hooks.h> that are for programs: hooks in
+ * C, set_param, run counting. NULL without memory. A hook in C gets a trace's operations
+ * and may return a list that replaces them; it must not raise Lua errors.
+ */
+LUA_API struct jit_vm *jitlua_vm(lua_State *L);
+
+/*
+ * The modules `jithooks` (hooks in Lua, counters) and `jit` (on, off, flush, as LuaJIT has
+ * it). jitlua_preload() makes require find them, and is what the command does.
+ */
+LUA_API int luaopen_jithooks(lua_State *L);
+LUA_API int luaopen_jit(lua_State *L);
+LUA_API void jitlua_preload(lua_State *L);
+
+/*
  * What the JIT does, for people to read, from then on. The state must have its JIT.
  * file: NULL is what is said at each, "-" the standard output; a file is emptied if
  * it exists, and is no symbolic link. All return 0 or a negative errno: -ENOENT

@@ -25,7 +25,8 @@ Proto *proto_new(lua_State *L)
 {
 	Proto *p = gc_new(L, sizeof *p, TAG_PROTO);
 
-	memset((char *)p + sizeof(Object), 0, sizeof *p - sizeof(Object));
+	/* Its own fields begin in what is padding at the end of an Object. */
+	memset(&p->parameters, 0, sizeof *p - offsetof(Proto, parameters));
 	return p;
 }
 

@@ -31,29 +31,28 @@
 #define INTERP_RUN interp_run_plain
 #endif
 
-#include "interp_quick.h"
-#if INTERP_JIT
 #include "../trace/trace.h"
-#endif
+#include "interp_quick.h"
+
+/* Each instruction by its own handler; what a JIT patched in by the original's. */
+#define X(name, sets_a, test) [OP_##name] = &&op_##name,
+#define ORDINARY                                                            \
+	{                                                                   \
+		OPCODES(X)                                                  \
+		[OPCODE_COUNT... OP_COLD_JMP] = &&patched,                  \
+				 [OP_COLD_JMP + 1 ... 127] = &&op_EXTRAARG, \
+	}
 
 void INTERP_RUN(lua_State *L, Frame *frame)
 {
 	static const void *const labels[MODE_COUNT][128] = {
-		[MODE_NORMAL] =
-			{
-#define X(name, sets_a, test) [OP_##name] = &&op_##name,
-				OPCODES(X)
-#undef X
-					[OPCODE_COUNT... 127] = &&op_EXTRAARG,
-			},
+		[MODE_NORMAL] = ORDINARY,
 		[MODE_HOOK] = {[0 ... 127] = &&hook},
+		[MODE_SWITCH] = {[0 ... 127] = &&switch_mode},
 #if INTERP_JIT
 		[MODE_JIT] =
 			{
-#define X(name, sets_a, test) [OP_##name] = &&op_##name,
-				OPCODES(X)
-#undef X
-					[OP_FORLOOP] = &&hot_for_loop,
+				OPCODES(X)[OP_FORLOOP] = &&hot_for_loop,
 				[OP_TFORLOOP] = &&hot_tfor_loop,
 				[OP_JMP] = &&hot_jump,
 				[OP_JFORLOOP] = &&enter_for_loop,
@@ -66,8 +65,12 @@ void INTERP_RUN(lua_State *L, Frame *frame)
 				[OP_COLD_JMP + 1 ... 127] = &&op_EXTRAARG,
 			},
 		[MODE_RECORD] = {[0 ... 127] = &&record},
+#else
+		[MODE_JIT] = {[0 ... 127] = &&go_over},
+		[MODE_RECORD] = {[0 ... 127] = &&go_over},
 #endif
 	};
+#undef X
 	const void *const *dispatch;
 	const Instruction *pc;
 	Value *base;
@@ -99,10 +102,13 @@ resume:
 	dispatch = labels[L->mode];
 	NEXT;
 
+switch_mode:
+	interp_update_mode(L);
+	dispatch = labels[L->mode];
+	goto *dispatch[get_op(i)];
 hook:
-#if INTERP_JIT
-	i = jit_original(L->global->jit, pc - 1);
-#endif
+	if (L->global->jit)
+		i = jit_original(L->global->jit, pc - 1);
 	/* TFORCALL and TFORLOOP are one instruction to hooks, as in lua5.4. */
 	if (get_op(i) != OP_VARARGPREP && get_op(i) != OP_TFORLOOP) {
 		debug_trace_instruction(L, pc);
@@ -110,8 +116,17 @@ hook:
 		dispatch = labels[L->mode];
 	}
 	goto *labels[MODE_NORMAL][get_op(i)];
+patched:
+	i = jit_original(L->global->jit, pc - 1);
+	goto *labels[MODE_NORMAL][get_op(i)];
 #if INTERP_JIT
 #include "interp_hot.h"
+#else
+go_over:
+	/* The JIT was started while this ran: all that is running is in the frames. */
+	frame->u.lua.pc = pc - 1;
+	interp_run_jit(L, frame);
+	return;
 #endif
 
 	/* ---- Loads ------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 			SAVE_PC();                                              \
 			L->top = frame->top;                                    \
 			jit_hot(L, frame, pc, (Instruction *)(at), TRACE_LOOP); \
+			base = frame_base(frame); /* a hook may have run */     \
 		}                                                               \
 		dispatch = labels[L->mode];                                     \
 		NEXT;                                                           \
@@ -71,6 +72,7 @@
 		if (unlikely(!(p)->heat--)) {       \
 			SAVE_PC();                  \
 			jit_hot_function(L, frame); \
+			base = frame_base(frame);   \
 			dispatch = labels[L->mode]; \
 		}                                   \
 	} while (0)

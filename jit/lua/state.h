@@ -98,9 +98,10 @@ enum {
 /* lua_State.mode */
 /*
  * In the first two calls and returns take their quick way; in MODE_JIT hot places are
- * counted and traces entered.
+ * counted and traces entered. MODE_SWITCH: another one is due, since the JIT was turned on
+ * or off; the interpreter sets it at the next instruction.
  */
-enum { MODE_NORMAL, MODE_JIT, MODE_HOOK, MODE_RECORD, MODE_COUNT };
+enum { MODE_NORMAL, MODE_JIT, MODE_HOOK, MODE_RECORD, MODE_SWITCH, MODE_COUNT };
 #define mode_is_quick(L) ((L)->mode <= MODE_JIT)
 
 struct longjmp_handler;

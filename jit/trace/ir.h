@@ -405,6 +405,12 @@ void ir_print(const Ir *ir, FILE *to);
 void ir_print_op(const Ir *ir, IrRef ref, FILE *to);
 /* false: *line and message (static or in the buffer) say what is wrong where. */
 bool ir_parse(Ir *ir, const char *text, int *line, char message[160]);
+/* descr as it is printed (a name, or `number`), and back. */
+#define IR_DESCR_NUMBER 12
+const char *ir_descr_text(const IrOp *op, char number[IR_DESCR_NUMBER]);
+bool ir_parse_descr(enum ir_opcode opcode, const char *text, int32_t *descr, char message[160]);
+/* By its name in the list above; not nop. */
+bool ir_find_operation(const char *name, enum ir_opcode *opcode);
 
 /* ---- verify.c ------------------------------------------------------------------------ */
 
@@ -415,10 +421,15 @@ bool ir_parse(Ir *ir, const char *text, int *line, char message[160]);
  * operation and the rule.
  */
 bool ir_verify(const Ir *ir, char message[160]);
+
+/* ---- replace.c ----------------------------------------------------------------------- */
+
 /*
- * May `changed`, an optimize hook's list, replace `ir`: well formed, and guards,
- * stores and calls with effects neither lost nor reordered, snapshots kept.
+ * May `changed`, an optimize hook's list, replace `ir`: is it well formed, and does it
+ * do just the same? origin says for each snapshot of changed which one of ir's it is.
+ * message names the operation and the rule.
  */
-bool ir_verify_replacement(const Ir *ir, const Ir *changed, char message[160]);
+bool ir_verify_replacement(const Ir *ir, const Ir *changed, const int32_t *origin,
+			   char message[160]);
 
 #endif

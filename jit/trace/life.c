@@ -23,6 +23,7 @@
 #include "../lua/vm.h"
 #include "listen.h"
 #include "model.h"
+#include "parameters.h"
 
 #include <jitlua/jitlua.h>
 
@@ -161,6 +162,7 @@ static Trace *new_trace(lua_State *L, int kind, Proto *p, const Instruction *pc)
 		free(t);
 		return NULL;
 	}
+	t->flushes = L->global->jit->flushes;
 	t->kind = (uint8_t)kind;
 	t->proto = p;
 	t->pc = pc;
@@ -176,6 +178,8 @@ void jit_free_trace(lua_State *L, Trace *t)
 	if (t->exits)
 		jit->backend->free(L, t);
 	free(t->exits);
+	free(t->offsets);
+	jit_tell_done(t);
 	ir_close(&t->ir);
 	free(t);
 }
@@ -183,7 +187,9 @@ void jit_free_trace(lua_State *L, Trace *t)
 /* It never was one of the traces. */
 static void discard(lua_State *L, Trace *t)
 {
-	traces_take_number(L->global->jit, t);
+	/* After a flush numbers begin anew. */
+	if (t->flushes == L->global->jit->flushes)
+		traces_take_number(L->global->jit, t);
 	jit_free_trace(L, t);
 }
 
@@ -251,7 +257,8 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	    get_op(*patch_at) != OP_JMP)
 		return; /* a function that begins with its loop is traced already */
 	foreign_is_hot(jit, L);
-	if (!may_record(L))
+	/* The abort's hook may have run this very loop. */
+	if (!may_record(L) || jit_original(jit, patch_at) != *patch_at)
 		return;
 	t = new_trace(L, kind, frame_function(f)->proto, pc);
 	if (!t)
@@ -294,7 +301,8 @@ void jit_hot_function(lua_State *L, Frame *f)
 	if (p->is_vararg || p->aborts == NOT_TRACED || get_op(*p->code) >= OPCODE_COUNT)
 		return;
 	foreign_is_hot(jit, L);
-	if (!may_record(L)) {
+	/* The abort's hook may have run this very function. */
+	if (!may_record(L) || get_op(*p->code) >= OPCODE_COUNT) {
 		p->heat = (uint16_t)(start_count(jit, TRACE_FUNCTION));
 		return;
 	}
@@ -414,18 +422,44 @@ static void reason_text(enum jit_abort_reason reason, const char *detail, char *
 		snprintf(text, size, "%s", format);
 }
 
-void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
+/* Where thread L is: at the instruction that it does. */
+static void running_place(lua_State *L, const Trace *t, char *text, size_t size)
+{
+	Frame *f = L->frame;
+
+	if (frame_is_lua(f))
+		jit_place(frame_function(f)->proto, f->u.lua.pc - 1, text, size);
+	else
+		jit_place(t->proto, t->pc, text, size);
+}
+
+/* The function that made a trace too long, if it is not the one where the trace began. */
+static const char *too_long_in(lua_State *L, const Trace *t, enum jit_abort_reason reason,
+			       char *text, size_t size)
+{
+	const Proto *p = frame_is_lua(L->frame) ? frame_function(L->frame)->proto : t->proto;
+
+	if (reason != ABORT_TOO_LONG || p == t->proto)
+		return NULL;
+	jit_place(p, p->code, text, size);
+	return text;
+}
+
+/* t is not recorded any more. The hook may do anything, so it is the last to be told. */
+static void give_up(lua_State *L, Trace *t, enum jit_abort_reason reason, const char *detail)
 {
 	Jit *jit = L->global->jit;
-	char text[JIT_REASON_LEN], place[JIT_GREENKEY_LEN];
-	Frame *f = L->frame;
-	Trace *t = stop(jit);
+	lua_State *asking = jit->asking;
+	char text[JIT_REASON_LEN], place[JIT_GREENKEY_LEN], inlined[JIT_GREENKEY_LEN];
 
 	reason_text(reason, detail, text, sizeof(text));
-	place_text(t, place, sizeof(place));
-	if (frame_is_lua(f))
-		jit_place(frame_function(f)->proto, f->u.lua.pc - 1, place, sizeof(place));
-	jit_count(jit->vm, JIT_RECORDED_OPS, t->ir.n_ops);
+	running_place(L, t, place, sizeof(place));
+	if (t->flushes == jit->flushes)
+		punish(jit, t, reason);
+	t->next = jit->finishing;
+	jit->finishing = t;
+	jit->asking = jit->sweeping ? NULL : L;
+	listen_aborted(jit, t, text, place);
 	jit_trace_aborted(jit->vm, &t->hooks,
 			  &(struct jit_abort_info){
 				  .counter = reasons[reason].counter,
@@ -433,10 +467,23 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 				  .reason_id = reason,
 				  .operations = t->ir.n_ops,
 				  .greenkey = place,
+				  .too_long_in =
+					  too_long_in(L, t, reason, inlined, sizeof(inlined)),
+				  .materialize = jit_tell_operations,
+				  .ctx = t,
 			  });
-	listen_aborted(jit, t, text, place);
-	punish(jit, t, reason);
+	jit->asking = asking;
+	jit->finishing = t->next;
 	discard(L, t);
+}
+
+void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
+{
+	Jit *jit = L->global->jit;
+	Trace *t = stop(jit);
+
+	jit_count(jit->vm, JIT_RECORDED_OPS, t->ir.n_ops);
+	give_up(L, t, reason, detail);
 }
 
 void jit_interrupted(lua_State *L, int status)
@@ -450,8 +497,11 @@ void jit_interrupted(lua_State *L, int status)
 
 void jit_forget_thread(Global *g, const lua_State *thread)
 {
-	if (g->jit && g->jit->recording == thread)
-		jit_abort(g->jit->recording, ABORT_COROUTINE, NULL);
+	if (!g->jit || g->jit->recording != thread)
+		return;
+	g->jit->sweeping = true;
+	jit_abort(g->jit->recording, ABORT_COROUTINE, NULL);
+	g->jit->sweeping = false;
 }
 
 /* A place in the list of traces, exits, the patch: the trace can be entered. */
@@ -471,6 +521,27 @@ static void install(lua_State *L, Trace *t)
 		jit->backend->link(L, jit->traces[t->parent], (int32_t)t->parent_exit, t);
 	else
 		patch(t);
+}
+
+static void count_runs(lua_State *L, Trace *t, bool on)
+{
+	Jit *jit = L->global->jit;
+
+	if (on == (t->runs != NULL))
+		return;
+	t->runs = on ? jit_run_count(jit->vm, t->hooks.no) : NULL;
+	if (jit->backend->count && (t->runs || !on))
+		jit->backend->count(L, t, t->runs);
+}
+
+void jit_count_runs(lua_State *L, bool on)
+{
+	Jit *jit = L->global->jit;
+
+	jit->counting = on;
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i])
+			count_runs(L, jit->traces[i], on);
 }
 
 static unsigned count_guards(const Ir *ir)
@@ -497,6 +568,8 @@ static int assemble(lua_State *L, Trace *t)
 	int failed;
 
 	t->exits = calloc(t->ir.n_snapshots + 1, sizeof(*t->exits));
+	/* For the compile hook; without them it has zeros. */
+	t->offsets = calloc(t->ir.n_ops + 1, sizeof(*t->offsets));
 	if (!t->exits)
 		return ABORT_NO_MEMORY + 1;
 	jit_backend_start(jit->vm, &t->hooks);
@@ -509,11 +582,71 @@ static int assemble(lua_State *L, Trace *t)
 	return failed;
 }
 
+/*
+ * While the optimize hook ran, traces came and went: are the places that t is to be
+ * linked to still what they were when it was recorded?
+ */
+static bool is_overtaken(const Jit *jit, const Trace *t)
+{
+	if (t->flushes != jit->flushes)
+		return true;
+	if (t->kind == TRACE_BRIDGE)
+		return !jit->traces[t->parent] ||
+		       jit->traces[t->parent]->exits[t->parent_exit].bridge;
+	return *t->patch != t->original;
+}
+
+/* The hook sees what will be assembled, and may run anything meanwhile: nothing is recorded. */
+static int ask_and_assemble(lua_State *L, Trace *t, unsigned ops_before)
+{
+	Jit *jit = L->global->jit;
+	lua_State *asking = jit->asking;
+	int failed;
+
+	stop(jit);
+	t->next = jit->finishing;
+	jit->finishing = t;
+	jit->asking = L;
+	jit_tell_optimize(jit, t, ops_before);
+	listen_list(jit, &t->ir, NULL);
+	jit->asking = asking;
+	failed = is_overtaken(jit, t) ? ABORT_FLUSHED + 1 : assemble(L, t);
+	if (failed == ABORT_CODE_FULL + 1 && traces_evict(L))
+		failed = assemble(L, t);
+	jit->finishing = t->next;
+	return failed;
+}
+
+static void tell_compiled(lua_State *L, Trace *t)
+{
+	Jit *jit = L->global->jit;
+	lua_State *asking = jit->asking;
+
+	t->next = jit->finishing;
+	jit->finishing = t;
+	jit->asking = L;
+	jit_trace_compiled(jit->vm, &t->hooks,
+			   &(struct jit_code){
+				   .asmaddr = (uint64_t)(uintptr_t)t->code,
+				   .asmlen = (uint32_t)t->code_size,
+				   .operations = count_operations(&t->ir),
+				   .materialize = jit_tell_operations,
+				   .ctx = t,
+			   });
+	jit->asking = asking;
+	jit->finishing = t->next;
+	free(t->offsets);
+	t->offsets = NULL;
+	/* If the hook flushed, t is dead and not buried yet: see the caller. */
+	jit_tell_done(t);
+}
+
 void jit_finish_recording(lua_State *L)
 {
 	Jit *jit = L->global->jit;
 	Trace *t = jit->current;
 	unsigned before = count_operations(&t->ir);
+	RunningTrace here;
 	int failed;
 
 	if (t->ir.failed) {
@@ -528,24 +661,19 @@ void jit_finish_recording(lua_State *L)
 	}
 	jit_count(jit->vm, JIT_OPT_OPS, count_operations(&t->ir));
 	jit_count(jit->vm, JIT_OPT_GUARDS, count_guards(&t->ir));
-	jit_tell_optimize(jit, t, before);
-	listen_list(jit, &t->ir, NULL);
-	failed = assemble(L, t);
-	if (failed == ABORT_CODE_FULL + 1 && traces_evict(L))
-		failed = assemble(L, t);
+	failed = ask_and_assemble(L, t, before);
 	if (failed) {
-		jit_abort(L, (enum jit_abort_reason)(failed - 1), NULL);
+		give_up(L, t, (enum jit_abort_reason)(failed - 1), NULL);
 		return;
 	}
-	stop(jit);
 	install(L, t);
-	jit_trace_compiled(jit->vm, &t->hooks,
-			   &(struct jit_code){
-				   .asmaddr = (uint64_t)(uintptr_t)t->code,
-				   .asmlen = (uint32_t)t->code_size,
-				   .operations = count_operations(&t->ir),
-			   });
 	listen_compiled(jit, t, before);
+	here = (RunningTrace){.previous = L->global->running, .t = t};
+	L->global->running = &here;
+	tell_compiled(L, t);
+	if (jit->counting && !t->dead)
+		count_runs(L, t, true);
+	L->global->running = here.previous;
 }
 
 /* ---- Entering and leaving
@@ -751,11 +879,12 @@ void jit_flush(lua_State *L, const char *cause)
 	Jit *jit = L->global->jit;
 
 	if (jit->current)
-		jit_abort(L, ABORT_ERROR, NULL);
+		jit_abort(jit->recording, ABORT_ERROR, NULL);
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			unpatch(jit->traces[i]);
 	listen_flushed(jit, cause);
+	jit->flushes++;
 	traces_forget_all(L);
 	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
 	jit_flushed(jit->vm, cause);
@@ -764,27 +893,28 @@ void jit_flush(lua_State *L, const char *cause)
 /* ---- The JIT of a state
  * -------------------------------------------------------------------------------- */
 
+void jit_restart_counters(Jit *jit)
+{
+	for (int i = 0; i < HOT_COUNTERS; i++)
+		jit->hot[i] = start_count(jit, TRACE_LOOP);
+	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
+}
+
 bool jit_open(lua_State *L)
 {
-	static const int64_t defaults[] = {
-#define X(name, value) [JIT_PARAMETER_##name] = value,
-		JIT_PARAMETERS(X)
-#undef X
-	};
+	struct jit_vm_config config = jit_vm_requests(L->global);
 	Jit *jit = calloc(1, sizeof(*jit));
 
 	if (!jit)
 		return false;
 	jit->penalties = calloc(PENALTIES, sizeof(*jit->penalties));
-	if (!jit->penalties ||
-	    jit_vm_create(&jit->vm, &(struct jit_vm_config){.jitdriver_name = "jitlua"})) {
+	if (!jit->penalties || jit_vm_create(&jit->vm, &config)) {
 		free(jit->penalties);
 		free(jit);
 		return false;
 	}
-	memcpy(jit->parameters, defaults, sizeof(defaults));
-	for (int i = 0; i < HOT_COUNTERS; i++)
-		jit->hot[i] = start_count(jit, TRACE_LOOP);
+	parameters_default(jit);
+	jit_restart_counters(jit);
 	jit->random = 1;
 	jit->backend = &backend_ir;
 #ifdef __x86_64__
@@ -797,9 +927,36 @@ bool jit_open(lua_State *L)
 	return true;
 }
 
+bool jit_need(lua_State *L)
+{
+	if (L->global->jit)
+		return true;
+	if (!jit_open(L))
+		return false;
+	jit_switch(L, false);
+	return true;
+}
+
 LUA_API int jitlua_start_jit(lua_State *L)
 {
-	return L->global->jit || jit_open(L);
+	if (!jit_need(L))
+		return 0;
+	jit_switch(L, true);
+	return 1;
+}
+
+LUA_API const char *jitlua_set_param(lua_State *L, const char *text)
+{
+	static __thread char message[PARAMETER_MESSAGE];
+
+	if (!jit_need(L))
+		return "not enough memory";
+	return parameters_set(L, text, message) ? NULL : message;
+}
+
+LUA_API struct jit_vm *jitlua_vm(lua_State *L)
+{
+	return jit_need(L) ? L->global->jit->vm : NULL;
 }
 
 void jit_shut(Global *g)
@@ -820,6 +977,7 @@ void jit_shut(Global *g)
 	record_stop(jit);
 	listen_close(jit);
 	jit_vm_destroy(jit->vm);
+	lua_hooks_close(jit);
 	models_free(jit);
 	free(jit->traces);
 	free(jit->spare);
@@ -828,13 +986,24 @@ void jit_shut(Global *g)
 	g->jit = NULL;
 }
 
+/* A thread may be in the middle of the interpreter, which looks when it is in no quick mode. */
+static void switch_thread(lua_State *L)
+{
+	if (mode_is_quick(L))
+		L->mode = MODE_SWITCH;
+}
+
 void jit_switch(lua_State *L, bool on)
 {
 	Global *g = L->global;
 
+	if (g->jit->on == on)
+		return;
 	g->jit->on = on;
-	interp_update_mode(g->main_thread);
+	if (!on && g->jit->current)
+		jit_abort(g->jit->recording, ABORT_ERROR, NULL);
+	switch_thread(g->main_thread);
 	for (Object *o = g->objects; o; o = o->next)
 		if (o->tag == TAG_THREAD)
-			interp_update_mode((lua_State *)o);
+			switch_thread((lua_State *)o);
 }

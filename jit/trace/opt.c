@@ -165,6 +165,11 @@ static enum proof prove(const Opt *o, const IrOp *op)
 	}
 }
 
+bool opt_holds(const Opt *o, const IrOp *op)
+{
+	return prove(o, op) == HOLDS;
+}
+
 /* What is equal to a constant is the constant. */
 static void learn_equal(Opt *o, IrRef condition, bool holds)
 {

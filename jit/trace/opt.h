@@ -52,6 +52,8 @@ IrRef opt_emit(Opt *o, const IrOp *op, const IrRef *args);
 IrRef opt_append(Opt *o, const IrOp *op, const IrRef *args);
 /* What guards proved a reference to be, or what a virtual table has become. */
 IrRef opt_known(const Opt *o, IrRef ref);
+/* Does guard op (of references of the new list) hold for certain? */
+bool opt_holds(const Opt *o, const IrOp *op);
 
 /* ---- fold.c ------------------------------------------------------------------------------ */
 

@@ -379,11 +379,19 @@ static void count_removed(lua_State *L)
 		L->global->debt++;
 }
 
+static void count_run(const Trace *t)
+{
+	if (t->runs)
+		++*t->runs;
+}
+
 /* Runs to an exit, whose number is the answer. */
 static int32_t run_list(struct run *r)
 {
 	const Ir *ir = r->ir;
 
+	if (ir->label < 0)
+		count_run(r->t);
 	for (uint32_t at = 0;; at++) {
 		const IrOp *op = &ir->ops[at];
 		unsigned flags = ir_info[op->opcode].flags;
@@ -394,9 +402,11 @@ static int32_t run_list(struct run *r)
 			continue;
 		case IR_LABEL:
 			take_values(r, op);
+			count_run(r->t);
 			continue;
 		case IR_JUMP:
 			take_values(r, op);
+			count_run(r->t);
 			at = (uint32_t)ir->label;
 			continue;
 		case IR_ARG_I:

@@ -161,24 +161,29 @@ static void print_shape(const Ir *ir, int32_t n, FILE *to)
 	fputc('}', to);
 }
 
-static void print_descr(const Ir *ir, const IrOp *op, FILE *to)
+const char *ir_descr_text(const IrOp *op, char number[IR_DESCR_NUMBER])
 {
 	switch (descr_kind(op->opcode)) {
 	case DESCR_FIELD:
-		fputs((uint32_t)op->descr < IR_FIELD_COUNT ? field_names[op->descr] : "?", to);
-		break;
+		return (uint32_t)op->descr < IR_FIELD_COUNT ? field_names[op->descr] : "?";
 	case DESCR_HELPER:
-		fputs((uint32_t)op->descr < HELPER_COUNT ? helper_names[op->descr] : "?", to);
-		break;
+		return (uint32_t)op->descr < HELPER_COUNT ? helper_names[op->descr] : "?";
 	case DESCR_TAG:
-		fputs(tag_name((uint8_t)op->descr), to);
-		break;
-	case DESCR_SHAPE:
-		print_shape(ir, op->descr, to);
-		break;
-	case DESCR_NUMBER:
-		fprintf(to, "%d", op->descr);
+		return tag_name((uint8_t)op->descr);
+	default:
+		snprintf(number, IR_DESCR_NUMBER, "%d", op->descr);
+		return number;
 	}
+}
+
+static void print_descr(const Ir *ir, const IrOp *op, FILE *to)
+{
+	char number[IR_DESCR_NUMBER];
+
+	if (descr_kind(op->opcode) == DESCR_SHAPE)
+		print_shape(ir, op->descr, to);
+	else
+		fputs(ir_descr_text(op, number), to);
 }
 
 void ir_print_op(const Ir *ir, IrRef ref, FILE *to)
@@ -560,17 +565,37 @@ static bool parse_arguments(struct parser *ps, enum ir_opcode opcode, IrRef *arg
 	return true;
 }
 
+bool ir_parse_descr(enum ir_opcode opcode, const char *text, int32_t *descr, char message[160])
+{
+	struct parser ps = {.p = text, .message = message};
+	long n;
+
+	/* Shapes are the list's: by number. */
+	if (descr_kind(opcode) == DESCR_SHAPE) {
+		if (!number(&ps, &n))
+			return false;
+		*descr = (int32_t)n;
+	} else if (!parse_descr(&ps, opcode, descr))
+		return false;
+	return !*ps.p || fail(&ps, "'%.20s' after '%.60s'", ps.p, text);
+}
+
+bool ir_find_operation(const char *name, enum ir_opcode *opcode)
+{
+	for (int i = 0; i < IR_NOP; i++)
+		if (!strcmp(ir_info[i].name, name)) {
+			*opcode = (enum ir_opcode)i;
+			return true;
+		}
+	return false;
+}
+
 static bool find_operation(struct parser *ps, enum ir_opcode *opcode)
 {
 	char text[60];
 
 	word(ps, text, sizeof(text));
-	for (int i = 0; i < IR_OPCODE_COUNT; i++)
-		if (!strcmp(ir_info[i].name, text)) {
-			*opcode = (enum ir_opcode)i;
-			return true;
-		}
-	return fail(ps, "no operation '%s'", text);
+	return ir_find_operation(text, opcode) || fail(ps, "no operation '%s'", text);
 }
 
 static bool parse_operation(struct parser *ps)

@@ -77,7 +77,8 @@ enum jit_parameter {
 	X(COROUTINE, JIT_ABORT_ESCAPE, "other coroutine while tracing")                 \
 	X(REJECTED, JIT_ABORT_OTHER, "not assembled: %s")                               \
 	X(NO_MEMORY, JIT_ABORT_OTHER, "out of memory")                                  \
-	X(CODE_FULL, JIT_ABORT_OTHER, "machine code memory full")
+	X(CODE_FULL, JIT_ABORT_OTHER, "machine code memory full")                       \
+	X(FLUSHED, JIT_ABORT_OTHER, "flushed, or overtaken, while a hook ran")
 
 enum jit_abort_reason {
 #define X(name, counter, text) ABORT_##name,
@@ -106,7 +107,9 @@ typedef struct trace_exit {
 #define NOT_BRIDGED UINT8_MAX
 
 typedef struct trace {
-	uint32_t number; /* index in Jit.traces; 0 is none */
+	uint32_t number;     /* index in Jit.traces; 0 is none */
+	uint32_t flushes;    /* Jit.flushes when it began */
+	struct trace *next;  /* in Jit.finishing */
 	uint8_t kind;
 	/*
 	 * Slots that closures may share (open upvalues): the trace keeps them in memory.
@@ -127,6 +130,7 @@ typedef struct trace {
 	Ir ir;			      /* constants and snapshots are needed for exits */
 	TraceExit *exits;	      /* one per snapshot */
 	void *code;		      /* backend's: entry */
+	uint32_t *offsets;	      /* by place: where an operation's code begins; NULL: not kept */
 	size_t code_size;
 	void *backend;		 /* backend's: locations of snapshot values, exit stubs */
 	struct trace *next_at;	 /* bridge: the next in the list of its place's bucket */
@@ -136,6 +140,8 @@ typedef struct trace {
 	bool dead;
 	bool reached; /* by this collection */
 	struct jit_trace hooks; /* libjithooks' */
+	struct told_list *told; /* tell.c: what a hook looks at */
+	uint64_t *runs;		/* where it counts, NULL: it does not */
 } Trace;
 
 /* A trace on the C stack: the last of those that this jit_enter() came to. */
@@ -161,11 +167,18 @@ typedef struct backend {
 	Payload (*value)(lua_State *L, const Trace *t, IrRef ref, unsigned n);
 	/* Exit `exit` of t goes on in bridge `to` from now on. */
 	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
+	/*
+	 * From now on t counts in *runs (also t->runs): each turn of a loop, each time that
+	 * another trace is entered. NULL: no more. Of a trace it is always the same.
+	 */
+	void (*count)(lua_State *L, Trace *t, uint64_t *runs);
 	void (*free)(lua_State *L, Trace *t);
 	/* What code of t jumps to there: "exit 3"; NULL: nothing that it knows. Or no such call. */
 	const char *(*describe)(const Trace *t, const void *at, char text[32]);
 	/* All traces are freed: what is left of the backend's in jit; NULL: nothing. */
 	void (*close)(struct jit *jit);
+	/* Bytes for code, and how many of them are in use; NULL: none. */
+	void (*memory)(struct jit *jit, uint64_t *allocated, uint64_t *used);
 } Backend;
 
 extern const Backend backend_ir; /* run.c */
@@ -193,6 +206,7 @@ typedef struct jit {
 		      */
 	bool verify; /* after every pass */
 	bool fail_guards; /* test mode: every guard fails once */
+	bool counting;	  /* runs of all code */
 	const Backend *backend;
 	void *machine; /* backend_x64's: code memory, state at an exit */
 	int64_t parameters[JIT_PARAMETER_COUNT];
@@ -209,6 +223,16 @@ typedef struct jit {
 	unsigned foreign;	      /* hot places of other threads meanwhile */
 	struct penalty *penalties;    /* places whose traces were given up; life.c */
 	Trace *current;		      /* being recorded */
+	Trace *finishing; /* recorded and not installed: a hook may be running, and traces begin in it */
+	uint32_t flushes;    /* so far */
+	/*
+	 * The thread at whose cost hooks are called now, with all that is live in its
+	 * stack below top; NULL: no Lua code may run (the collector sweeps).
+	 */
+	lua_State *asking;
+	bool sweeping;
+	char refused[160]; /* why what an optimize hook in Lua returned is no list; "": it is */
+	struct lua_hooks *lua_hooks; /* lua_hooks.c: what hooks in Lua need; NULL: never used */
 	unsigned random;	      /* state of the penalties' generator */
 	jit_vm *vm;		      /* libjithooks */
 	struct listener *listeners;   /* listen.h; NULL: nobody looks */
@@ -230,7 +254,13 @@ typedef struct jit {
 
 /* Makes L->global->jit; false without memory (the program then runs without a JIT). */
 bool jit_open(lua_State *L);
+/* The same, but what was not there before does not compile anything yet. */
+bool jit_need(lua_State *L);
 void jit_shut(Global *g);
+/* Runs of all code are counted from now on, or no more. */
+void jit_count_runs(lua_State *L, bool on);
+/* Hot places are counted anew, from a threshold that has changed. */
+void jit_restart_counters(Jit *jit);
 /* on, off: L->mode of all threads follows. */
 void jit_switch(lua_State *L, bool on);
 /*
@@ -320,6 +350,16 @@ bool optimize(Jit *jit, Ir *ir);
 
 /* Probe and optimize hook; a list that the hook returns and that is good replaces t's. */
 void jit_tell_optimize(Jit *jit, Trace *t, unsigned ops_before);
+/* jit_materialize: a list as hooks see it; frees the one before. ctx: the Trace. */
+int jit_tell_operations(void *ctx, struct jit_operations *out);
+/* A list that jit_tell_operations() made is no longer looked at. */
+void jit_tell_done(Trace *t);
+
+/* ---- requests.c, lua_hooks.c --------------------------------------------------------------- */
+
+/* What the program can ask of the JIT of g by libjithooks. */
+struct jit_vm_config jit_vm_requests(Global *g);
+void lua_hooks_close(Jit *jit);
 
 /* ---- exit.c ------------------------------------------------------------------------------ */
 

@@ -144,6 +144,9 @@ void traces_forget_all(lua_State *L)
 
 		if (!t)
 			continue;
+		if (t->runs && jit->backend->count)
+			jit->backend->count(L, t, NULL); /* where it counted will be another's */
+		t->runs = NULL;
 		t->dead = true;
 		t->next_dead = jit->dead;
 		jit->dead = t;
@@ -227,6 +230,11 @@ void jit_mark(Global *g, MarkWhite mark_white)
 	for (const RunningTrace *r = g->running; r; r = r->previous)
 		if (!r->t->dead)
 			mark_object(g, family_of(jit, r->t)->proto, mark_white);
+	for (const Trace *t = jit->finishing; t; t = t->next) {
+		mark_trace(g, t, mark_white);
+		if (t->flushes == jit->flushes)
+			mark_family(g, t->parent, mark_white);
+	}
 	if (jit->current) {
 		mark_trace(g, jit->current, mark_white);
 		mark_family(g, jit->current->parent, mark_white);
@@ -343,11 +351,14 @@ bool traces_evict(lua_State *L)
 	for (const RunningTrace *r = L->global->running; r; r = r->previous)
 		if (!r->t->dead)
 			family_of(jit, r->t)->reached = true;
-	if (jit->current && jit->current->parent)
-		family_of(jit, jit->traces[jit->current->parent])->reached = true;
-	t = jit->current ? goes_on_in(jit, jit->current) : NULL;
-	if (t)
-		family_of(jit, t)->reached = true;
+	/* What waits to be installed hangs on its parent, and may lead on. */
+	for (const Trace *f = jit->finishing; f; f = f->next) {
+		if (f->flushes == jit->flushes && f->parent)
+			family_of(jit, jit->traces[f->parent])->reached = true;
+		t = goes_on_in(jit, f);
+		if (t)
+			family_of(jit, t)->reached = true;
+	}
 	keep_linked(jit);
 	return drop_others(L) > 0;
 }

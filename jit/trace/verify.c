@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * verify.c - is a list of operations well formed, and may it replace another.
+ * verify.c - is a list of operations well formed.
  *
- * The first question is asked after every pass in debug builds, of every list that
- * an optimize hook returns, and of parsed tests. A list that passes can be compiled
- * and run without harm to the process: every reference is defined before its use
- * and has the right type, descr is in range, every exit can rebuild the stack.
- *
- * The second is for lists that a hook returns. The hook may add, reorder and drop
- * what is pure, and it may drop a guard that follows from others no more than any
- * other guard: the operations with effects, and the guards, with their snapshots,
- * must stand there as they did, in the same order, each guard before the effects
- * that it was before.
+ * Asked after every pass in debug builds, of every list that an optimize hook returns,
+ * and of parsed tests. A list that passes can be compiled: every reference is defined
+ * before its use and has the right type, descr is in range, every exit can rebuild the
+ * stack. Whether it does what another list does is asked in replace.c.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -338,79 +332,4 @@ bool ir_verify(const Ir *ir, char message[MESSAGE_SIZE])
 		if (!check_operation(&c))
 			return false;
 	return true;
-}
-
-/* ---- Replacing
- * ------------------------------------------------------------------------------------ */
-
-/* What a replacement may not lose or move: guards, stores, calls with effects, control. */
-static bool is_kept(const IrOp *op)
-{
-	unsigned effects = 0;
-
-	if (ir_info[op->opcode].flags & IR_CALL)
-		effects = helper_info[op->descr].effects & (HELPER_WRITES | HELPER_FORCES);
-	return effects || ir_info[op->opcode].flags & (IR_GUARD | IR_EFFECT);
-}
-
-/* The next operation of that kind at or after `at`; n_ops if there is none. */
-static uint32_t next_kept(const Ir *ir, uint32_t at)
-{
-	while (at < ir->n_ops && !is_kept(&ir->ops[at]))
-		at++;
-	return at;
-}
-
-static bool same_exit(const Ir *a, const IrOp *x, const Ir *b, const IrOp *y)
-{
-	const Snapshot *s, *t;
-
-	if ((x->snapshot < 0) != (y->snapshot < 0))
-		return false;
-	if (x->snapshot < 0)
-		return true;
-	s = &a->snapshots[x->snapshot];
-	t = &b->snapshots[y->snapshot];
-	if (s->pc != t->pc || s->top != t->top || s->entries != t->entries ||
-	    s->frames != t->frames || s->below != t->below || s->base != t->base)
-		return false;
-	for (uint32_t i = 0; i < s->entries; i++) {
-		const SnapshotEntry *e = &a->snapshot_entries[s->entry + i];
-		const SnapshotEntry *f = &b->snapshot_entries[t->entry + i];
-
-		if (e->slot != f->slot || e->tag != f->tag)
-			return false;
-	}
-	return !s->frames || !memcmp(a->snapshot_frames + s->frame, b->snapshot_frames + t->frame,
-				     s->frames * sizeof(*a->snapshot_frames));
-}
-
-bool ir_verify_replacement(const Ir *ir, const Ir *changed, char message[MESSAGE_SIZE])
-{
-	struct check c = {.ir = changed, .message = message};
-	uint32_t at = 0, was = 0;
-
-	if (!ir_verify(changed, message))
-		return false;
-	for (;; at++, was++) {
-		at = next_kept(changed, at);
-		was = next_kept(ir, was);
-		if (was == ir->n_ops)
-			break;
-		if (at == changed->n_ops || changed->ops[at].opcode != ir->ops[was].opcode) {
-			snprintf(message, MESSAGE_SIZE,
-				 "operation %u, %s: a guard or an effect, is lost or moved", was,
-				 ir_info[ir->ops[was].opcode].name);
-			return false;
-		}
-		c.at = (IrRef)at;
-		if (changed->ops[at].descr != ir->ops[was].descr)
-			return wrong(&c, "its descr was changed");
-		if (!same_exit(ir, &ir->ops[was], changed, &changed->ops[at]))
-			return wrong(&c, "its snapshot was changed");
-	}
-	if (at == changed->n_ops)
-		return true;
-	c.at = (IrRef)at;
-	return wrong(&c, "a guard or an effect that was not there");
 }

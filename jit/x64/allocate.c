@@ -822,6 +822,7 @@ void allocate_label(Compile *c, const IrOp *label)
 	hint_labels(c);
 	emit_align(&c->code, 16);
 	c->label_code = c->code.n;
+	emit_count(c);
 }
 
 static void add_move(Compile *c, Move *moves, unsigned *n, Location to, IrRef ref)

@@ -43,7 +43,11 @@ static void compile_list(Compile *c)
 	c->n_cold = 0;
 	c->x->n_records = c->x->n_locations = 0;
 	c->again = c->full = false;
+	if (ir->label < 0)
+		emit_count(c);
 	for (uint32_t at = 0; at < ir->n_ops; at++) {
+		if (c->t->offsets)
+			c->t->offsets[at] = c->code.n;
 		allocate_begin(c, (IrRef)at);
 		compile_operation(c, &ir->ops[at]);
 		allocate_end(c);
@@ -156,6 +160,16 @@ static void x64_free(lua_State *L, Trace *t)
 	t->code = NULL;
 }
 
+static void x64_memory(Jit *jit, uint64_t *allocated, uint64_t *used)
+{
+	const Machine *m = jit->machine;
+
+	if (!m)
+		return;
+	*allocated = m->space.size;
+	*used = space_in_use(&m->space);
+}
+
 /* For who prints the code. */
 static const char *x64_describe(const Trace *t, const void *at, char text[32])
 {
@@ -183,7 +197,9 @@ const Backend backend_x64 = {
 	.run = x64_run,
 	.value = machine_value,
 	.link = link_exit,
+	.count = x64_count,
 	.free = x64_free,
 	.describe = x64_describe,
 	.close = machine_close,
+	.memory = x64_memory,
 };

@@ -274,6 +274,14 @@ Machine *machine_of(lua_State *L)
 	return m;
 }
 
+void machine_write(uint8_t *at, const uint8_t *bytes, size_t n)
+{
+	if (!make_writable(at, n))
+		return;
+	memcpy(at, bytes, n);
+	make_executable(at, n);
+}
+
 Payload machine_value(lua_State *L, const Trace *t, IrRef ref, unsigned n)
 {
 	const Machine *m = L->global->jit->machine;

@@ -102,6 +102,7 @@ enum {
 	X_MOV32 = 0x8b,
 	X_MOVZX8 = 0xb6 | X_0F,
 	X_LEA = 0x8d | X_W,
+	X_INC = 0xff | X_W, /* with 0 for the register */
 	X_TEST = 0x85 | X_W,
 	X_CMP_STORE = 0x39 | X_W, /* memory on the left */
 	X_IMUL = 0xaf | X_0F | X_W,
@@ -234,6 +235,8 @@ typedef struct machine_trace {
 	Block *blocks; /* its code, and that of its linked exits */
 	uint32_t n_blocks, size_blocks;
 	uint8_t *forced; /* test mode: operations whose guard failed once */
+	uint32_t count_at;	/* place of what counts runs, or could */
+	const uint8_t *counter; /* code that does; NULL: not made yet */
 } MachineTrace;
 
 /* ---- memory.c ------------------------------------------------------------------------------ */
@@ -270,6 +273,8 @@ uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t
 void machine_remove(Machine *m, MachineTrace *x);
 /* Writes a rel32. */
 void machine_patch(Machine *m, uint8_t *at, const uint8_t *target);
+/* Overwrites code. */
+void machine_write(uint8_t *at, const uint8_t *bytes, size_t n);
 
 /* ---- allocate.c ------------------------------------------------------------------------------ */
 
@@ -398,6 +403,11 @@ int compile_comparison(Compile *c, const IrOp *op);
 /* The record of the operation, with where its snapshot's values are now. */
 uint32_t new_record(Compile *c, const IrOp *op);
 void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to);
+
+/* Room for a jump to code that counts. */
+#define COUNT_SIZE 5
+void emit_count(Compile *c);
+void x64_count(lua_State *L, Trace *t, uint64_t *runs);
 
 int x64_assemble(lua_State *L, Trace *t);
 /* Called by code: leaving; before a call that may force. */

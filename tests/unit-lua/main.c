@@ -15,6 +15,7 @@
 	X(gc)      \
 	X(fold)    \
 	X(virtual) \
+	X(replace) \
 	MACHINE_SUITES(X)
 
 #include "../unit/main.c"

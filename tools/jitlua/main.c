@@ -77,7 +77,7 @@ static bool parse_option(struct options *o, char **argv, int *i)
 			o->jit = !strcmp(argument, "on");
 		if (is_introspection(argument))
 			o->introspects = o->jit = true;
-		if (is_jit_command(argument) || is_introspection(argument))
+		if (is_jit_command(argument) || strchr(argument, '=') || is_introspection(argument))
 			return true;
 		o->bad_command = argument;
 		return false;
@@ -181,6 +181,13 @@ static void print_jit_commands(void)
 	for (size_t i = 0; i < JIT_COMMANDS; i++)
 		printf("  -j%-20s %s\n", jit_commands[i].name, jit_commands[i].text);
 	print_introspection();
+	puts("  -jNAME=VALUE,...       set parameters; they are");
+	for (unsigned i = 0; jitlua_parameter(i, NULL); i++) {
+		long long value;
+		const char *name = jitlua_parameter(i, &value);
+
+		printf("     %-20s %lld\n", name, value);
+	}
 }
 
 /* What is only asked for, alone on the command line. Returns false if it is not that. */
@@ -251,6 +258,27 @@ static bool run_options(lua_State *L, char **argv, int end)
 	return true;
 }
 
+/* -j name=value; false: an error was reported. */
+static bool set_parameters(lua_State *L, char **argv, int end)
+{
+	for (int i = 1; i < end; i++) {
+		char letter = argv[i][1];
+		const char *argument, *wrong;
+
+		if (!takes_argument(letter))
+			continue;
+		argument = option_argument(argv, &i);
+		if (letter != 'j' || is_introspection(argument) || !strchr(argument, '='))
+			continue;
+		wrong = jitlua_set_param(L, argument);
+		if (wrong) {
+			fprintf(stderr, "%s: -j %s: %s\n", program_name, argument, wrong);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Those that show what the JIT does. */
 static bool start_introspection(lua_State *L, char **argv, int end)
 {
@@ -300,6 +328,8 @@ static int run(lua_State *L)
 		lua_pushboolean(L, 1);
 		return 1;
 	}
+	if (!set_parameters(L, argv, o.script))
+		return 0;
 	if (o.jit && !jitlua_start_jit(L))
 		return luaL_error(L, "cannot start the JIT: not enough memory");
 	if (o.jit && o.introspects && !start_introspection(L, argv, o.script))
@@ -312,6 +342,7 @@ static int run(lua_State *L)
 		lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
 	}
 	luaL_openlibs(L);
+	jitlua_preload(L);
 	set_arg(L, argc, argv, o.script);
 	lua_gc(L, LUA_GCRESTART);
 	lua_gc(L, LUA_GCGEN, 0, 0);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lua_jit.c - the Lua module `jit`, as LuaJIT's users know it.
+ *
+ * It is there for require only and never a global: programs ask `if jit then` for LuaJIT,
+ * which this is not. What LuaJIT's parameters are called here is in the list below; its
+ * switches for single optimizations are taken and mean nothing.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parameters.h"
+
+#pragma GCC visibility push(default)
+#include <lauxlib.h>
+
+#include <jitlua/jitlua.h>
+#pragma GCC visibility pop
+
+/* LuaJIT's name, ours (NULL: there is nothing like it), divisor of the value. */
+static const struct parameter {
+	const char *theirs, *ours;
+	int divisor;
+} names[] = {
+	{"hotloop", "threshold", 1},
+	{"hotexit", "trace_eagerness", 1},
+	{"maxrecord", "trace_limit", 1},
+	{"maxtrace", "loop_longevity", 1},
+	{"maxside", "max_bridges", 1},
+	{"loopunroll", "max_unroll_loops", 1},
+	{"callunroll", "max_unroll_recursion", 1},
+	{"recunroll", "max_unroll_recursion", 1},
+	{"maxmcode", "code_limit", 1024},
+	{"maxirconst", NULL, 1},
+	{"maxsnap", NULL, 1},
+	{"minstitch", NULL, 1},
+	{"tryside", NULL, 1},
+	{"instunroll", NULL, 1},
+	{"sizemcode", NULL, 1},
+};
+
+static const char *const switches[] = {
+	"fold", "cse", "dce", "fwd", "dse", "narrow", "loop", "abc", "sink", "fuse",
+};
+
+/* ---- on, off, flush, status ---------------------------------------------------------------- */
+
+/*
+ * jit.on(f): single functions cannot be switched; they run right either way, so what
+ * names one is taken and does nothing.
+ */
+static bool is_for_all(lua_State *L)
+{
+	if (lua_isnone(L, 1))
+		return true;
+	luaL_argcheck(L, lua_isfunction(L, 1) || lua_isboolean(L, 1) || lua_isnil(L, 1), 1,
+		      "function or boolean expected");
+	return lua_isnil(L, 1);
+}
+
+static int jit_on(lua_State *L)
+{
+	if (is_for_all(L))
+		jit_switch(L, true);
+	return 0;
+}
+
+static int jit_off(lua_State *L)
+{
+	if (is_for_all(L))
+		jit_switch(L, false);
+	return 0;
+}
+
+/* All of them, whatever is named. */
+static int flush_all(lua_State *L)
+{
+	jit_flush(L, "jit.flush()");
+	return 0;
+}
+
+static int status(lua_State *L)
+{
+	const Jit *jit = L->global->jit;
+
+	lua_pushboolean(L, jit->on);
+	lua_pushstring(L, jit->backend->name);
+	for (size_t i = 0; i < sizeof(switches) / sizeof(*switches); i++)
+		lua_pushstring(L, switches[i]);
+	return 2 + (int)(sizeof(switches) / sizeof(*switches));
+}
+
+/* ---- jit.opt.start --------------------------------------------------------------------------- */
+
+static bool is_switch(const char *text)
+{
+	if (text[0] >= '0' && text[0] <= '3' && !text[1])
+		return true;
+	if (*text == '+' || *text == '-')
+		text++;
+	else if (!strncmp(text, "no", 2))
+		text += 2;
+	for (size_t i = 0; i < sizeof(switches) / sizeof(*switches); i++)
+		if (!strcmp(text, switches[i]))
+			return true;
+	return false;
+}
+
+/* name=value, with LuaJIT's or our own name. */
+static bool set_parameter(lua_State *L, const char *text, char message[PARAMETER_MESSAGE])
+{
+	const char *equals = strchr(text, '=');
+	char name[40], value[24];
+	size_t n = equals ? (size_t)(equals - text) : sizeof(name);
+
+	if (n >= sizeof(name))
+		return false;
+	memcpy(name, text, n);
+	name[n] = '\0';
+	snprintf(value, sizeof(value), "%s", equals + 1);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(name, names[i].theirs) != 0)
+			continue;
+		if (!names[i].ours)
+			return true;
+		if (names[i].divisor > 1)
+			snprintf(value, sizeof(value), "%lld",
+				 (atoll(equals + 1) + names[i].divisor - 1) / names[i].divisor);
+		return parameter_set(L, names[i].ours, value, message);
+	}
+	return parameter_set(L, name, value, message);
+}
+
+static int opt_start(lua_State *L)
+{
+	char message[PARAMETER_MESSAGE];
+	int n = lua_gettop(L);
+
+	for (int i = 1; i <= n; i++) {
+		const char *text = luaL_checkstring(L, i);
+
+		if (!is_switch(text) && !set_parameter(L, text, message))
+			return luaL_error(L, "unknown or malformed optimization flag '%s'", text);
+	}
+	return 0;
+}
+
+/* ---- The module -------------------------------------------------------------------------------
+ */
+
+#if defined(__x86_64__)
+#define ARCH "x64"
+#elif defined(__aarch64__)
+#define ARCH "arm64"
+#else
+#define ARCH "other"
+#endif
+
+LUALIB_API int luaopen_jit(lua_State *L)
+{
+	static const luaL_Reg functions[] = {{"on", jit_on},
+					     {"off", jit_off},
+					     {"flush", flush_all},
+					     {"status", status},
+					     {NULL, NULL}};
+
+	if (!jit_need(L))
+		return luaL_error(L, "cannot start the JIT: not enough memory");
+	luaL_newlib(L, functions);
+	lua_pushliteral(L, "jitlua " JITSCOPE_VERSION);
+	lua_setfield(L, -2, "version");
+	lua_pushliteral(L, "Linux");
+	lua_setfield(L, -2, "os");
+	lua_pushliteral(L, ARCH);
+	lua_setfield(L, -2, "arch");
+	lua_newtable(L);
+	lua_pushcfunction(L, opt_start);
+	lua_setfield(L, -2, "start");
+	lua_setfield(L, -2, "opt");
+	return 1;
+}
+
+LUALIB_API void jitlua_preload(lua_State *L)
+{
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+	lua_pushcfunction(L, luaopen_jit);
+	lua_setfield(L, -2, "jit");
+	lua_pushcfunction(L, luaopen_jithooks);
+	lua_setfield(L, -2, "jithooks");
+	lua_pop(L, 1);
+}

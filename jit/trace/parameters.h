@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* parameters.h - the JIT's parameters by name (trace.h has the list). */
+#ifndef JITLUA_PARAMETERS_H
+#define JITLUA_PARAMETERS_H
+
+#include "trace.h"
+
+#define PARAMETER_MESSAGE 120
+#define PARAMETER_MAX 1000000000
+
+void parameters_default(Jit *jit);
+/* false: message says why not. */
+bool parameter_set(lua_State *L, const char *name, const char *value,
+		   char message[PARAMETER_MESSAGE]);
+/* "name=value,...", "off", "default". What stands before an error is done. */
+bool parameters_set(lua_State *L, const char *text, char message[PARAMETER_MESSAGE]);
+
+#endif
