@@ -321,6 +321,7 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 	if (frame_is_lua(f))
 		jit_place(frame_function(f)->proto, f->u.lua.pc - 1, place, sizeof(place));
 	jit_count(jit->vm, JIT_RECORDED_OPS, t->ir.n_ops);
+	listen_aborted(jit, t, text, place);
 	jit_trace_aborted(jit->vm, &t->hooks,
 			  &(struct jit_abort_info){
 				  .counter = reasons[reason].counter,
@@ -329,7 +330,6 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 				  .operations = t->ir.n_ops,
 				  .greenkey = place,
 			  });
-	listen_aborted(jit, t, text, place);
 	punish(jit, t);
 	free_trace(L, t);
 }
@@ -420,7 +420,7 @@ void jit_finish_recording(lua_State *L)
 	jit_count(jit->vm, JIT_OPT_OPS, count_operations(&t->ir));
 	jit_count(jit->vm, JIT_OPT_GUARDS, count_guards(&t->ir));
 	jit_tell_optimize(jit, t, before);
-	listen_list(jit, &t->ir, NULL);
+	listen_assembled(jit, t);
 	failed = assemble(L, t);
 	if (failed) {
 		jit_abort(L, (enum jit_abort_reason)(failed - 1), NULL);
@@ -428,13 +428,13 @@ void jit_finish_recording(lua_State *L)
 	}
 	stop(jit);
 	install(L, t);
+	listen_compiled(jit, t, before);
 	jit_trace_compiled(jit->vm, &t->hooks,
 			   &(struct jit_code){
 				   .asmaddr = (uint64_t)(uintptr_t)t->code,
 				   .asmlen = (uint32_t)t->code_size,
 				   .operations = count_operations(&t->ir),
 			   });
-	listen_compiled(jit, t, before);
 }
 
 /* ---- Forgetting
