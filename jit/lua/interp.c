@@ -59,7 +59,7 @@ void INTERP_RUN(lua_State *L, Frame *frame)
 				[OP_JFORLOOP] = &&enter_for_loop,
 				[OP_JTFORLOOP] = &&enter_tfor_loop,
 				[OP_JJMP] = &&enter_jump,
-				[OP_JFUNCTION] = &&op_EXTRAARG,
+				[OP_JFUNCTION] = &&enter_function,
 				[OP_COLD_FORLOOP] = &&op_FORLOOP,
 				[OP_COLD_TFORLOOP] = &&op_TFORLOOP,
 				[OP_COLD_JMP] = &&op_JMP,
@@ -574,6 +574,9 @@ call_function:
 		L->frame = frame = f;
 		k = p->constants;
 		pc = p->code;
+#if INTERP_JIT
+		COUNT_CALL((Proto *)p);
+#endif
 		NEXT;
 	} else {
 		lua_CFunction c;
@@ -659,8 +662,10 @@ call_pcall : {
 			L->top = func + n;
 		else
 			n = (int)(L->top - func);
-		if (func->tag == TAG_C_FUNCTION &&
-		    (func->u.f == luaB_pcall || func->u.f == luaB_xpcall)) {
+		if ((func->tag == TAG_C_FUNCTION &&
+		     (func->u.f == luaB_pcall || func->u.f == luaB_xpcall)) ||
+		    (INTERP_JIT && L->mode == MODE_RECORD && is_function(func) &&
+		     !is_lua_function(func))) {
 			/* The RETURN that follows takes all results. */
 			nresults = LUA_MULTRET;
 			goto call_function;

@@ -65,6 +65,16 @@
 		NEXT;                              \
 	} while (0)
 
+/* A function begins; hot ones are traced. Protos count for themselves. */
+#define COUNT_CALL(p)                               \
+	do {                                        \
+		if (unlikely(!(p)->heat--)) {       \
+			SAVE_PC();                  \
+			jit_hot_function(L, frame); \
+			dispatch = labels[L->mode]; \
+		}                                   \
+	} while (0)
+
 hot_for_loop:
 {
 	const Instruction *at = pc - 1;
@@ -105,6 +115,29 @@ enter_jump:
 
 	pc += get_sj(jit_original(L->global->jit, pc - 1));
 	ENTER_TRACE(number);
+}
+/*
+ * A trace stands in for the function from here on. It may leave at once: what pc then
+ * stands at is done by its own handler, or it would be entered again and again.
+ */
+enter_function:
+{
+	uint32_t number = (uint32_t)get_bx(i);
+
+	frame->u.lua.pc = pc - 1;
+	L->top = frame->top;
+	jit_enter(L, number);
+	frame = L->frame;
+	base = frame_base(frame);
+	k = frame_function(frame)->proto->constants;
+	pc = frame->u.lua.pc;
+	dispatch = labels[L->mode];
+	i = *pc++;
+	if (get_op(i) == OP_JFUNCTION) {
+		i = jit_original(L->global->jit, pc - 1);
+		goto *dispatch[get_op(i)];
+	}
+	goto *dispatch[get_op(i)];
 }
 record : if (L->mode == MODE_RECORD)
 {

@@ -121,6 +121,10 @@ typedef struct proto {
 	uint8_t parameters;
 	uint8_t is_vararg;
 	uint8_t stack_size; /* registers it needs, at least 2 */
+	uint8_t counted;    /* with a JIT: heat is set */
+	uint8_t calls_itself;
+	uint8_t aborts;	    /* traces of the function that were given up */
+	uint16_t heat;	    /* calls until it is hot */
 	int upvalue_count;
 	int constant_count;
 	int code_count;

@@ -110,6 +110,9 @@ void stack_shrink(lua_State *L)
 	int used = slots_in_use(L);
 	int keep = used > LUAI_MAXSTACK / 3 ? LUAI_MAXSTACK : used * 3;
 
+	/* A trace that called something made sure of slots and frames before. */
+	if (L->global->traces_running)
+		return;
 	/* A stack that is really overflowing needs its room for handlers. */
 	if (used <= LUAI_MAXSTACK - STACK_EXTRA && stack_size(L) > keep) {
 		int size = used > LUAI_MAXSTACK / 2 ? LUAI_MAXSTACK : used * 2;

@@ -49,8 +49,11 @@ void exit_restore(lua_State *L, const Trace *t, int32_t exit)
 	Value *base = frame_base(L->frame);
 
 	write_slots(L, t, exit, base);
-	L->frame->u.lua.pc = s->pc;
+	for (unsigned i = 0; i < s->below; i++)
+		L->frame = L->frame->previous;
+	if (s->pc)
+		L->frame->u.lua.pc = s->pc;
 	open_frames(L, t, s, base);
 	if (s->top != TOP_AS_IT_IS)
-		L->top = s->top >= 0 ? base + s->top : L->frame->top;
+		L->top = top_is_slot(s) ? base + s->top : L->frame->top;
 }

@@ -182,6 +182,25 @@ static Table *helper_table_new(lua_State *L, lua_Integer array, lua_Integer hash
 	return attempt(L, new_table, &n) ? n.t : NULL;
 }
 
+struct reserve {
+	Table *t;
+	unsigned size;
+};
+
+static void reserve(lua_State *L, void *data)
+{
+	struct reserve *r = data;
+
+	table_resize_array(L, r->t, r->size);
+}
+
+static lua_Integer helper_table_reserve(lua_State *L, Table *t, lua_Integer size)
+{
+	struct reserve r = {.t = t, .size = (unsigned)size};
+
+	return size <= t->array_size || attempt(L, reserve, &r);
+}
+
 static lua_Integer helper_table_append(lua_State *L, Table *t)
 {
 	return helper_table_put_integer(L, t, (lua_Integer)table_border(t) + 1);
@@ -304,27 +323,20 @@ struct text {
 	size_t length;
 };
 
-/* The operands are pushed, so the stack must have room: it grows here, not in the trace. */
+/* Operands are strings and numbers. */
 static void concat(lua_State *L, void *data)
 {
 	struct text *t = data;
-	const Value *from = L->global->jit->operands;
+	Value *operands = L->global->jit->operands;
 
-	for (lua_Integer i = 0; i < t->n; i++) {
-		set_value(L->top, &from[i]);
-		L->top++;
-	}
-	vm_concat(L, (int)t->n);
-	t->s = as_string(L->top - 1);
+	vm_concat_plain(L, operands, (int)t->n);
+	t->s = as_string(operands);
 }
 
 static String *helper_concat(lua_State *L, lua_Integer n)
 {
 	struct text t = {.n = n};
 
-	/* Above everything that the trace's frames may have there. */
-	if (L->stack_last - L->top <= n + LUA_MINSTACK)
-		return NULL;
 	return attempt(L, concat, &t) ? t.s : NULL;
 }
 

@@ -57,6 +57,8 @@ enum {
 	X(TABLE_PUT, helper_table_put, 'i', "r", HELPER_WRITES) /* key: operands[0] */            \
 	X(TABLE_BORDER, helper_table_border, 'i', "r", HELPER_READS)                              \
 	X(TABLE_NEW, helper_table_new, 'r', "ii", HELPER_ALLOCATES)                               \
+	/* An array part of so many elements at least: 1, or 0 if it failed. */                    \
+	X(TABLE_RESERVE, helper_table_reserve, 'i', "ri", HELPER_WRITES)                          \
 	/* table.insert at the end, table.remove from it: 1 or 0; value in operands/result. */    \
 	X(TABLE_APPEND, helper_table_append, 'i', "r", HELPER_WRITES)                             \
 	/* Traversal: position -> next position, 0 at the end; key, value in operands[0], [1]. */ \

@@ -72,6 +72,15 @@ enum {
 	/* No hook or signal wants the interpreter, no collection is due: once a turn. */     \
 	X(GUARD_NOT_INVALIDATED, "guard_not_invalidated", 'v', "", IR_GUARD)                  \
 	X(GUARD_ALWAYS_FAILS, "guard_always_fails", 'v', "", IR_GUARD)                        \
+	/* Frames that were there. descr: how many before the one that entered the trace. */  \
+	/* status: nresults, in the upper half status; pc: its next instruction. */           \
+	X(GUARD_FRAME_STATUS, "guard_frame_status", 'v', "i", IR_GUARD)                       \
+	X(GUARD_FRAME_EXTRA, "guard_frame_extra", 'v', "i", IR_GUARD)                         \
+	X(GUARD_FRAME_PC, "guard_frame_pc", 'v', "r", IR_GUARD)                               \
+	/* L->top is at slot descr. */                                                        \
+	X(GUARD_TOP, "guard_top", 'v', "", IR_GUARD)                                          \
+	/* No closure shares a slot from descr on. */                                         \
+	X(GUARD_NOT_SHARED, "guard_not_shared", 'v', "", IR_GUARD)                            \
 	/* Stack slots as they were when the trace was entered. descr: slot from base. */     \
 	X(GETSLOT_TAG, "getslot_tag", 'i', "", IR_LOAD)                                       \
 	X(GETSLOT_I, "getslot_i", 'i', "", IR_LOAD)                                           \
@@ -231,12 +240,21 @@ typedef struct snapshot_frame {
 	int extra_args;
 } SnapshotFrame;
 
+/*
+ * The first frame is the one that entered the trace, or after `below` returns one that
+ * was there before: its registers are then slots below 0.
+ */
 typedef struct snapshot {
 	uint32_t entry, entries; /* in Ir.snapshot_entries */
 	uint32_t frame, frames;	 /* in Ir.snapshot_frames: inlined ones, outermost first */
-	const Instruction *pc;	 /* of the first frame: its next instruction */
-	int16_t top;		 /* slot where L->top goes; -1: the innermost frame's top */
-#define TOP_AS_IT_IS (-2)	 /* behind a call with variable results, which set it */
+	const Instruction *pc;	 /* of the first frame: its next instruction; NULL: as it is */
+	const Proto *proto;	 /* of the first frame, NULL: it is Ir.proto */
+	uint16_t below;		 /* frames that were left for good */
+	int16_t base;		 /* the first frame's register 0 */
+	int16_t top;		 /* slot where L->top goes, or: */
+#define TOP_OF_FRAME INT16_MIN	 /* the innermost frame's top */
+#define TOP_AS_IT_IS (INT16_MIN + 1) /* behind a call with variable results, which set it */
+#define top_is_slot(s) ((s)->top > TOP_AS_IT_IS)
 } Snapshot;
 
 #define VECTOR(type, name) \
@@ -289,6 +307,12 @@ bool ir_grow(Ir *ir, void **vector, uint32_t n, uint32_t more, uint32_t *size, s
 IrRef ir_emit(Ir *ir, enum ir_opcode opcode, IrRef a, IrRef b, IrRef c, int32_t descr);
 /* One with any number of arguments, which do not lie in this list's own ir->args. */
 IrRef ir_emit_many(Ir *ir, enum ir_opcode opcode, const IrRef *args, unsigned n, int32_t descr);
+
+/* The slot of register 0 of the frame that is open at an exit. */
+static inline int snapshot_base(const Ir *ir, const Snapshot *s)
+{
+	return s->frames ? ir->snapshot_frames[s->frame + s->frames - 1].func_slot + 1 : s->base;
+}
 
 static inline const IrOp *ir_op(const Ir *ir, IrRef ref)
 {

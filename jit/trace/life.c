@@ -25,6 +25,12 @@
 
 #include <jitlua/jitlua.h>
 
+/* Calls until another trace of a function is tried whose last ended at a return too soon. */
+#define SHORT_RETRY 31
+#define MAX_SHORT 64
+/* Frames between a function and itself. */
+#define MAX_RECURSION 8
+#define NOT_TRACED UINT8_MAX /* Proto.aborts */
 /* Types that one instruction may have bridges for, one after the other. */
 #define MAX_REPEATED 6
 #define PENALTIES 256 /* a power of two */
@@ -232,6 +238,9 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	Trace *t;
 
 	*counter = p->count ? p->count : start_count(jit, kind);
+	if (get_op(*patch_at) != OP_FORLOOP && get_op(*patch_at) != OP_TFORLOOP &&
+	    get_op(*patch_at) != OP_JMP)
+		return; /* a function that begins with its loop is traced already */
 	/* Another coroutine than the one that is recorded runs. */
 	if (jit->current && jit->recording != L)
 		jit_abort(jit->recording, ABORT_COROUTINE, NULL);
@@ -242,6 +251,53 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 		return;
 	t->patch = patch_at;
 	t->original = *patch_at;
+	start(L, f, t);
+}
+
+/* Has the function that f just began called itself, as far as can be seen? */
+static bool calls_itself(const Frame *f)
+{
+	const Proto *p = frame_function(f)->proto;
+
+	if (f->status & FRAME_TAIL)
+		return true;
+	for (int i = 0; i < MAX_RECURSION && (f = f->previous); i++)
+		if (frame_is_lua(f) && frame_function(f)->proto == p)
+			return true;
+	return false;
+}
+
+/*
+ * A function that is called, and not only from loops that are traced: mostly it calls
+ * itself.
+ */
+void jit_hot_function(lua_State *L, Frame *f)
+{
+	Jit *jit = L->global->jit;
+	Proto *p = frame_function(f)->proto;
+	Trace *t;
+
+	if (!p->counted) {
+		p->counted = 1;
+		p->heat = (uint16_t)(start_count(jit, TRACE_FUNCTION) - 1);
+		if (p->heat)
+			return;
+	}
+	p->heat = UINT16_MAX;
+	if (p->is_vararg || p->aborts == NOT_TRACED || get_op(*p->code) >= OPCODE_COUNT)
+		return;
+	if (jit->current && jit->recording != L)
+		jit_abort(jit->recording, ABORT_COROUTINE, NULL);
+	if (!may_record(L)) {
+		p->heat = (uint16_t)(start_count(jit, TRACE_FUNCTION));
+		return;
+	}
+	p->calls_itself |= calls_itself(f);
+	t = new_trace(L, TRACE_FUNCTION, p, p->code);
+	if (!t)
+		return;
+	t->patch = p->code;
+	t->original = *p->code;
 	start(L, f, t);
 }
 
@@ -261,10 +317,36 @@ static Trace *stop(Jit *jit)
 	return t;
 }
 
-static void punish(Jit *jit, Trace *t)
+/*
+ * Of a function that calls itself every other call returns at once, so there it is
+ * tried again soon, many times.
+ */
+static void punish_function(Jit *jit, const Trace *t, enum jit_abort_reason reason)
+{
+	Proto *p = t->proto;
+	bool is_short = reason == ABORT_RETURNED;
+	int limit = !is_short		 ? (int)jit->parameters[JIT_PARAMETER_max_aborts]
+		    : p->calls_itself ? MAX_SHORT
+				      : 2;
+
+	p->aborts++;
+	p->heat = is_short ? (uint16_t)(rand_r(&jit->random) & SHORT_RETRY)
+			   : (uint16_t)(start_count(jit, TRACE_FUNCTION)
+					<< (p->aborts < 8 ? p->aborts : 8));
+	if (p->aborts >= limit) {
+		p->aborts = NOT_TRACED;
+		jit_count(jit->vm, JIT_BLACKLISTED, 1);
+	}
+}
+
+static void punish(Jit *jit, Trace *t, enum jit_abort_reason reason)
 {
 	struct penalty *p;
 
+	if (t->kind == TRACE_FUNCTION) {
+		punish_function(jit, t, reason);
+		return;
+	}
 	if (t->kind == TRACE_BRIDGE) {
 		TraceExit *e = &jit->traces[t->parent]->exits[t->parent_exit];
 
@@ -330,7 +412,7 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 				  .operations = t->ir.n_ops,
 				  .greenkey = place,
 			  });
-	punish(jit, t);
+	punish(jit, t, reason);
 	free_trace(L, t);
 }
 
@@ -358,6 +440,8 @@ static void install(lua_State *L, Trace *t)
 	for (uint32_t i = 0; i < t->ir.n_ops; i++)
 		if (t->ir.ops[i].opcode == IR_GUARD_NOT_INVALIDATED)
 			t->exits[t->ir.ops[i].snapshot].aborted = NOT_BRIDGED;
+	if (t->ends_early)
+		t->exits[t->ir.ops[t->ir.n_ops - 1].snapshot].aborted = NOT_BRIDGED;
 	if (t->kind == TRACE_BRIDGE)
 		jit->backend->link(L, jit->traces[t->parent], (int32_t)t->parent_exit, t);
 	else
@@ -506,22 +590,52 @@ static bool may_enter(lua_State *L, const Trace *t)
 	return L->mode == MODE_JIT && has_stack(L, t) && knows_captured(L, t, frame_base(L->frame));
 }
 
-bool jit_may_link(const Trace *from, const Trace *to)
+bool jit_may_link(const Trace *from, int32_t exit, const Trace *to)
 {
-	for (int i = 0; i < MAX_SLOTS / 64; i++)
-		if (from->captured[i] & ~to->captured[i])
+	int base = snapshot_base(&from->ir, &from->ir.snapshots[exit]);
+
+	for (int slot = base < 0 ? 0 : base; slot < MAX_SLOTS; slot++)
+		if (slot_is_captured(from->captured, slot) &&
+		    (slot - base >= MAX_SLOTS || !slot_is_captured(to->captured, slot - base)))
 			return false;
 	return true;
+}
+
+/*
+ * Where the trace that goes on at pc begins, every slot is in memory, so it can go on
+ * behind any exit that leads there. Only one that did nothing must not lead to itself:
+ * those lead to later traces.
+ */
+static Trace *shared_bridge(const Jit *jit, const Trace *t, int32_t exit, const Instruction *pc,
+			    bool moved)
+{
+	for (uint32_t n = moved ? 1 : t->number + 1; n < jit->n_traces; n++) {
+		Trace *to = jit->traces[n];
+
+		if (to && to != t && to->kind == TRACE_BRIDGE && to->pc == pc &&
+		    jit_may_link(t, exit, to))
+			return to;
+	}
+	return NULL;
+}
+
+uint32_t jit_trace_at(const Jit *jit, const Instruction *pc)
+{
+	for (uint32_t n = 1; n < jit->n_traces; n++)
+		if (jit->traces[n] && jit->traces[n]->kind == TRACE_BRIDGE &&
+		    jit->traces[n]->pc == pc)
+			return n;
+	return 0;
 }
 
 /* What t keeps in memory, counted from the frame that is open at the exit. */
 static void inherit_captured(Trace *bridge, const Trace *t, int32_t exit)
 {
 	const Snapshot *s = &t->ir.snapshots[exit];
-	int base = s->frames ? t->ir.snapshot_frames[s->frame + s->frames - 1].func_slot + 1 : 0;
+	int base = snapshot_base(&t->ir, s);
 
-	for (int slot = base; slot < MAX_SLOTS; slot++)
-		if (slot_is_captured(t->captured, slot))
+	for (int slot = base < 0 ? 0 : base; slot < MAX_SLOTS; slot++)
+		if (slot_is_captured(t->captured, slot) && slot - base < MAX_SLOTS)
 			bridge->captured[(slot - base) / 64] |= 1ull << ((slot - base) % 64);
 }
 
@@ -530,8 +644,10 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 {
 	Jit *jit = L->global->jit;
 	TraceExit *e = &t->exits[exit];
+	const Snapshot *s = &t->ir.snapshots[exit];
 	Frame *f = L->frame;
 	Trace *bridge;
+	bool moved;
 
 	jit_count(jit->vm, JIT_GUARD_FAILURES, 1);
 	if (--e->failures || e->bridge)
@@ -539,12 +655,18 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
 	if (!may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts])
 		return;
+	moved = s->frames || s->below || t->pc != f->u.lua.pc;
+	bridge = shared_bridge(jit, t, exit, f->u.lua.pc, moved);
+	if (bridge) {
+		jit->backend->link(L, t, exit, bridge);
+		return;
+	}
 	bridge = new_trace(L, TRACE_BRIDGE, frame_function(f)->proto, f->u.lua.pc);
 	if (!bridge)
 		return;
 	bridge->parent = t->number;
 	bridge->parent_exit = (uint32_t)exit;
-	bridge->repeated = t->pc == bridge->pc ? (uint8_t)(t->repeated + 1) : 0;
+	bridge->repeated = moved ? 0 : (uint8_t)(t->repeated + 1);
 	bridge->root = t->kind == TRACE_BRIDGE ? t->root : t->number;
 	if (bridge->repeated > MAX_REPEATED ||
 	    jit->traces[bridge->root]->bridges++ >= jit->parameters[JIT_PARAMETER_max_bridges]) {
@@ -741,6 +863,9 @@ static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
 			mark_object(g, ir->constants[i].u.object, mark_white);
 	for (uint32_t i = 0; i < ir->n_snapshot_frames; i++)
 		mark_object(g, ir->snapshot_frames[i].proto, mark_white);
+	for (uint32_t i = 0; i < ir->n_snapshots; i++)
+		if (ir->snapshots[i].proto)
+			mark_object(g, ir->snapshots[i].proto, mark_white);
 }
 
 void jit_mark(Global *g, MarkWhite mark_white)

@@ -41,11 +41,11 @@ _Noreturn void record_abort(Recorder *r, enum jit_abort_reason reason, const cha
 
 RecordedSlot *record_slot(Recorder *r, int slot)
 {
-	if (slot < -1 || slot >= MAX_SLOTS)
+	if (slot < r->floor || slot >= MAX_SLOTS)
 		record_abort(r, ABORT_TOO_LONG, NULL);
 	if (slot >= r->ir->max_slot)
 		r->ir->max_slot = slot + 1;
-	return &r->slots[slot + 1];
+	return known_slot(r, slot);
 }
 
 Value *record_value(const Recorder *r, int reg)
@@ -61,7 +61,7 @@ static Value *slot_value(const Recorder *r, int slot)
 /* A slot that closures share is read and written where they see it. */
 static IrRef use_captured(Recorder *r, int slot, uint8_t *tag)
 {
-	const RecordedSlot *s = &r->slots[slot + 1];
+	const RecordedSlot *s = known_slot(r, slot);
 	uint8_t found = slot_value(r, slot)->tag;
 	IrRef address, tag_ref;
 
@@ -151,7 +151,7 @@ IrRef record_emit(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b, int32_t 
 
 static void add_entry(Recorder *r, Snapshot *s, int slot)
 {
-	const RecordedSlot *from = &r->slots[slot + 1];
+	const RecordedSlot *from = known_slot(r, slot);
 	Ir *ir = r->ir;
 
 	if (!IR_ROOM(ir, snapshot_entries, 1))
@@ -177,12 +177,15 @@ int32_t record_snapshot(Recorder *r, const Instruction *pc, int top)
 		.frame = ir->n_snapshot_frames,
 		.frames = (uint32_t)r->depth,
 		.pc = r->depth ? r->return_pc : pc,
+		.proto = r->below ? r->bottom : NULL,
+		.below = (uint16_t)r->below,
+		.base = (int16_t)r->bottom_base,
 		.top = (int16_t)top,
 	};
 	int end = top > frame_end(r) ? top : frame_end(r);
 
-	for (int slot = -1; slot < end && slot < MAX_SLOTS; slot++)
-		if (r->slots[slot + 1].state == SLOT_WRITTEN)
+	for (int slot = r->floor; slot < end && slot < MAX_SLOTS; slot++)
+		if (known_slot(r, slot)->state == SLOT_WRITTEN)
 			add_entry(r, &s, slot);
 	if (end > ir->max_slot)
 		ir->max_slot = end;
@@ -196,14 +199,32 @@ int32_t record_snapshot(Recorder *r, const Instruction *pc, int top)
 	return (int32_t)ir->n_snapshots++;
 }
 
-void record_guard(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b)
+static void guard(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b, int32_t descr)
 {
 	IrRef guard;
 
 	if (r->snapshot < 0)
 		r->snapshot = record_snapshot(r, r->pc - 1, r->top);
-	guard = record_emit(r, opcode, a, b, -1);
+	guard = record_emit(r, opcode, a, b, descr);
 	r->ir->ops[guard].snapshot = r->snapshot;
+}
+
+void record_guard(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b)
+{
+	guard(r, opcode, a, b, -1);
+}
+
+void record_guard_frame(Recorder *r, enum ir_opcode opcode, IrRef a, int32_t descr)
+{
+	guard(r, opcode, a, IR_NONE, descr);
+}
+
+/* That exit is not to be bridged: it is no other guard's. */
+void record_guard_not_invalidated(Recorder *r)
+{
+	r->snapshot = -1;
+	record_guard(r, IR_GUARD_NOT_INVALIDATED, IR_NONE, IR_NONE);
+	r->snapshot = -1;
 }
 
 void record_guard_integer(Recorder *r, IrRef ref, lua_Integer i)
@@ -257,7 +278,7 @@ void record_finish(Recorder *r, const Instruction *pc, int32_t descr)
 
 static void close_loop(Recorder *r)
 {
-	int32_t snapshot = record_snapshot(r, r->t->pc, -1);
+	int32_t snapshot = record_snapshot(r, r->t->pc, TOP_OF_FRAME);
 	IrRef last = ir_emit_many(r->ir, IR_JUMP, NULL, 0, -1);
 
 	if (r->ir->failed)
@@ -301,7 +322,60 @@ static bool goes_on_elsewhere(Recorder *r, const Instruction *pc)
 	if (!number || r->jit->traces[number]->pc != pc - 1)
 		return false;
 	r->pc = pc;
-	r->top = -1;
+	r->top = TOP_OF_FRAME;
+	record_finish(r, pc - 1, (int32_t)number);
+	return true;
+}
+
+/* The trace that stands for the function that begins at pc, 0: there is none. */
+static uint32_t function_trace(const Recorder *r, const Instruction *pc)
+{
+	if (r->t->kind == TRACE_FUNCTION && pc == r->t->pc)
+		return r->t->number;
+	return get_op(*pc) == OP_JFUNCTION ? (uint32_t)get_bx(*pc) : 0;
+}
+
+/* A function that calls itself is followed some calls down, then its own trace goes on. */
+static bool goes_on_in_function(Recorder *r, const Instruction *pc)
+{
+	int64_t limit = r->jit->parameters[JIT_PARAMETER_max_unroll_recursion];
+	uint32_t number;
+
+	if (!r->starting)
+		return false;
+	r->starting = false;
+	if (record_recursion(r, frame_function(r->L->frame)->proto) <= limit &&
+	    r->tail_calls <= limit && r->depth < MAX_INLINED)
+		return false;
+	number = function_trace(r, pc - 1);
+	/* Closures of one function that tail call each other end somewhere. */
+	if (!number && r->tail_calls > limit && r->tail_calls < MAX_TAIL_CALLS)
+		return false;
+	r->pc = pc;
+	r->snapshot = -1;
+	r->top = TOP_OF_FRAME;
+	if (!number)
+		record_abort(r, ABORT_RECURSION, NULL);
+	record_finish(r, pc - 1, (int32_t)number);
+	return true;
+}
+
+/*
+ * A return after a return: the trace that began at this one, which asks where it
+ * goes, goes on.
+ */
+static bool goes_on_at_return(Recorder *r, const Instruction *pc)
+{
+	Instruction i = jit_original(r->jit, pc - 1);
+	uint32_t number;
+
+	if (!r->below || r->depth || !(get_op(i) == OP_RETURN0 || get_op(i) == OP_RETURN1))
+		return false;
+	number = jit_trace_at(r->jit, pc - 1);
+	if (!number)
+		return false;
+	r->pc = pc;
+	r->top = TOP_OF_FRAME;
 	record_finish(r, pc - 1, (int32_t)number);
 	return true;
 }
@@ -316,7 +390,6 @@ static void record_jump(Recorder *r)
 /* ---- One instruction
  * ------------------------------------------------------------------------------------ */
 
-/* The MMBIN instruction only comes after operands that have metamethods. */
 static void dispatch(Recorder *r)
 {
 	enum opcode op = get_op(r->i);
@@ -402,7 +475,7 @@ static void dispatch(Recorder *r)
 			     record_value(r, c), record_use(r, c, NULL));
 		break;
 	case OP_MMBIN ... OP_MMBINK:
-		record_abort(r, ABORT_METAMETHOD, record_instruction_name(r));
+		record_meta_instruction(r, op);
 		break;
 	case OP_UNM ... OP_NOT:
 		record_unary(r, op);
@@ -469,6 +542,7 @@ static bool is_recorded_frame(Recorder *r, Frame *f)
 {
 	if (r->entering && f->previous == r->frame) {
 		r->entering = false;
+		r->starting = true;
 		r->frame = f;
 	}
 	return f == r->frame;
@@ -498,7 +572,20 @@ static void count_results(Recorder *r)
 	guard = record_emit(r, IR_GUARD_VALUE, r->pending_count, ir_integer(r->ir, n), -1);
 	r->ir->ops[guard].snapshot = record_snapshot(r, r->pc - 1, TOP_AS_IT_IS);
 	r->variable_top = r->pending + n;
-	r->pending = 0;
+	r->pending = NO_VALUES;
+}
+
+/* A bridge begins at an instruction that takes values up to L->top: as many as now. */
+static void count_values(Recorder *r)
+{
+	int top = r->base + (int)(r->L->top - record_value(r, 0));
+
+	if (top < r->base || top >= MAX_SLOTS)
+		record_abort(r, ABORT_TOO_LONG, NULL);
+	r->top = TOP_AS_IT_IS;
+	guard(r, IR_GUARD_TOP, IR_NONE, IR_NONE, top);
+	r->snapshot = -1;
+	r->variable_top = top;
 }
 
 static void one_instruction(Recorder *r, const Instruction *pc)
@@ -511,12 +598,14 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 		return;
 	if (r->ir->n_ops > r->jit->parameters[JIT_PARAMETER_trace_limit])
 		record_abort(r, ABORT_TOO_LONG, NULL);
-	if (r->begun && r->depth == 0 && pc - 1 == r->t->pc && r->t->kind == TRACE_LOOP) {
+	if (r->begun && r->depth == 0 && !r->below && pc - 1 == r->t->pc &&
+	    r->t->kind != TRACE_BRIDGE) {
 		close_loop(r);
 		return;
 	}
-	if (goes_on_elsewhere(r, pc))
+	if (goes_on_elsewhere(r, pc) || goes_on_in_function(r, pc) || goes_on_at_return(r, pc))
 		return;
+	r->instructions++;
 	r->pc = pc;
 	r->number++;
 	r->i = jit_original(r->jit, pc - 1);
@@ -524,26 +613,56 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 			     (int)(pc - 1 - frame_function(f)->proto->code));
 	listen_instruction(r->jit, frame_function(f)->proto, pc - 1, r->depth);
 	r->snapshot = -1;
-	r->top = -1;
-	if (r->pending)
+	r->top = TOP_OF_FRAME;
+	if (r->pending != NO_VALUES)
 		count_results(r);
-	if (r->variable_top && takes_all(r->i))
+	if (!r->begun && takes_all(r->i))
+		count_values(r);
+	if (r->variable_top != NO_VALUES && takes_all(r->i))
 		r->top = r->variable_top;
 	if (!r->begun) {
 		r->begun = true;
-		if (r->t->kind == TRACE_LOOP)
-			record_guard(r, IR_GUARD_NOT_INVALIDATED, IR_NONE, IR_NONE);
-		/* That exit is not to be bridged: it is no other guard's. */
-		r->snapshot = -1;
+		if (r->t->kind != TRACE_BRIDGE)
+			record_guard_not_invalidated(r);
+		if (r->t->kind == TRACE_FUNCTION && f->status & FRAME_TAIL)
+			record_guard_tail_called(r);
 	} else {
 		meet_trace(r);
 	}
 	dispatch(r);
 }
 
+/*
+ * A bridge that was given up once because of an instruction ends before it the next
+ * time: what is before is run by machine code, and the interpreter goes on.
+ */
+static bool may_end_before(const Recorder *r, enum jit_abort_reason reason)
+{
+	const Trace *t = r->t;
+
+	return t->kind == TRACE_BRIDGE && r->instructions > 1 &&
+	       r->jit->traces[t->parent]->exits[t->parent_exit].aborted &&
+	       (reason == ABORT_NYI_INSTRUCTION || reason == ABORT_NYI_FUNCTION ||
+		reason == ABORT_NYI_OPERAND || reason == ABORT_METAMETHOD ||
+		reason == ABORT_RECURSION || reason == ABORT_OPEN_UPVALUE);
+}
+
+static void end_before(Recorder *r)
+{
+	IrRef last;
+
+	if (r->snapshot < 0)
+		r->snapshot = record_snapshot(r, r->pc - 1, r->top);
+	last = record_emit(r, IR_FINISH, IR_NONE, IR_NONE, -1);
+	r->ir->ops[last].snapshot = r->snapshot;
+	r->t->ends_early = true;
+	jit_finish_recording(r->L);
+}
+
 void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 {
 	Recorder *r = L->global->jit->recorder;
+	volatile bool ends = false;
 	struct give_up g;
 
 	f->u.lua.pc = pc;
@@ -552,7 +671,12 @@ void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 		L->top = f->top;
 	r->give_up = &g.jump;
 	if (_setjmp(g.jump)) {
-		jit_abort(L, g.reason, g.detail);
+		if (ends || !may_end_before(r, g.reason)) {
+			jit_abort(L, g.reason, g.detail);
+			return;
+		}
+		ends = true;
+		end_before(r);
 		return;
 	}
 	one_instruction(r, pc);
@@ -564,10 +688,11 @@ void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 /* A bridge may be entered in all states in which its parent was. */
 static bool find_captured(Recorder *r, const Value *base)
 {
+	const struct shared_slots *shared = jit_shared_at(r->jit, r->t->pc);
 	uint64_t *captured = r->t->captured;
 
-	for (int i = 0; r->jit->shared_pc == r->t->pc && i < MAX_SLOTS / 64; i++)
-		captured[i] |= r->jit->shared[i];
+	for (int i = 0; shared->pc == r->t->pc && i < MAX_SLOTS / 64; i++)
+		captured[i] |= shared->slots[i];
 	for (const Upvalue *uv = r->L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next) {
 		ptrdiff_t slot = uv->v - base;
 
@@ -584,6 +709,7 @@ bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t)
 {
 	Jit *jit = L->global->jit;
 	Recorder *r = calloc(1, sizeof(*r));
+	RecordedSlot *function;
 
 	(void)pc;
 	if (!r)
@@ -595,15 +721,19 @@ bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t)
 	r->frame = f;
 	jit->missed = false;
 	jit->recorder = r;
+	r->variable_top = r->pending = NO_VALUES;
+	r->floor = -1; /* bottom_base is 0 */
+	r->bottom = frame_function(f)->proto;
 	/* The function is the one whose code this is: no guard. */
-	r->slots[0].ref = ir_emit(r->ir, IR_GETSLOT_R, IR_NONE, IR_NONE, IR_NONE, -1);
-	r->slots[0].tag = TAG_LUA_FUNCTION;
-	r->slots[0].state = SLOT_LOADED;
+	function = known_slot(r, -1);
+	function->ref = ir_emit(r->ir, IR_GETSLOT_R, IR_NONE, IR_NONE, IR_NONE, -1);
+	function->tag = TAG_LUA_FUNCTION;
+	function->state = SLOT_LOADED;
 	if (r->ir->failed) {
 		record_stop(jit);
 		return false;
 	}
-	r->ir->ops[r->slots[0].ref].tag = TAG_LUA_FUNCTION;
+	r->ir->ops[function->ref].tag = TAG_LUA_FUNCTION;
 	return find_captured(r, frame_base(f));
 }
 

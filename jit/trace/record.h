@@ -17,6 +17,8 @@
 #ifndef JITLUA_RECORD_H
 #define JITLUA_RECORD_H
 
+#include <limits.h>
+
 #include "../lua/meta.h"
 #include "../lua/number.h"
 #include "../lua/opcodes.h"
@@ -24,6 +26,11 @@
 #include "helpers.h"
 
 #define MAX_INLINED 16
+/* Slots below the first frame's, of functions that it returned to. */
+#define MAX_BELOW 256
+#define MAX_RETURNS 8
+#define MAX_TAIL_CALLS 20
+#define NO_VALUES INT_MIN
 #define MAX_KNOWN_RESULTS 16
 
 enum slot_state { SLOT_UNKNOWN, SLOT_LOADED, SLOT_WRITTEN };
@@ -49,17 +56,26 @@ typedef struct recorder {
 	int given;     /* arguments of the function that was entered last */
 	bool entering; /* the next instruction is the first of a function that frame calls */
 	uint32_t entered; /* the last instruction enters this trace, if it jumps; 0 */
+	bool starting;	  /* it is that */
+	int tail_calls;
+	unsigned instructions; /* that were recorded */
+	/*
+	 * The frame at the bottom is the one that entered the trace, or, after `below` of
+	 * them were left, one that was there before. Slots from `floor` on are its own.
+	 */
+	int below, bottom_base, floor;
+	const Proto *bottom; /* NULL: nothing is known of it, for a tail call left the last */
 	int depth;
 	SnapshotFrame inlined[MAX_INLINED];
-	const Instruction *return_pc; /* depth > 0: where the first frame goes on */
+	const Instruction *return_pc; /* depth > 0: where the bottom frame goes on */
 	int32_t snapshot;	      /* of the instruction's beginning, -1: not taken yet */
-	int variable_top;	      /* slot behind variable results; 0: there are none */
-	int top; /* where exits of this instruction put L->top: behind those that it takes; -1 */
-	int pending;	     /* slot of variable results whose number is not known yet; 0 */
+	int variable_top;	      /* slot behind variable results, or NO_VALUES */
+	int top; /* where exits of this instruction put L->top: behind those that it takes */
+	int pending;	     /* slot of variable results whose number is not known yet */
 	IrRef pending_count; /* their number */
 	bool begun;
 	jmp_buf *give_up; /* record_abort() */
-	RecordedSlot slots[MAX_SLOTS + 1];
+	RecordedSlot slots[MAX_BELOW + MAX_SLOTS];
 } Recorder;
 
 /* ---- record.c ---------------------------------------------------------------------------- */
@@ -70,6 +86,11 @@ _Noreturn void record_abort(Recorder *r, enum jit_abort_reason reason, const cha
 const char *record_instruction_name(const Recorder *r);
 
 RecordedSlot *record_slot(Recorder *r, int slot);
+/* What is known of a slot that is in range. */
+static inline RecordedSlot *known_slot(Recorder *r, int slot)
+{
+	return &r->slots[slot + MAX_BELOW];
+}
 /* What slot holds, loaded and its tag guarded if need be. *tag may be NULL. */
 IrRef record_use_slot(Recorder *r, int slot, uint8_t *tag);
 /* The same for a register of the running frame. */
@@ -101,6 +122,10 @@ static inline void record_guard_that(Recorder *r, bool holds, IrRef condition)
 	record_guard(r, holds ? IR_GUARD_TRUE : IR_GUARD_FALSE, condition, IR_NONE);
 }
 void record_guard_integer(Recorder *r, IrRef ref, lua_Integer i);
+/* One with a descr: of frames (ir.h), or a slot. */
+void record_guard_frame(Recorder *r, enum ir_opcode opcode, IrRef a, int32_t descr);
+/* No hook, no collection is due; its exit is its own. */
+void record_guard_not_invalidated(Recorder *r);
 /*
  * A value in memory that `tag_ref` is the tag of: guards the tag and loads with the
  * opcode for it; IR_NONE for nil and booleans.
@@ -111,7 +136,7 @@ IrRef record_load(Recorder *r, IrRef tag_ref, uint8_t tag, enum ir_opcode intege
 IrRef record_call(Recorder *r, enum ir_helper helper, unsigned n, const IrRef *args);
 /* Operand n of the next helper (Jit.operands). */
 void record_operand(Recorder *r, unsigned n, IrRef ref, uint8_t tag);
-/* Takes a snapshot of the state at pc, L->top at slot `top` (-1: the frame's). */
+/* Takes a snapshot of the state at pc, L->top at slot `top`, or TOP_*. */
 int32_t record_snapshot(Recorder *r, const Instruction *pc, int top);
 /* Ends the trace: the state is that of before this instruction; descr as in finish. */
 void record_finish(Recorder *r, const Instruction *pc, int32_t descr);
@@ -143,8 +168,40 @@ void record_set_list(Recorder *r);
 void record_length(Recorder *r);
 void record_concat(Recorder *r);
 
+/* A function that an instruction calls for its operands. */
+struct callee {
+	enum meta event;
+	Value v;
+	IrRef ref;
+};
+
+/*
+ * Metamethod `event` of a value: *f, guarded to be looked for and found there, or
+ * false, guarded not to be there.
+ */
+bool record_metamethod(Recorder *r, const Value *v, IrRef ref, enum meta event, Value *f,
+		       IrRef *f_ref);
+/* The slot above all registers, where metamethods are called. */
+int record_nested_slot(const Recorder *r);
+/* Those that are no Lua functions give the trace up. All guards are to come before. */
+void record_meta_call(Recorder *r, int func, const struct callee *f, const RecordedSlot *args,
+		      int n, int nresults);
+void record_meta_operator(Recorder *r, enum meta event, const Value *a, IrRef x, const Value *b,
+			  IrRef y);
+/* false, guarded: neither has an __eq. */
+bool record_meta_equal(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y);
+void record_meta_instruction(Recorder *r, enum opcode op);
+/* A metamethod returned: what is left of the instruction before pc. */
+void record_finish_instruction(Recorder *r, const Instruction *pc, const RecordedSlot *result);
+/* The function in slot `func`, as a part of this instruction. */
+void record_enter_nested(Recorder *r, int func, const Value *v, int arguments, int nresults);
+
 void record_call_instruction(Recorder *r, enum opcode op);
 void record_return(Recorder *r, enum opcode op);
+/* The running frame was made by a tail call, for as many results as now. */
+void record_guard_tail_called(Recorder *r);
+/* Frames of p that the trace knows of. */
+int record_recursion(const Recorder *r, const Proto *p);
 void record_for_call(Recorder *r);
 void record_vararg_prepare(Recorder *r);
 void record_vararg(Recorder *r);
@@ -154,7 +211,7 @@ void record_close(Recorder *r);
 void record_close_block(Recorder *r, int slot);
 /*
  * A function of Lua's own libraries in slot func: how many results it has now, which
- * are what `results` says; -1: it is not one that is known. It was guarded already.
+ * are what `results` says; -1: it is not one that is known, but by its tag.
  */
 int record_known_function(Recorder *r, int func, const Value *v, int arguments,
 			  RecordedSlot results[MAX_KNOWN_RESULTS]);

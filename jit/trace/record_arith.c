@@ -105,7 +105,7 @@ void record_arith(Recorder *r, int op, int a, const Value *b, IrRef b_ref, const
 	IrRef result;
 
 	if (!is_number(b) || !is_number(c))
-		record_abort(r, ABORT_METAMETHOD, record_instruction_name(r));
+		return; /* the MMBIN instruction that follows does it */
 	if (is_integer(b) && is_integer(c) && op != LUA_OPDIV && op != LUA_OPPOW) {
 		result = integer_operator(r, op, c, b_ref, c_ref);
 		record_set(r, a, result, TAG_INTEGER);
@@ -133,8 +133,12 @@ void record_unary(Recorder *r, enum opcode op)
 			   TAG_INTEGER);
 	else if (tag == TAG_FLOAT && op == OP_UNM)
 		record_set(r, a, record_emit(r, IR_FLOAT_NEG, ref, IR_NONE, -1), TAG_FLOAT);
+	else if (tag == TAG_FLOAT)
+		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
 	else
-		record_abort(r, ABORT_METAMETHOD, record_instruction_name(r));
+		record_meta_operator(r, op == OP_UNM ? META_UNM : META_BNOT,
+				     record_value(r, get_b(r->i)), ref,
+				     record_value(r, get_b(r->i)), ref);
 }
 
 /* ---- Comparisons
@@ -160,28 +164,6 @@ static IrRef order(Recorder *r, bool or_equal, const Value *a, IrRef x, const Va
 IrRef record_less(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y)
 {
 	return order(r, false, a, x, b, y);
-}
-
-/* An object compares as a pointer where no metamethod can have a say. */
-static void guard_no_equal(Recorder *r, const Value *v, IrRef ref)
-{
-	IrRef meta, is;
-	Table *mt;
-
-	if (v->tag != TAG_TABLE && v->tag != TAG_USERDATA)
-		return;
-	meta = record_emit(r, IR_GETFIELD_R, ref, IR_NONE,
-			   v->tag == TAG_TABLE ? IR_FIELD_TABLE_METATABLE
-					       : IR_FIELD_USERDATA_METATABLE);
-	mt = v->tag == TAG_TABLE ? as_table(v)->metatable : as_userdata(v)->metatable;
-	if (!mt) {
-		record_guard(r, IR_GUARD_ISNULL, meta, IR_NONE);
-		return;
-	}
-	is = ir_object(r->ir, mt, TAG_TABLE);
-	record_guard(r, IR_GUARD_VALUE, meta, is);
-	if (!record_guard_absent(r, mt, is, META_EQ))
-		record_abort(r, ABORT_METAMETHOD, "__eq");
 }
 
 /* Integer and float: the float of an integer below 2^53 is exact. */
@@ -226,18 +208,23 @@ static void equality(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef
 		record_guard_that(r, equal, call2(r, HELPER_STRING_EQUAL, x, y));
 		return;
 	default:
-		if (!equal) {
-			guard_no_equal(r, a, x);
-			guard_no_equal(r, b, y);
-		}
 		record_guard_that(r, equal, record_emit(r, IR_PTR_EQ, x, y, -1));
+		if (!equal && (a->tag == TAG_TABLE || a->tag == TAG_USERDATA))
+			record_meta_equal(r, a, x, b, y);
 	}
 }
 
 static void ordered(Recorder *r, bool or_equal, const Value *a, IrRef x, const Value *b, IrRef y)
 {
-	IrRef condition = order(r, or_equal, a, x, b, y);
-	bool holds = or_equal ? vm_less_equal(r->L, a, b) : vm_less(r->L, a, b);
+	bool holds;
+	IrRef condition;
+
+	if (!(is_number(a) && is_number(b)) && !(is_string(a) && is_string(b))) {
+		record_meta_operator(r, or_equal ? META_LE : META_LT, a, x, b, y);
+		return;
+	}
+	condition = order(r, or_equal, a, x, b, y);
+	holds = or_equal ? vm_less_equal(r->L, a, b) : vm_less(r->L, a, b);
 
 	record_guard_that(r, holds, condition);
 }
@@ -368,7 +355,7 @@ void record_for_loop(Recorder *r)
 	else
 		float_loop(r, a);
 	if (leaves_traced_loop(r) && r->ir->n_ops &&
-	    r->slots[r->base + a + 1].state != SLOT_WRITTEN)
+	    known_slot(r, r->base + a)->state != SLOT_WRITTEN)
 		record_abort(r, ABORT_LEFT_LOOP, NULL);
 }
 

@@ -10,6 +10,9 @@
 #include "../lua/interp.h"
 #include "record.h"
 
+/* A function that returns earlier is no trace of its own: to call it is cheaper. */
+#define MIN_FUNCTION 50
+
 /* ---- Lua functions ------------------------------------------------------------------------------
  */
 
@@ -17,7 +20,7 @@
 static void forget_above(Recorder *r, int slot)
 {
 	for (; slot < MAX_SLOTS; slot++)
-		r->slots[slot + 1] = (RecordedSlot){.state = SLOT_UNKNOWN};
+		*known_slot(r, slot) = (RecordedSlot){.state = SLOT_UNKNOWN};
 }
 
 /*
@@ -38,16 +41,26 @@ static void guard_function(Recorder *r, int slot, const Value *v)
 		return;
 	}
 	record_guard(r, IR_GUARD_VALUE, ref, ir_object(r->ir, v->u.p, v->tag));
-	r->slots[slot + 1].ref = ir_object(r->ir, v->u.p, v->tag);
+	known_slot(r, slot)->ref = ir_object(r->ir, v->u.p, v->tag);
 }
 
-static int recursion_depth(const Recorder *r, const Proto *p)
+int record_recursion(const Recorder *r, const Proto *p)
 {
-	int n = frame_function(r->L->frame)->proto == p;
+	int n = r->bottom == p;
 
 	for (int i = 0; i < r->depth; i++)
 		n += r->inlined[i].proto == p;
 	return n;
+}
+
+/*
+ * A function that calls itself by a tail call is a loop where its frame is marked as
+ * one of a tail call from the beginning: then nothing but its slots changes.
+ */
+static bool is_loop_of_tail_calls(const Recorder *r, const Proto *p)
+{
+	return r->t->kind == TRACE_FUNCTION && r->below == 0 && p == r->bottom && !p->is_vararg &&
+	       r->L->frame->status & FRAME_TAIL && p->code == r->t->pc;
 }
 
 static void enter_function(Recorder *r, int func, const Value *v, int arguments, int nresults)
@@ -55,8 +68,7 @@ static void enter_function(Recorder *r, int func, const Value *v, int arguments,
 	const Proto *p = as_lua_function(v)->proto;
 	int kept = p->is_vararg && arguments > p->parameters ? arguments : p->parameters;
 
-	if (r->depth == MAX_INLINED || !r->jit->parameters[JIT_PARAMETER_inlining] ||
-	    recursion_depth(r, p) > r->jit->parameters[JIT_PARAMETER_max_unroll_recursion])
+	if (r->depth == MAX_INLINED || !r->jit->parameters[JIT_PARAMETER_inlining])
 		record_abort(r, ABORT_RECURSION, NULL);
 	for (int i = 0; i < arguments && i < kept; i++)
 		record_use_slot(r, func + 1 + i, NULL);
@@ -81,6 +93,12 @@ static void enter_function(Recorder *r, int func, const Value *v, int arguments,
 	r->entering = true;
 }
 
+void record_enter_nested(Recorder *r, int func, const Value *v, int arguments, int nresults)
+{
+	enter_function(r, func, v, arguments, nresults);
+	r->inlined[r->depth - 1].status = FRAME_NESTED;
+}
+
 /* The results go where the function was, as many as are wanted. */
 static void put_results(Recorder *r, int func, const RecordedSlot *results, int n, int wanted)
 {
@@ -94,46 +112,167 @@ static void put_results(Recorder *r, int func, const RecordedSlot *results, int 
 		else
 			record_set_slot(r, func + i, IR_NONE, TAG_NIL);
 	}
-	r->variable_top = wanted < 0 ? func + n : 0;
+	r->variable_top = wanted < 0 ? func + n : NO_VALUES;
 	forget_above(r, func + count);
+}
+
+/* ---- Returns
+ * --------------------------------------------------------------------------------------- */
+
+static uint32_t status_word(const Frame *f)
+{
+	return (uint16_t)f->nresults | (uint32_t)f->status << 16;
+}
+
+void record_guard_tail_called(Recorder *r)
+{
+	const Frame *f = r->L->frame;
+
+	record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), r->below);
+}
+
+/* The Lua function that goes on behind its call when the running one returns, or NULL. */
+static Frame *caller(const Recorder *r)
+{
+	const Frame *f = r->L->frame;
+	Frame *to = f->previous;
+	enum opcode op;
+	Instruction i;
+
+	if (f->status & (uint16_t) ~(FRAME_TAIL | FRAME_NESTED) || !frame_is_lua(to))
+		return NULL;
+	i = jit_original(r->jit, to->u.lua.pc - 1);
+	op = get_op(i);
+	if (f->status & FRAME_NESTED)
+		return op == OP_CLOSE || op == OP_RETURN || (op == OP_CONCAT && get_b(i) > 2) ||
+				       to->status & FRAME_LEQ
+			       ? NULL
+			       : to;
+	return op == OP_CALL || op == OP_TFORCALL ? to : NULL;
+}
+
+/* Slot of register 0 of that frame. */
+static int base_below(const Recorder *r, const Frame *to)
+{
+	return r->base - (int)(frame_base(r->L->frame) - frame_base(to));
+}
+
+/* Does a closure share a variable of that frame? Those of the running one are closed. */
+static bool is_shared(const Recorder *r, const Frame *to)
+{
+	const Upvalue *uv = r->L->open_upvalues;
+
+	while (uv && uv->v >= frame_base(r->L->frame))
+		uv = uv->u.open.next;
+	return uv && uv->v >= frame_base(to);
+}
+
+static bool may_return_below(const Recorder *r)
+{
+	const Frame *to = caller(r);
+
+	return to && r->below < MAX_RETURNS && base_below(r, to) > -MAX_BELOW &&
+	       !is_shared(r, to) && r->t->kind == TRACE_BRIDGE;
+}
+
+/* The trace goes on in the frame below, and guards that it is the one that is there now. */
+static void guard_return(Recorder *r, const Frame *to)
+{
+	bool entered = r->depth == 0;
+	const Frame *f = r->L->frame;
+	int n = r->below;
+
+	record_guard_not_invalidated(r);
+	if (entered) {
+		record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), n);
+		if (get_op(r->i) == OP_RETURN && get_c(r->i))
+			record_guard_frame(r, IR_GUARD_FRAME_EXTRA,
+					   ir_integer(r->ir, f->u.lua.extra_args), n);
+		n++;
+	}
+	record_guard_frame(r, IR_GUARD_FRAME_PC, ir_address(r->ir, to->u.lua.pc), n);
+	record_guard_frame(r, IR_GUARD_NOT_SHARED, IR_NONE, base_below(r, to));
+}
+
+/* That frame is the one at the bottom now. */
+static void return_below(Recorder *r, const Frame *to, bool entered)
+{
+	r->bottom_base = base_below(r, to);
+	r->floor = r->bottom_base - 1;
+	r->bottom = frame_function(to)->proto;
+	r->below += entered;
+	r->base = r->bottom_base;
+}
+
+/* The trace ends at a return that it cannot follow. */
+static void end_at_return(Recorder *r)
+{
+	if (r->t->kind == TRACE_LOOP || r->instructions == 1 ||
+	    (r->t->kind == TRACE_FUNCTION && r->instructions < MIN_FUNCTION))
+		record_abort(r, ABORT_RETURNED, NULL);
+	record_finish(r, r->pc - 1, -1);
 }
 
 void record_return(Recorder *r, enum opcode op)
 {
 	int a = get_a(r->i), n = op == OP_RETURN0 ? 0 : op == OP_RETURN1 ? 1 : get_b(r->i) - 1;
+	bool below = r->depth == 0 || (r->depth == 1 && !r->bottom), entered = r->depth == 0;
+	SnapshotFrame f = {.func_slot = (int16_t)(r->base - 1),
+			   .nresults = r->L->frame->nresults,
+			   .status = r->L->frame->status,
+			   .extra_args = r->L->frame->u.lua.extra_args};
 	RecordedSlot results[MAX_SLOTS];
-	const SnapshotFrame *f;
+	Frame *to = r->L->frame->previous;
 	int func;
 
-	if (r->depth == 0) {
-		if (r->t->kind == TRACE_LOOP)
-			record_abort(r, ABORT_RETURNED, NULL);
-		record_finish(r, r->pc - 1, -1);
+	if (below && !may_return_below(r)) {
+		end_at_return(r);
 		return;
 	}
 	if (n < 0) {
-		if (!r->variable_top)
+		if (r->variable_top == NO_VALUES)
 			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
 		n = r->variable_top - (r->base + a);
 	}
 	if (n >= MAX_SLOTS)
 		record_abort(r, ABORT_TOO_LONG, NULL);
+	if (op == OP_RETURN && get_k(r->i))
+		record_close_block(r, r->base);
+	if (below)
+		guard_return(r, to);
 	/* While the frame is still there: what has to be loaded has guards. */
 	for (int i = 0; i < n; i++)
 		results[i].ref = record_use(r, a + i, &results[i].tag);
-	if (op == OP_RETURN && get_k(r->i))
-		record_close_block(r, r->base);
-	f = &r->inlined[--r->depth];
-	func = f->func_slot;
+	if (!entered)
+		f = r->inlined[--r->depth];
+	func = f.func_slot;
 	if (op == OP_RETURN && get_c(r->i))
-		func -= f->extra_args + get_c(r->i);
-	r->base = r->depth ? r->inlined[r->depth - 1].func_slot + 1 : 0;
-	r->frame = r->frame->previous;
-	put_results(r, func, results, n, f->nresults);
+		func -= f.extra_args + get_c(r->i);
+	if (below)
+		return_below(r, to, entered);
+	else
+		r->base = r->depth ? r->inlined[r->depth - 1].func_slot + 1 : r->bottom_base;
+	r->frame = to;
+	if (f.status & FRAME_NESTED) {
+		forget_above(r, func);
+		r->variable_top = NO_VALUES;
+		record_finish_instruction(r, to->u.lua.pc,
+					  n ? results : &(RecordedSlot){.ref = IR_NONE});
+	} else {
+		put_results(r, func, results, n, f.nresults);
+	}
 }
 
 /* ---- C functions
  * ----------------------------------------------------------------------------------- */
+
+/* The call wrote its snapshot: what is written up to `end` is in memory now. */
+static void all_is_in_memory(Recorder *r, int end)
+{
+	for (int slot = r->floor; slot < end; slot++)
+		if (known_slot(r, slot)->state == SLOT_WRITTEN)
+			known_slot(r, slot)->state = SLOT_LOADED;
+}
 
 /* The function is called by the trace; its results are read from the stack. */
 static void call_c_function(Recorder *r, int func, int arguments, int nresults)
@@ -156,6 +295,7 @@ static void call_c_function(Recorder *r, int func, int arguments, int nresults)
 	r->ir->ops[done].snapshot = snapshot;
 	r->ir->ops[done].line = r->line;
 	forget_above(r, func);
+	all_is_in_memory(r, func);
 	if (nresults < 0) {
 		r->pending = func;
 		r->pending_count = done;
@@ -167,7 +307,6 @@ static void c_function(Recorder *r, int func, const Value *v, int arguments, int
 	RecordedSlot results[MAX_KNOWN_RESULTS];
 	int n;
 
-	guard_function(r, func, v);
 	n = record_known_function(r, func, v, arguments, results);
 	if (n >= 0)
 		put_results(r, func, results, n, nresults);
@@ -176,35 +315,65 @@ static void c_function(Recorder *r, int func, const Value *v, int arguments, int
 }
 
 /*
+ * The frame that is open is left for good, and one like it opened, so that a tail call
+ * finds one that the trace knows of.
+ */
+static void reopen_frame(Recorder *r)
+{
+	const Frame *f = r->L->frame;
+
+	if (r->below == MAX_RETURNS)
+		record_abort(r, ABORT_RETURNED, NULL);
+	record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), r->below);
+	if (get_c(r->i))
+		record_guard_frame(r, IR_GUARD_FRAME_EXTRA,
+				   ir_integer(r->ir, f->u.lua.extra_args), r->below);
+	r->below++;
+	r->bottom = NULL;
+	r->return_pc = NULL;
+	r->inlined[r->depth++] = (SnapshotFrame){
+		.func_slot = (int16_t)(r->base - 1),
+		.nresults = f->nresults,
+		.status = f->status,
+		.extra_args = f->u.lua.extra_args,
+	};
+	if (r->depth > (int)r->ir->max_frames)
+		r->ir->max_frames = (uint32_t)r->depth;
+}
+
+/*
  * A Lua function takes the place of the frame that calls it. The frame's own
  * function and extra arguments are gone.
  */
 static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 {
-	SnapshotFrame *f = &r->inlined[r->depth - 1];
+	SnapshotFrame *f;
 	const Proto *p;
 	RecordedSlot moved[MAX_SLOTS];
 	int to, kept;
 
-	if (r->depth == 0 && r->t->kind == TRACE_LOOP)
-		record_abort(r, ABORT_RETURNED, NULL);
-	if (r->depth == 0) {
-		record_finish(r, r->pc - 1, -1);
+	/* It is a call, and the RETURN that follows takes all results. */
+	if (is_function(v) && !is_lua_function(v)) {
+		c_function(r, func, v, arguments, -1);
 		return;
 	}
-	if (!is_lua_function(v))
-		record_abort(r, ABORT_NYI_INSTRUCTION, "TAILCALL of a C function");
+	if (!is_function(v))
+		record_abort(r, ABORT_METAMETHOD, "__call");
+	if (r->depth == 0 && r->t->kind == TRACE_LOOP)
+		record_abort(r, ABORT_RETURNED, NULL);
+	if (arguments >= MAX_SLOTS)
+		record_abort(r, ABORT_TOO_LONG, NULL);
 	p = as_lua_function(v)->proto;
-	if (arguments >= MAX_SLOTS ||
-	    recursion_depth(r, p) > r->jit->parameters[JIT_PARAMETER_max_unroll_recursion])
-		record_abort(r, ABORT_RECURSION, NULL);
 	kept = p->is_vararg && arguments > p->parameters ? arguments : p->parameters;
 	guard_function(r, func, v);
 	for (int i = 0; i <= arguments; i++)
 		moved[i].ref = record_use_slot(r, func + i, &moved[i].tag);
+	if (r->depth == 0 && !is_loop_of_tail_calls(r, p))
+		reopen_frame(r);
 	if (get_k(r->i))
 		record_close_block(r, r->base);
-	to = f->func_slot;
+	f = &r->inlined[r->depth - 1];
+	to = r->depth ? f->func_slot : r->base - 1;
 	if (get_c(r->i))
 		to -= f->extra_args + get_c(r->i);
 	for (int i = 0; i <= kept; i++) {
@@ -214,13 +383,17 @@ static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 			record_set_slot(r, to + i, IR_NONE, TAG_NIL);
 	}
 	forget_above(r, to + 1 + kept);
+	r->given = kept;
+	r->base = to + 1;
+	r->starting = true;
+	r->tail_calls++;
+	if (!r->depth)
+		return;
 	f->func_slot = (int16_t)to;
 	f->status |= FRAME_TAIL;
 	f->proto = p;
 	f->pc = p->code;
 	f->extra_args = 0;
-	r->given = kept;
-	r->base = to + 1;
 }
 
 /* ---- Variable arguments: of inlined functions only ------------------------------------------ */
@@ -249,23 +422,58 @@ void record_vararg_prepare(Recorder *r)
 	r->base = to + 1;
 }
 
-void record_vararg(Recorder *r)
+/* The extra arguments of the running function: how many, and the slot of the first. */
+static int extra_arguments(Recorder *r, int *first)
 {
-	const SnapshotFrame *f = &r->inlined[r->depth - 1];
-	int to = r->base + get_a(r->i), n = get_c(r->i) - 1;
+	const Frame *f = r->L->frame;
+	int n = f->u.lua.extra_args;
 
 	if (r->depth == 0)
-		record_abort(r, ABORT_NYI_INSTRUCTION, record_instruction_name(r));
-	r->variable_top = n < 0 ? to + f->extra_args : 0;
-	n = n < 0 ? f->extra_args : n;
-	for (int i = 0; i < n; i++) {
-		uint8_t tag = TAG_NIL;
-		IrRef ref = IR_NONE;
+		record_guard_frame(r, IR_GUARD_FRAME_EXTRA, ir_integer(r->ir, n), r->below);
+	*first = r->base - 1 - n;
+	if (*first < -MAX_BELOW)
+		record_abort(r, ABORT_TOO_LONG, NULL);
+	if (*first < r->floor)
+		r->floor = *first;
+	return n;
+}
 
-		if (i < f->extra_args)
-			ref = record_use_slot(r, f->func_slot - f->extra_args + i, &tag);
-		record_set_slot(r, to + i, ref, tag);
+void record_vararg(Recorder *r)
+{
+	int to = r->base + get_a(r->i), n = get_c(r->i) - 1, first;
+	int extra = extra_arguments(r, &first);
+	RecordedSlot values[MAX_SLOTS];
+
+	if (extra >= MAX_SLOTS)
+		record_abort(r, ABORT_TOO_LONG, NULL);
+	r->variable_top = n < 0 ? to + extra : NO_VALUES;
+	n = n < 0 ? extra : n;
+	for (int i = 0; i < n && i < extra; i++)
+		values[i].ref = record_use_slot(r, first + i, &values[i].tag);
+	for (int i = 0; i < n; i++)
+		record_set_slot(r, to + i, i < extra ? values[i].ref : IR_NONE,
+				i < extra ? values[i].tag : TAG_NIL);
+}
+
+/* A value with a __call: that is called, with the value as its first argument. */
+static void call_object(Recorder *r, enum opcode op, int func, int arguments, int nresults)
+{
+	const Value *v = record_value(r, func - r->base);
+	struct callee f = {.event = META_CALL};
+	IrRef ref = record_use_slot(r, func, NULL);
+	uint8_t tag;
+
+	if (op == OP_TAILCALL || !record_metamethod(r, v, ref, META_CALL, &f.v, &f.ref) ||
+	    !is_lua_function(&f.v))
+		record_abort(r, ABORT_METAMETHOD, "__call");
+	for (int i = 0; i <= arguments; i++)
+		record_use_slot(r, func + i, NULL);
+	for (int i = arguments; i >= 0; i--) {
+		ref = record_use_slot(r, func + i, &tag);
+		record_set_slot(r, func + i + 1, ref, tag);
 	}
+	record_set_slot(r, func, f.ref, f.v.tag);
+	enter_function(r, func, &f.v, arguments + 1, nresults);
 }
 
 void record_call_instruction(Recorder *r, enum opcode op)
@@ -275,11 +483,11 @@ void record_call_instruction(Recorder *r, enum opcode op)
 	int arguments = b - 1;
 
 	if (!b) {
-		if (!r->variable_top)
+		if (r->variable_top == NO_VALUES)
 			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
 		arguments = r->variable_top - func - 1;
 	}
-	r->variable_top = 0;
+	r->variable_top = NO_VALUES;
 	if (op == OP_TAILCALL)
 		tail_call(r, func, v, arguments);
 	else if (is_lua_function(v))
@@ -287,7 +495,7 @@ void record_call_instruction(Recorder *r, enum opcode op)
 	else if (is_function(v))
 		c_function(r, func, v, arguments, nresults);
 	else
-		record_abort(r, ABORT_METAMETHOD, "__call");
+		call_object(r, op, func, arguments, nresults);
 }
 
 /* ---- Generic for
@@ -408,8 +616,6 @@ void record_for_call(Recorder *r)
 	}
 	if (is_lua_function(v))
 		enter_function(r, func, v, 2, nresults);
-	else {
-		guard_function(r, func, v);
+	else
 		call_c_function(r, func, 2, nresults);
-	}
 }

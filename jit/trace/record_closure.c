@@ -28,7 +28,7 @@ static void find_shared(const Recorder *r, uint64_t *shared)
 		for (int n = 0; n < inner->upvalue_count; n++) {
 			int slot = r->base + inner->upvalues[n].index;
 
-			if (inner->upvalues[n].in_stack && slot < MAX_SLOTS)
+			if (inner->upvalues[n].in_stack && slot >= 0 && slot < MAX_SLOTS)
 				shared[slot / 64] |= 1ull << (slot % 64);
 		}
 	}
@@ -42,6 +42,7 @@ void record_closure(Recorder *r)
 {
 	int a = get_a(r->i);
 	Proto *p = frame_function(r->L->frame)->proto->protos[get_bx(r->i)];
+	struct shared_slots *shared;
 	IrRef args[3], closure;
 
 	for (int n = 0; n < p->upvalue_count; n++) {
@@ -49,10 +50,10 @@ void record_closure(Recorder *r)
 
 		if (!p->upvalues[n].in_stack || slot_is_captured(r->t->captured, slot))
 			continue;
-		if (r->jit->shared_pc != r->t->pc)
-			memset(r->jit->shared, 0, sizeof(r->jit->shared));
-		r->jit->shared_pc = r->t->pc;
-		find_shared(r, r->jit->shared);
+		shared = jit_shared_at(r->jit, r->t->pc);
+		if (shared->pc != r->t->pc)
+			*shared = (struct shared_slots){.pc = r->t->pc};
+		find_shared(r, shared->slots);
 		record_abort(r, ABORT_OPEN_UPVALUE, NULL);
 	}
 	args[0] = record_use(r, -1, NULL);

@@ -419,7 +419,7 @@ static int record_rawget(struct known_call *c)
 	uint8_t tag;
 	IrRef found;
 
-	if (c->n != 2 || !has_tag(c, 0, TAG_TABLE) || is_nil(key) || is_float(key))
+	if (c->n != 2 || !has_tag(c, 0, TAG_TABLE) || is_nil(key))
 		return NOT_KNOWN;
 	found = record_raw_get(c->r, value_of(c, 0), argument(c, 0), key, argument(c, 1), &tag);
 	return one(c, found, tag);
@@ -660,6 +660,8 @@ int record_known_function(Recorder *r, int func, const Value *v, int arguments,
 	for (unsigned i = 0; i < sizeof(known_functions) / sizeof(*known_functions); i++) {
 		if (known_functions[i].function != v->u.f)
 			continue;
+		record_guard(r, IR_GUARD_VALUE, record_use_slot(r, func, NULL),
+			     ir_object(r->ir, v->u.p, v->tag));
 		n = known_functions[i].record(&c);
 		for (int k = 0; k < n; k++)
 			results[k] = c.results[k];

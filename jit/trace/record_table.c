@@ -30,6 +30,9 @@ struct access {
 struct found {
 	IrRef ref;
 	uint8_t tag;
+	bool is_called; /* a function is to be asked: callee(object, key) */
+	struct callee callee;
+	RecordedSlot object;
 };
 
 static const struct found nothing = {.ref = IR_NONE, .tag = TAG_NIL};
@@ -184,7 +187,7 @@ static struct found raw_get(Recorder *r, const struct access *a)
 		return raw_get_integer(r, a);
 	if (is_short_string(a->key))
 		return raw_get_string(r, a);
-	if (is_float(a->key) || is_nil(a->key))
+	if (is_nil(a->key))
 		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
 	return ask(r, a);
 }
@@ -239,8 +242,12 @@ static struct found inherited(Recorder *r, const struct access *a, Table *mt, Ir
 	index = raw_get_string(r, &up);
 	if (index.tag == TAG_NIL)
 		return nothing;
-	if (index.tag != TAG_TABLE)
-		record_abort(r, ABORT_METAMETHOD, "__index");
+	if (is_function(&next))
+		return (struct found){
+			.is_called = true,
+			.callee = {.event = META_INDEX, .v = next, .ref = index.ref},
+			.object = {.ref = a->object_ref, .tag = a->object->tag},
+		};
 	if (depth >= MAX_CHAIN)
 		record_abort(r, ABORT_METAMETHOD, "__index");
 	return get(r,
@@ -272,6 +279,12 @@ static struct found get(Recorder *r, struct access a, int depth)
 		if (!mt)
 			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
 		return inherited(r, &a, mt, metatable_of_strings(r, mt), depth);
+	}
+	if (a.object->tag == TAG_USERDATA && as_userdata(a.object)->metatable) {
+		mt = as_userdata(a.object)->metatable;
+		meta = field(r, a.object_ref, IR_FIELD_USERDATA_METATABLE);
+		record_guard(r, IR_GUARD_VALUE, meta, ir_object(r->ir, mt, TAG_TABLE));
+		return inherited(r, &a, mt, ir_object(r->ir, mt, TAG_TABLE), depth);
 	}
 	if (!is_table(a.object))
 		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
@@ -336,6 +349,12 @@ void record_get(Recorder *r, enum opcode op)
 	f = get(r, a, 0);
 	if (op == OP_SELF)
 		record_set(r, get_a(r->i) + 1, a.object_ref, a.object->tag);
+	if (f.is_called) {
+		RecordedSlot args[] = {f.object, {.ref = a.key_ref, .tag = a.key->tag}};
+
+		record_meta_call(r, record_nested_slot(r), &f.callee, args, 2, 1);
+		return;
+	}
 	record_set(r, get_a(r->i), f.ref, f.tag);
 }
 
@@ -428,15 +447,48 @@ static void put_string(Recorder *r, const struct access *a, const struct stored 
 	barrier(r, IR_BARRIER_BACK, a->object_ref, v->ref, v->tag);
 }
 
-static void put(Recorder *r, const struct access *a, const struct stored *v)
+static void put(Recorder *r, const struct access *a, const struct stored *v, int depth);
+
+/* A key without a value, in an object with a __newindex; false: that is not so. */
+static bool put_by_metamethod(Recorder *r, const struct access *a, const struct stored *v,
+			      int depth)
 {
-	if (!is_table(a->object))
-		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	Table *mt = meta_table(r->L, a->object);
+	struct callee f = {.event = META_NEWINDEX};
+	RecordedSlot args[] = {{.ref = a->object_ref, .tag = a->object->tag},
+			       {.ref = a->key_ref, .tag = a->key->tag},
+			       {.ref = v->ref, .tag = v->tag}};
+
+	if (is_table(a->object) && (!meta_fast(r->L, mt, META_NEWINDEX, &f.v) ||
+				    !slot_is_nil(table_find(as_table(a->object), a->key))))
+		return false;
+	if (!mt || depth >= MAX_CHAIN)
+		record_abort(r, ABORT_METAMETHOD, "__newindex");
+	if (is_table(a->object))
+		raw_get(r, a);
+	if (!record_metamethod(r, a->object, a->object_ref, META_NEWINDEX, &f.v, &f.ref))
+		record_abort(r, ABORT_ERROR, NULL);
+	if (is_function(&f.v))
+		record_meta_call(r, record_nested_slot(r), &f, args, 3, 0);
+	else
+		put(r,
+		    &(struct access){.object = &f.v,
+				     .object_ref = f.ref,
+				     .key = a->key,
+				     .key_ref = a->key_ref},
+		    v, depth + 1);
+	return true;
+}
+
+static void put(Recorder *r, const struct access *a, const struct stored *v, int depth)
+{
+	if (put_by_metamethod(r, a, v, depth))
+		return;
 	if (is_integer(a->key))
 		put_integer(r, a, v);
 	else if (is_short_string(a->key))
 		put_string(r, a, v);
-	else if (is_nil(a->key) || is_float(a->key))
+	else if (is_nil(a->key))
 		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
 	else
 		put_by_helper(r, a, v);
@@ -470,7 +522,7 @@ void record_put(Recorder *r, enum opcode op)
 	default:
 		operand(r, &to, a, record_value(r, b), record_use(r, b, NULL));
 	}
-	put(r, &to, &v);
+	put(r, &to, &v, 0);
 }
 
 /* ---- New tables
@@ -491,7 +543,10 @@ void record_new_table(Recorder *r)
 	record_set(r, get_a(r->i), table, TAG_TABLE);
 }
 
-/* NEWTABLE made room for them all. The table is new, so nothing can go wrong halfway. */
+/*
+ * NEWTABLE made room for them all, but for those of a call or `...` at the end. The
+ * table is new, so nothing can go wrong halfway.
+ */
 void record_set_list(Recorder *r)
 {
 	int a = get_a(r->i), n = get_b(r->i);
@@ -501,13 +556,25 @@ void record_set_list(Recorder *r)
 
 	if (get_k(r->i))
 		first += (lua_Integer)get_ax(*r->pc) << 8;
-	if (n == 0 || first + n > t->array_size)
-		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	if (n == 0) {
+		if (r->variable_top == NO_VALUES)
+			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+		n = r->variable_top - (r->base + a) - 1;
+		r->variable_top = NO_VALUES;
+	}
 	for (int i = 1; i <= n; i++)
 		record_use(r, a + i, NULL);
-	record_guard_that(r, true,
-			  record_emit(r, IR_UINT_LT, ir_integer(r->ir, first + n - 1),
-				      field(r, table, IR_FIELD_TABLE_ARRAY_SIZE), -1));
+	if (!n)
+		return;
+	if (first + n > t->array_size)
+		record_guard_that(
+			r, true,
+			record_call(r, HELPER_TABLE_RESERVE, 2,
+				    (const IrRef[]){table, ir_integer(r->ir, first + n)}));
+	else
+		record_guard_that(r, true,
+				  record_emit(r, IR_UINT_LT, ir_integer(r->ir, first + n - 1),
+					      field(r, table, IR_FIELD_TABLE_ARRAY_SIZE), -1));
 	array = field(r, table, IR_FIELD_TABLE_ARRAY);
 	for (int i = 1; i <= n; i++) {
 		struct stored v;
@@ -527,16 +594,23 @@ void record_length(Recorder *r)
 	const Value *v = record_value(r, get_b(r->i));
 	IrRef ref = record_use(r, get_b(r->i), NULL);
 	struct access a = {.object = v, .object_ref = ref};
+	Value handler;
 
 	if (is_string(v)) {
 		ref = record_emit(r, IR_STRLEN, ref, IR_NONE, -1);
-	} else if (is_table(v)) {
+	} else if (is_table(v) && !meta_fast(r->L, as_table(v)->metatable, META_LEN, &handler)) {
 		guard_plain(r, &a, META_LEN);
 		ref = record_call(r, HELPER_TABLE_BORDER, 1, &ref);
 	} else {
-		record_abort(r, ABORT_METAMETHOD, "__len");
+		record_meta_operator(r, META_LEN, v, ref, v, ref);
+		return;
 	}
 	record_set(r, get_a(r->i), ref, TAG_INTEGER);
+}
+
+static bool joins(const Value *v)
+{
+	return is_string(v) || is_number(v);
 }
 
 /* Bytes that a value adds to a concatenation. */
@@ -561,6 +635,12 @@ void record_concat(Recorder *r)
 
 	if (n > MAX_OPERANDS)
 		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+	if (n == 2 && !(joins(record_value(r, a)) && joins(record_value(r, a + 1)))) {
+		result = record_use(r, a, NULL);
+		record_meta_operator(r, META_CONCAT, record_value(r, a), result,
+				     record_value(r, a + 1), record_use(r, a + 1, NULL));
+		return;
+	}
 	for (int i = 0; i < n; i++) {
 		length += text_length(r, record_value(r, a + i));
 		record_use(r, a + i, NULL);

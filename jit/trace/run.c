@@ -65,12 +65,16 @@ static Payload call_may_force(struct run *r, const IrOp *op)
 	Frame *entered = L->frame;
 	void *before = r->t->backend;
 	Payload result;
+	Value *base;
 
 	r->t->backend = r->values;
 	exit_restore(L, r->t, op->snapshot);
 	r->t->backend = before;
 	result = call_helper(r, op);
+	/* The frame that entered may have been left and used for another since. */
+	base = frame_base(L->frame) - snapshot_base(r->ir, &r->ir->snapshots[op->snapshot]);
 	L->frame = entered;
+	entered->func = base - 1;
 	return result;
 }
 
@@ -325,6 +329,25 @@ static Payload pure(const struct run *r, const IrOp *op)
 /* ---- Control
  * ------------------------------------------------------------------------------------------ */
 
+static const Frame *frame_before(const lua_State *L, int32_t n)
+{
+	const Frame *f = L->frame;
+
+	while (n-- > 0)
+		f = f->previous;
+	return f;
+}
+
+static uint32_t frame_status(const Frame *f)
+{
+	return (uint16_t)f->nresults | (uint32_t)f->status << 16;
+}
+
+static bool is_shared_from(const lua_State *L, int32_t slot)
+{
+	return L->open_upvalues && L->open_upvalues->v >= frame_base(L->frame) + slot;
+}
+
 static bool holds(const struct run *r, const IrOp *op)
 {
 	const lua_State *L = r->L;
@@ -342,6 +365,16 @@ static bool holds(const struct run *r, const IrOp *op)
 		return !get(r, op->arg[0]).p;
 	case IR_GUARD_NOT_INVALIDATED:
 		return L->mode == MODE_JIT && L->global->debt <= 0;
+	case IR_GUARD_FRAME_STATUS:
+		return frame_status(frame_before(L, op->descr)) == get(r, op->arg[0]).i;
+	case IR_GUARD_FRAME_EXTRA:
+		return frame_before(L, op->descr)->u.lua.extra_args == get(r, op->arg[0]).i;
+	case IR_GUARD_FRAME_PC:
+		return frame_before(L, op->descr)->u.lua.pc == get(r, op->arg[0]).p;
+	case IR_GUARD_TOP:
+		return L->top == frame_base(L->frame) + op->descr;
+	case IR_GUARD_NOT_SHARED:
+		return !is_shared_from(L, op->descr);
 	default: /* guard_always_fails, finish */
 		return false;
 	}

@@ -12,7 +12,8 @@
  * hexadecimal, so that they come back bit for bit), "TAG&ADDRESS" for objects and
  * &ADDRESS for other pointers. descr: a field's or helper's name, else a number.
  * Behind a guard stands its snapshot: @INSTRUCTION, then slot:value, with frames as
- * {func_slot @INSTRUCTION results}, and ^SLOT where L->top is not the frame's. A
+ * {func_slot @INSTRUCTION results}, and ^SLOT where L->top is not the frame's; <N SLOT
+ * when N frames were left for one whose register 0 is that slot. A
  * parsed list has no proto, so there @N becomes a pointer of N instructions from
  * null, which is only good for printing again.
  *
@@ -119,8 +120,10 @@ static void print_snapshot(const Ir *ir, int32_t n, FILE *to)
 	const SnapshotEntry *e = ir->snapshot_entries + s->entry;
 	const SnapshotFrame *f = ir->snapshot_frames + s->frame;
 
-	fprintf(to, " [@%d", instruction_number(s->pc, ir->proto));
-	if (s->top >= 0)
+	fprintf(to, " [@%d", s->pc ? instruction_number(s->pc, s->proto ? s->proto : ir->proto) : -1);
+	if (s->below)
+		fprintf(to, " <%d %d", s->below, s->base);
+	if (top_is_slot(s))
 		fprintf(to, " ^%d", s->top);
 	for (uint32_t i = 0; i < s->entries; i++) {
 		fprintf(to, " %d:", e[i].slot);
@@ -419,12 +422,20 @@ static bool parse_frame(struct parser *ps)
 static bool parse_snapshot(struct parser *ps, IrOp *op)
 {
 	Ir *ir = ps->ir;
-	Snapshot s = {.top = -1, .entry = ir->n_snapshot_entries, .frame = ir->n_snapshot_frames};
+	Snapshot s = {.top = TOP_OF_FRAME, .entry = ir->n_snapshot_entries, .frame = ir->n_snapshot_frames};
 	long n;
 
 	if (!expect(ps, "@") || !number(ps, &n))
 		return false;
 	s.pc = instruction(n);
+	if (accept(ps, "<")) {
+		if (!number(ps, &n))
+			return false;
+		s.below = (uint16_t)n;
+		if (!number(ps, &n))
+			return false;
+		s.base = (int16_t)n;
+	}
 	while (!accept(ps, "]")) {
 		if (accept(ps, "^")) {
 			if (!number(ps, &n))

@@ -114,6 +114,7 @@ typedef struct trace {
 	 */
 	uint64_t captured[MAX_SLOTS / 64];
 	bool links_itself;     /* ends in `jump` */
+	bool ends_early;       /* in `finish`, before what cannot be traced */
 	Proto *proto;	       /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
 	Instruction *patch;    /* loop or function: the instruction that enters it, else NULL */
@@ -168,6 +169,7 @@ struct recorder;
 #define REMOVED_SHARE 64
 
 #define MAX_OPERANDS 256
+#define SHARED_PLACES 64 /* a power of two */
 #define HOT_COUNTERS 1024 /* a power of two */
 
 typedef struct jit {
@@ -190,8 +192,10 @@ typedef struct jit {
 	unsigned random;	      /* state of the penalties' generator */
 	jit_vm *vm;		      /* libjithooks */
 	struct listener *listeners;   /* listen.h; NULL: nobody looks */
-	const Instruction *shared_pc; /* a trace that begins here keeps these slots in memory */
-	uint64_t shared[MAX_SLOTS / 64];
+	struct shared_slots {
+		const Instruction *pc; /* a trace that begins here keeps these slots in memory */
+		uint64_t slots[MAX_SLOTS / 64];
+	} shared[SHARED_PLACES]; /* by a hash of pc */
 	uint32_t removed;	      /* allocations that are not made, see REMOVED_SHARE */
 	lua_Integer position;	      /* where the last traversal was (helpers.c) */
 	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
@@ -210,6 +214,13 @@ void jit_switch(lua_State *L, bool on);
  * function's first), is due to be counted down: starts recording when it is hot.
  */
 void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch, int kind);
+/* The same for the function that f just began. */
+void jit_hot_function(lua_State *L, Frame *f);
+/* What a trace that begins at pc was found to share, maybe of another place. */
+static inline struct shared_slots *jit_shared_at(Jit *jit, const Instruction *pc)
+{
+	return &jit->shared[((uintptr_t)pc >> 2) & (SHARED_PLACES - 1)];
+}
 /* The counter of a place; the interpreter counts it down and calls jit_hot() at 0. */
 static inline uint16_t *jit_counter_of(Jit *jit, const Instruction *patch)
 {
@@ -217,8 +228,10 @@ static inline uint16_t *jit_counter_of(Jit *jit, const Instruction *patch)
 }
 /* Enters trace `number` at a patched place; L->frame is the frame to go on with. */
 void jit_enter(lua_State *L, uint32_t number);
-/* May an exit of `from` go on in `to` without asking anew whether `to` may be entered? */
-bool jit_may_link(const Trace *from, const Trace *to);
+/* May that exit of `from` go on in `to` without asking anew whether `to` may be entered? */
+bool jit_may_link(const Trace *from, int32_t exit, const Trace *to);
+/* A bridge that begins at pc; 0: there is none. */
+uint32_t jit_trace_at(const Jit *jit, const Instruction *pc);
 /* The instruction that pc really stands for. */
 Instruction jit_original(const Jit *jit, const Instruction *pc);
 /* "file:line" of an instruction, as messages show the chunk. */

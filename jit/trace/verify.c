@@ -122,8 +122,16 @@ static bool check_descr(const struct check *c, const IrOp *op, const IrRef *args
 	case IR_GETSLOT_F:
 	case IR_GETSLOT_R:
 	case IR_SLOT_ADDRESS:
-		return (op->descr >= -1 && op->descr < MAX_SLOT) ||
+	case IR_GUARD_NOT_SHARED:
+	case IR_GUARD_TOP:
+		return (op->descr >= -MAX_SLOT && op->descr < MAX_SLOT) ||
 		       wrong(c, "no slot %d", op->descr);
+	case IR_GUARD_FRAME_STATUS:
+	case IR_GUARD_FRAME_EXTRA:
+	case IR_GUARD_FRAME_PC:
+		if (!ir_is_constant(args[0]))
+			return wrong(c, "argument 1 is no constant");
+		return op->descr >= 0 || wrong(c, "no frame %d", op->descr);
 	case IR_NODE_AT:
 	case IR_GETUPVALUE:
 		return op->descr >= 0 || wrong(c, "no index %d", op->descr);
@@ -164,11 +172,11 @@ static bool check_arguments(const struct check *c, const IrOp *op)
 /* ---- Snapshots --------------------------------------------------------------------------------
  */
 
-static bool check_entry(const struct check *c, const SnapshotEntry *e)
+static bool check_entry(const struct check *c, const Snapshot *s, const SnapshotEntry *e)
 {
 	char what[32], type;
 
-	if (e->slot < -1 || e->slot >= MAX_SLOT)
+	if (e->slot < (s->below ? -MAX_SLOT : -1) || e->slot >= MAX_SLOT)
 		return wrong(c, "slot %d in its snapshot", e->slot);
 	if (!is_value_tag(e->tag))
 		return wrong(c, "tag %d in its snapshot", e->tag);
@@ -195,7 +203,7 @@ static bool check_snapshot(const struct check *c, const IrOp *op)
 	    (uint64_t)s->frame + s->frames > ir->n_snapshot_frames)
 		return wrong(c, "has a snapshot with entries that are not there");
 	for (uint32_t i = 0; i < s->entries; i++)
-		if (!check_entry(c, &ir->snapshot_entries[s->entry + i]))
+		if (!check_entry(c, s, &ir->snapshot_entries[s->entry + i]))
 			return false;
 	return true;
 }
@@ -321,7 +329,7 @@ static bool same_exit(const Ir *a, const IrOp *x, const Ir *b, const IrOp *y)
 	s = &a->snapshots[x->snapshot];
 	t = &b->snapshots[y->snapshot];
 	if (s->pc != t->pc || s->top != t->top || s->entries != t->entries ||
-	    s->frames != t->frames)
+	    s->frames != t->frames || s->below != t->below || s->base != t->base)
 		return false;
 	for (uint32_t i = 0; i < s->entries; i++) {
 		const SnapshotEntry *e = &a->snapshot_entries[s->entry + i];

@@ -62,7 +62,7 @@ static int install(Compile *c)
 		free(exits);
 		return ABORT_NO_MEMORY + 1;
 	}
-	at = machine_install(c->m, &c->code, exits);
+	at = machine_install(c->m, c->x, &c->code, exits);
 	free(exits);
 	if (!at)
 		return ABORT_CODE_FULL + 1;
@@ -101,6 +101,7 @@ static void free_machine_trace(MachineTrace *x)
 		return;
 	free(x->records);
 	free(x->locations);
+	free(x->blocks);
 	free(x->forced);
 	free(x);
 }
@@ -130,7 +131,6 @@ int x64_assemble(lua_State *L, Trace *t)
 		free_machine_trace(x);
 		return failed;
 	}
-	m->traces++;
 	t->backend = x;
 	return 0;
 }
@@ -150,7 +150,7 @@ static void x64_free(lua_State *L, Trace *t)
 {
 	(void)L;
 	if (t->backend)
-		machine_trace_gone(((MachineTrace *)t->backend)->machine);
+		machine_remove(((MachineTrace *)t->backend)->machine, t->backend);
 	free_machine_trace(t->backend);
 	t->backend = NULL;
 	t->code = NULL;

@@ -68,6 +68,7 @@ void compile_plain_call(Compile *c, const void *function, const IrOp *op)
 void compile_call_may_force(Compile *c, const IrOp *op)
 {
 	Code *code = &c->code;
+	int base = snapshot_base(c->ir, &c->ir->snapshots[op->snapshot]);
 	uint32_t record;
 
 	preserve(c, true);
@@ -78,9 +79,13 @@ void compile_call_may_force(Compile *c, const IrOp *op)
 	forget_registers(c);
 	move_arguments(c, op, true);
 	emit_call(code, helper_info[op->descr].function);
-	emit_load(code, BASE, at_reg(RSP, 0));
-	emit_store(code, at_reg(STATE, offsetof(lua_State, frame)), BASE);
-	emit_load(code, BASE, at_reg(BASE, offsetof(Frame, func)));
+	emit_load(code, RCX, at_reg(STATE, offsetof(lua_State, frame)));
+	emit_load(code, BASE, at_reg(RCX, offsetof(Frame, func)));
+	emit_load(code, RCX, at_reg(RSP, 0));
+	emit_store(code, at_reg(STATE, offsetof(lua_State, frame)), RCX);
+	/* The frame that entered may have been left and used for another since. */
+	emit_alu_imm(code, ALU_SUB, BASE, base * (int32_t)sizeof(Value));
+	emit_store(code, at_reg(RCX, offsetof(Frame, func)), BASE);
 	emit_alu_imm(code, ALU_ADD, BASE, sizeof(Value));
 	take_result(c, op);
 }

@@ -159,6 +159,58 @@ static void guard_value(Compile *c, const IrOp *op)
 	exit_if(c, new_record(c, op), exit_if_equal ? CC_E : CC_NE);
 }
 
+/* The frame `n` before the one that entered the trace, in rax. */
+static void load_frame(Code *code, int32_t n)
+{
+	emit_load(code, RAX, at_reg(RSP, 0));
+	while (n-- > 0)
+		emit_load(code, RAX, at_reg(RAX, offsetof(Frame, previous)));
+}
+
+static void guard_frame(Compile *c, const IrOp *op)
+{
+	Code *code = &c->code;
+	uint64_t bits = (uint64_t)ir_constant(c->ir, op->arg[0])->u.i;
+	uint32_t record = new_record(c, op);
+
+	load_frame(code, op->descr);
+	if (op->opcode == IR_GUARD_FRAME_PC) {
+		emit_load(code, RAX, at_reg(RAX, offsetof(Frame, u.lua.pc)));
+		emit_rm(code, X_ALU(ALU_CMP), RAX, emit_constant(code, bits), 0);
+	} else if (op->opcode == IR_GUARD_FRAME_EXTRA) {
+		emit_compare_imm32(code, at_reg(RAX, offsetof(Frame, u.lua.extra_args)),
+				   (uint32_t)bits);
+	} else {
+		emit_compare_imm32(code, at_reg(RAX, offsetof(Frame, nresults)), (uint32_t)bits);
+	}
+	exit_if(c, record, CC_NE);
+}
+
+static void guard_top(Compile *c, const IrOp *op)
+{
+	uint32_t record = new_record(c, op);
+
+	emit_load(&c->code, RAX, at_reg(STATE, offsetof(lua_State, top)));
+	emit_rr(&c->code, X_ALU(ALU_SUB), RAX, BASE);
+	emit_alu_imm(&c->code, ALU_CMP, RAX, op->descr * (int32_t)sizeof(Value));
+	exit_if(c, record, CC_NE);
+}
+
+static void guard_not_shared(Compile *c, const IrOp *op)
+{
+	Code *code = &c->code;
+	uint32_t record = new_record(c, op), none;
+
+	emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, open_upvalues)));
+	emit_rr(code, X_TEST, RAX, RAX);
+	none = emit_jump_short(code, CC_E);
+	emit_load(code, RAX, at_reg(RAX, offsetof(Upvalue, v)));
+	emit_rr(code, X_ALU(ALU_SUB), RAX, BASE);
+	emit_alu_imm(code, ALU_CMP, RAX, op->descr * (int32_t)sizeof(Value));
+	exit_if(c, record, CC_GE);
+	emit_here(code, none);
+}
+
 static void guard_not_invalidated(Compile *c, const IrOp *op)
 {
 	uint32_t record = new_record(c, op);
@@ -193,6 +245,12 @@ void compile_guard(Compile *c, const IrOp *op)
 		guard_not_invalidated(c, op);
 	else if (op->opcode == IR_GUARD_ALWAYS_FAILS)
 		exit_if(c, new_record(c, op), -1);
+	else if (op->opcode >= IR_GUARD_FRAME_STATUS && op->opcode <= IR_GUARD_FRAME_PC)
+		guard_frame(c, op);
+	else if (op->opcode == IR_GUARD_TOP)
+		guard_top(c, op);
+	else if (op->opcode == IR_GUARD_NOT_SHARED)
+		guard_not_shared(c, op);
 	else if (op->opcode <= IR_GUARD_FALSE && ref >= 0 && c->values[ref].flags & VALUE_FUSED)
 		guard_condition(c, op, ir_op(c->ir, ref));
 	else
@@ -244,7 +302,10 @@ static void open_frames(Code *code, const Trace *t, const Snapshot *s)
 	int32_t size = (int32_t)sizeof(Value);
 
 	emit_load(code, RCX, at_reg(RSP, 0));
-	write_address(code, at_reg(RCX, offsetof(Frame, u.lua.pc)), s->pc);
+	for (unsigned i = 0; i < s->below; i++)
+		emit_load(code, RCX, at_reg(RCX, offsetof(Frame, previous)));
+	if (s->pc)
+		write_address(code, at_reg(RCX, offsetof(Frame, u.lua.pc)), s->pc);
 	for (uint32_t i = 0; i < s->frames; i++, from++) {
 		int32_t end = (1 + from->proto->stack_size) * size;
 
@@ -267,32 +328,13 @@ static void set_top(Code *code, const Snapshot *s)
 {
 	if (s->top == TOP_AS_IT_IS)
 		return;
-	if (s->top >= 0) {
+	if (top_is_slot(s)) {
 		emit_rm(code, X_LEA, RCX, at_reg(BASE, s->top * (int32_t)sizeof(Value)), 0);
 	} else {
 		emit_load(code, RCX, at_reg(RSP, 0));
 		emit_load(code, RCX, at_reg(RCX, offsetof(Frame, top)));
 	}
 	emit_store(code, at_reg(STATE, offsetof(lua_State, top)), RCX);
-}
-
-/* Slots from the base of the trace's frame to that of the frame that it leaves in. */
-static int base_shift(const Trace *t, const Snapshot *s)
-{
-	return s->frames ? t->ir.snapshot_frames[s->frame + s->frames - 1].func_slot + 1 : 0;
-}
-
-static bool may_link(const Trace *from, int32_t snapshot, const Trace *to)
-{
-	int shift = base_shift(from, &from->ir.snapshots[snapshot]);
-
-	if (!shift)
-		return jit_may_link(from, to);
-	for (int slot = shift; slot < MAX_SLOTS; slot++)
-		if (slot_is_captured(from->captured, slot) &&
-		    !slot_is_captured(to->captured, slot - shift))
-			return false;
-	return true;
 }
 
 /* Where code jumps to that finds that there is no room: the record's stub. */
@@ -308,8 +350,10 @@ struct refuge {
 static void check_room(Code *code, const Trace *from, const Snapshot *s, const Trace *to,
 		       struct refuge out)
 {
-	int slots = base_shift(from, s) + to->ir.max_slot;
+	int slots = snapshot_base(&from->ir, s) + to->ir.max_slot;
 	uint32_t frames = s->frames + to->ir.max_frames;
+
+	frames = frames > s->below ? frames - s->below : 0;
 
 	if (slots > from->ir.max_slot) {
 		emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, stack_last)));
@@ -332,11 +376,11 @@ static void go_on(Code *code, const Trace *t, const MachineTrace *x, const Recor
 		  const Trace *to, struct refuge out)
 {
 	const Snapshot *s = &t->ir.snapshots[r->snapshot];
-	int shift = base_shift(t, s);
+	int shift = snapshot_base(&t->ir, s);
 
 	check_room(code, t, s, to, out);
 	write_slots(code, t, x, r);
-	if (s->frames)
+	if (s->frames || s->below)
 		open_frames(code, t, s);
 	set_top(code, s);
 	if (shift)
@@ -351,7 +395,7 @@ static Trace *finish_target(const Compile *c, const IrOp *op)
 		to = c->t;
 	else if (op->descr > 0 && (uint32_t)op->descr < c->jit->n_traces)
 		to = c->jit->traces[op->descr];
-	if (!to || (to != c->t && !to->code) || !may_link(c->t, op->snapshot, to))
+	if (!to || (to != c->t && !to->code) || !jit_may_link(c->t, op->snapshot, to))
 		return NULL;
 	return to;
 }
@@ -384,7 +428,7 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 	Code code = {0};
 
 	t->exits[exit].bridge = to->number;
-	if (!m || !may_link(t, exit, to) || L->global->jit->fail_guards)
+	if (!m || !jit_may_link(t, exit, to) || L->global->jit->fail_guards)
 		return;
 	for (uint32_t i = 0; i < x->n_records; i++) {
 		const Record *r = &x->records[i];
@@ -396,7 +440,7 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 		go_on(&code, t, x, r, to,
 		      (struct refuge){FIX_ADDRESS, (uintptr_t)t->code + r->stub});
 		emit_jump_fixup(&code, -1, FIX_ADDRESS, (uintptr_t)to->code);
-		at = code.failed ? NULL : machine_install(m, &code, NULL);
+		at = code.failed ? NULL : machine_install(m, x, &code, NULL);
 		for (unsigned j = 0; at && j < r->n_jumps; j++)
 			machine_patch(m, (uint8_t *)t->code + r->jumps[j], at);
 	}

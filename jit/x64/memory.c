@@ -4,9 +4,7 @@
  *
  * One reserved area for each Jit, so that a rel32 reaches everything in it. Its pages
  * are writable or executable, never both: they are made writable for as long as code
- * is copied or a jump is changed, during which none of it runs. It is filled from
- * its beginning, and empty again when the last trace is gone, which is what a flush
- * does.
+ * is copied or a jump is changed, during which none of it runs.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -54,13 +52,29 @@ static int64_t fixup_target(const Fixup *f, const uint8_t *at, const uint32_t *e
 	}
 }
 
-uint8_t *machine_install(Machine *m, Code *code, const uint32_t *exits)
+/* Room for one more in the trace's list. */
+static bool can_own(MachineTrace *x)
 {
-	size_t pool = (code->n + 7) & ~(size_t)7, size = pool + code->n_pool * 8;
-	uint8_t *at = m->area + m->used;
+	uint32_t size = x->size_blocks ? x->size_blocks * 2 : 4;
+	Block *grown;
 
-	if (m->used + size + 16 > m->size || !make_writable(at, size))
-		return NULL;
+	if (x->n_blocks < x->size_blocks)
+		return true;
+	grown = realloc(x->blocks, size * sizeof(*grown));
+	if (!grown)
+		return false;
+	x->blocks = grown;
+	x->size_blocks = size;
+	return true;
+}
+
+/* Fixes the code up for place `at` and copies it there. */
+static bool copy_code(Code *code, const uint32_t *exits, size_t pool, uint8_t *at)
+{
+	size_t size = pool + code->n_pool * 8;
+
+	if (!make_writable(at, size))
+		return false;
 	for (uint32_t i = 0; i < code->n_fixups; i++) {
 		const Fixup *f = &code->fixups[i];
 
@@ -69,10 +83,29 @@ uint8_t *machine_install(Machine *m, Code *code, const uint32_t *exits)
 	memcpy(at, code->bytes, code->n);
 	if (code->n_pool)
 		memcpy(at + pool, code->pool, code->n_pool * 8);
-	if (!make_executable(at, size))
+	return make_executable(at, size);
+}
+
+uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t *exits)
+{
+	size_t pool = (code->n + 7) & ~(size_t)7;
+	Block block;
+
+	if ((x && !can_own(x)) || !space_take(&m->space, pool + code->n_pool * 8, &block))
 		return NULL;
-	m->used = (m->used + size + 15) & ~(size_t)15;
-	return at;
+	if (!copy_code(code, exits, pool, m->area + block.at)) {
+		space_give(&m->space, block);
+		return NULL;
+	}
+	if (x)
+		x->blocks[x->n_blocks++] = block;
+	return m->area + block.at;
+}
+
+void machine_remove(Machine *m, MachineTrace *x)
+{
+	while (x->n_blocks)
+		space_give(&m->space, x->blocks[--x->n_blocks]);
 }
 
 void machine_patch(Machine *m, uint8_t *at, const uint8_t *target)
@@ -176,7 +209,7 @@ static void code_barrier(Code *code, const void *slow)
 
 static const void *install_shared(Machine *m, Code *code)
 {
-	const void *at = code->failed ? NULL : machine_install(m, code, NULL);
+	const void *at = code->failed ? NULL : machine_install(m, NULL, code, NULL);
 
 	code_open(code);
 	return at;
@@ -198,7 +231,6 @@ static bool make_shared(Machine *m)
 	code_barrier(&code, (void *)(uintptr_t)gc_barrier_forward_slow);
 	m->barrier = install_shared(m, &code);
 	made = m->enter && m->leave && m->force && m->barrier_back && m->barrier;
-	m->shared = m->used;
 	code_close(&code);
 	return made;
 }
@@ -210,7 +242,9 @@ void machine_close(Jit *jit)
 	Machine *m = jit->machine;
 
 	if (m && m->area)
-		munmap(m->area, m->size);
+		munmap(m->area, m->space.size);
+	if (m)
+		space_close(&m->space);
 	free(m);
 	jit->machine = NULL;
 }
@@ -227,10 +261,10 @@ Machine *machine_of(lua_State *L)
 	jit->machine = m;
 	if (!m)
 		return NULL;
-	m->size = (size_t)(mib < 1 ? 1 : mib > 1024 ? 1024 : mib) << 20;
+	m->space.size = (size_t)(mib < 1 ? 1 : mib > 1024 ? 1024 : mib) << 20;
 	m->has_round = __builtin_cpu_supports("sse4.1");
 	m->area =
-		mmap(NULL, m->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		mmap(NULL, m->space.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m->area == MAP_FAILED)
 		m->area = NULL;
 	if (!m->area || !make_shared(m)) {
@@ -238,12 +272,6 @@ Machine *machine_of(lua_State *L)
 		return NULL;
 	}
 	return m;
-}
-
-void machine_trace_gone(Machine *m)
-{
-	if (!--m->traces)
-		m->used = m->shared;
 }
 
 Payload machine_value(lua_State *L, const Trace *t, int32_t exit, IrRef ref)

@@ -205,6 +205,24 @@ typedef struct record {
 	bool may_link;
 } Record;
 
+/* ---- space.c ------------------------------------------------------------------------------- */
+
+/* Of the code area, from its beginning. */
+typedef struct block {
+	uint32_t at, size;
+} Block;
+
+typedef struct space {
+	size_t size, used; /* of the area; end of what was ever taken */
+	Block *gaps;
+	uint32_t n_gaps, size_gaps;
+} Space;
+
+bool space_take(Space *s, size_t bytes, Block *block); /* false: there is no room */
+void space_give(Space *s, Block block);
+size_t space_in_use(const Space *s);
+void space_close(Space *s);
+
 typedef struct machine_trace {
 	struct machine *machine;
 	Trace *t;
@@ -213,6 +231,8 @@ typedef struct machine_trace {
 	Location *locations;
 	uint32_t n_locations, size_locations;
 	uint32_t n_spills;
+	Block *blocks; /* its code, and that of its linked exits */
+	uint32_t n_blocks, size_blocks;
 	uint8_t *forced; /* test mode: operations whose guard failed once */
 } MachineTrace;
 
@@ -232,8 +252,7 @@ typedef struct machine {
 	const Record *record;	  /* at which guard */
 	uint32_t cursor;	  /* entry of the snapshot that was asked for last */
 	uint8_t *area;
-	size_t size, used, shared; /* shared: end of what all traces share */
-	unsigned traces;	   /* whose code is there */
+	Space space;
 	bool has_round;		   /* SSE4.1 */
 	/* Code that all traces share. */
 	int32_t (*enter)(lua_State *L, const void *code);
@@ -243,11 +262,14 @@ typedef struct machine {
 Machine *machine_of(lua_State *L); /* NULL without memory */
 void machine_close(Jit *jit);
 Payload machine_value(lua_State *L, const Trace *t, int32_t exit, IrRef ref);
-/* Copies code to where it can run; NULL: no room. exits: place of each record's stub. */
-uint8_t *machine_install(Machine *m, Code *code, const uint32_t *exits);
+/*
+ * Copies code to where it can run; NULL: no room. exits: place of each record's stub.
+ * x: the trace that it is part of, NULL for what all share.
+ */
+uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t *exits);
+/* The trace's code is not needed any more. */
+void machine_remove(Machine *m, MachineTrace *x);
 /* Writes a rel32. */
-/* A trace was freed. */
-void machine_trace_gone(Machine *m);
 void machine_patch(Machine *m, uint8_t *at, const uint8_t *target);
 
 /* ---- allocate.c ------------------------------------------------------------------------------ */
