@@ -158,13 +158,14 @@ static void print_operation(const DumpListener *d, const Ir *ir, IrRef ref)
 	free(text);
 }
 
-static void list(Listener *l, const Jit *jit, const Ir *ir, const char *pass)
+static void list(Listener *l, const Jit *jit, const Trace *t, const Ir *ir, const char *pass)
 {
 	DumpListener *d = (DumpListener *)l;
 
-	if (!jit->current || !(d->flags & (pass ? FLAG_PASSES : FLAG_IR)))
+	(void)jit;
+	if (!(d->flags & (pass ? FLAG_PASSES : FLAG_IR)))
 		return;
-	section(d, jit->current, "IR ");
+	section(d, t, "IR ");
 	fprintf(d->to, "%s%s\n", pass && strcmp(pass, "recorded") ? "after " : "",
 		pass ? pass : "assembled");
 	for (uint32_t i = 0; i < ir->n_ops; i++)

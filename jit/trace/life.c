@@ -608,7 +608,7 @@ static int ask_and_assemble(lua_State *L, Trace *t, unsigned ops_before)
 	jit->finishing = t;
 	jit->asking = L;
 	jit_tell_optimize(jit, t, ops_before);
-	listen_list(jit, &t->ir, NULL);
+	listen_assembled(jit, t);
 	jit->asking = asking;
 	failed = is_overtaken(jit, t) ? ABORT_FLUSHED + 1 : assemble(L, t);
 	if (failed == ABORT_CODE_FULL + 1 && traces_evict(L))

@@ -33,7 +33,13 @@ void listen_tell_instruction(const Jit *jit, const Proto *p, const Instruction *
 
 void listen_tell_list(const Jit *jit, const Ir *ir, const char *pass)
 {
-	TELL(jit, list, ir, pass);
+	if (jit->current)
+		TELL(jit, list, jit->current, ir, pass);
+}
+
+void listen_assembled(const Jit *jit, const Trace *t)
+{
+	TELL(jit, list, t, &t->ir, NULL);
 }
 
 void listen_compiled(const Jit *jit, const Trace *t, unsigned recorded)

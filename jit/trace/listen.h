@@ -25,11 +25,8 @@ typedef struct listener_calls {
 	/* pc is about to be recorded, `depth` calls below where the trace began. */
 	void (*instruction)(Listener *l, const Jit *jit, const Proto *p, const Instruction *pc,
 			    int depth);
-	/*
-	 * The operations of jit->current: "recorded", then after each pass its name, at
-	 * last (NULL) as they are assembled.
-	 */
-	void (*list)(Listener *l, const Jit *jit, const Ir *ir, const char *pass);
+	/* The operations of t: "recorded", after each pass its name, NULL as they are assembled. */
+	void (*list)(Listener *l, const Jit *jit, const Trace *t, const Ir *ir, const char *pass);
 	/* recorded: operations before the optimizer. */
 	void (*compiled)(Listener *l, const Jit *jit, const Trace *t, unsigned recorded);
 	void (*aborted)(Listener *l, const Jit *jit, const Trace *t, const char *reason,
@@ -63,8 +60,9 @@ static inline void listen_instruction(const Jit *jit, const Proto *p, const Inst
 		listen_tell_instruction(jit, p, pc, depth);
 }
 
+void listen_assembled(const Jit *jit, const Trace *t);
 void listen_tell_list(const Jit *jit, const Ir *ir, const char *pass);
-/* jit: NULL in tests of the optimizer. */
+/* Of jit->current; jit: NULL in tests of the optimizer. */
 static inline void listen_list(const Jit *jit, const Ir *ir, const char *pass)
 {
 	if (unlikely(jit && jit->listeners))
