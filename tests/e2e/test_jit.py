@@ -53,6 +53,7 @@ def kinds(events):
 # that stands beside it.
 MODES = {
     "compiled": (["-jon"], {}),
+    "compiled_at_once": (["-jon", "-jthreshold=2,function_threshold=2,trace_eagerness=1"], {}),
     "operations_interpreted": (["-jon"], {"JITLUA_IR": "1"}),
 }
 
@@ -117,6 +118,18 @@ def test_verbose_lines():
     # Each is started before it ends, at the same place.
     for e in (*compiled, *aborts):
         assert any(s["place"] == e["place"] and s["no"] == e["no"] and s.start() < e.start() for s in starts), e[0]
+
+
+def test_flushes_are_told():
+    log = os.path.join(tempdir(), "log")
+    script = os.path.join(tempdir(), "flushing.lua")
+    with open(script, "w") as f:
+        f.write("local jit = require 'jit'\nlocal s = 0\nfor n = 1, 3 do\n  for i = 1, 500 do s = s + i end\n  jit.flush()\nend\n"
+                "print(s)\n")
+    snap, result = watch([JITLUA, f"-jv={log}", f"-jdump=t,{log}.dump", script], "--no-bpf", env=ENVIRONMENT)
+    events, flushes = verbose_events(log)
+    assert result.out == "375750\n" and flushes == snap["counters"]["FLUSHES"] == 3, (flushes, result, open(log).read())
+    assert len(kinds(events)[1]) >= 3 and open(log + ".dump").read().count("---- TRACE flush: ") == 3
 
 
 def test_verbose_without_a_jit():
