@@ -187,9 +187,11 @@ void jit_free_trace(lua_State *L, Trace *t)
 /* It never was one of the traces. */
 static void discard(lua_State *L, Trace *t)
 {
-	/* After a flush numbers begin anew. */
-	if (t->flushes == L->global->jit->flushes)
-		traces_take_number(L->global->jit, t);
+	Jit *jit = L->global->jit;
+
+	/* A flush has given all numbers anew. */
+	if (t->flushes == jit->flushes)
+		traces_take_number(jit, t);
 	jit_free_trace(L, t);
 }
 
