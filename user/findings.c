@@ -26,7 +26,7 @@
 struct facts {
 	const struct jitscope_snapshot *s;
 	const struct jit_counters *c;
-	bool luajit, pypy;
+	bool luajit, pypy, jitlua;
 	uint64_t run_ns;      /* 0: not known */
 	double compile_share; /* of the run; -1: not known */
 	uint64_t aborts, compiled;
@@ -155,12 +155,51 @@ static const struct remedy remedies[] = {
 	 "change no module globals and class attributes in hot code: they are taken for constant"},
 };
 
-static const struct remedy *remedy_for(const char *reason)
+/* The same for jitlua, whose words are in jit/trace/trace.h. */
+static const struct remedy jitlua_remedies[] = {
+	{"trace too long", false,
+	 "split the function, or raise -jtrace_limit (default 6000): the trace is too large"},
+	{"not traced: instruction", false, "keep this instruction out of hot code"},
+	{"ipairs of no plain table", false,
+	 "give ipairs() a table without a metatable, or use a numeric for"},
+	{"not traced: C function", false, "keep this way to call it out of hot code"},
+	{"not traced: operands", false, "keep values of such types out of hot code"},
+	{"not traced: metamethod", false,
+	 "write this metamethod in Lua, or keep it out of hot code"},
+	{"captured variable", false,
+	 "make fewer closures over the local variables of hot code: it has too many slots"},
+	{"types change from turn to turn", false,
+	 "keep each variable of the loop at one type: one of them changes its type from round to "
+	 "round"},
+	{"error while tracing", false,
+	 "keep errors for what is rare: one came up while recording"},
+	{"debug hook while tracing", false, "keep debug.sethook() out of production"},
+	{"machine code memory full", false, "raise -jcode_limit (default 64, in MiB)"},
+	{"inner loop in a trace", true, "leave it, it is harmless: the inner loop is compiled first"},
+	{"loop left before it closed", true,
+	 "leave it, it is harmless unless frequent: the loop ended while it was recorded"},
+	{"recursion not unrolled", true,
+	 "leave it, it is harmless: the recursion is compiled in another form"},
+	{"returned below the frame", true,
+	 "leave it, it is harmless: the function is short, its callers are compiled"},
+	{"other coroutine while tracing", true,
+	 "leave it, it is harmless: the loop's body is compiled in parts"},
+};
+
+static const struct remedy *remedy_in(const struct remedy *list, size_t n, const char *reason)
 {
-	for (size_t i = 0; i < sizeof(remedies) / sizeof(*remedies); i++)
-		if (strstr(reason, remedies[i].reason))
-			return &remedies[i];
+	for (size_t i = 0; i < n; i++)
+		if (strstr(reason, list[i].reason))
+			return &list[i];
 	return NULL;
+}
+
+static const struct remedy *remedy_for(const struct facts *f, const char *reason)
+{
+	if (f->jitlua)
+		return remedy_in(jitlua_remedies,
+				 sizeof(jitlua_remedies) / sizeof(*jitlua_remedies), reason);
+	return remedy_in(remedies, sizeof(remedies) / sizeof(*remedies), reason);
 }
 
 static double share(uint64_t part, uint64_t whole)
@@ -297,6 +336,10 @@ static void advise_compile_time(const struct facts *f, char *text, size_t size)
 		snprintf(text, size,
 			 "compile less: a higher -Ohotloop (default 56) and -Ohotexit "
 			 "(default 10); compare with luajit -joff");
+	else if (f->jitlua)
+		snprintf(text, size,
+			 "compile less: a higher -jthreshold (default 57) and "
+			 "trace_eagerness (default 10); compare with jitlua -joff");
 	else if (f->pypy)
 		snprintf(text, size,
 			 "compile less: a higher --jit threshold (default 1039) and "
@@ -442,7 +485,8 @@ static void advise_nothing_compiled(const struct facts *f, char *text, size_t si
 		advise_reason(f, text, size);
 	else
 		snprintf(text, size, "see whether the JIT is on (%s); if so, nothing got hot",
-			 f->luajit ? "jit.status()"
+			 f->luajit   ? "jit.status()"
+			 : f->jitlua ? "jitlua -jon"
 			 : f->pypy ? "--jit off"
 				   : "its settings");
 }
@@ -464,7 +508,7 @@ static void find_top(struct facts *f)
 {
 	for (size_t i = 0; f->s->aborts && i < f->s->n_aborts; i++) {
 		const struct jit_abort *abort = &f->s->aborts[i];
-		const struct remedy *remedy = remedy_for(abort->reason);
+		const struct remedy *remedy = remedy_for(f, abort->reason);
 		bool harmless = remedy && remedy->harmless;
 
 		if (harmless)
@@ -485,6 +529,7 @@ static struct facts work_out(const struct jitscope_snapshot *s, uint64_t run_ns)
 		.c = &s->info.counters,
 		.luajit = !strcmp(s->jitdriver, "luajit"),
 		.pypy = !strcmp(s->jitdriver, "pypyjit"),
+		.jitlua = !strcmp(s->jitdriver, "jitlua"),
 		.run_ns = run_ns,
 		.aborts = jitscope_total_aborts(&s->info.counters),
 		.compiled = jitscope_total_compiled(&s->info.counters),

@@ -2,7 +2,7 @@
 /*
  * jitlua.h - what libjitlua has beyond lua.h: the tracing JIT.
  *
- * It is being built, and not the default: there are programs that it runs wrong.
+ * A state has none until it is asked for; the command jitlua asks for it.
  */
 #ifndef JITLUA_JITLUA_H
 #define JITLUA_JITLUA_H

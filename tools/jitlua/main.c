@@ -15,6 +15,13 @@
 #include "introspect.h"
 #include "run.h"
 
+/* Elsewhere hot code could only be run by the interpreter of its operations, slower. */
+#ifdef __x86_64__
+#define HAS_COMPILER true
+#else
+#define HAS_COMPILER false
+#endif
+
 struct options {
 	int script;		 /* index of the script's name in argv; argc: there is none */
 	const char *bad;	 /* the option that cannot be */
@@ -22,7 +29,8 @@ struct options {
 	bool version;		 /* -v, -i */
 	bool executes;		 /* -e */
 	bool no_environment;	 /* -E */
-	bool jit;		 /* -jon */
+	bool jit;		 /* not -joff */
+	bool wants_jit;		 /* said so */
 	bool introspects;	 /* -jv and the like, which imply it */
 	bool jit_help;		 /* -jhelp */
 	const char *bad_command; /* of -j */
@@ -33,7 +41,7 @@ struct options {
 static const struct {
 	const char *name, *text;
 } jit_commands[] = {
-	{"on", "compile hot loops: being built, for trying out only"},
+	{"on", "compile hot loops and functions (the default on x86-64)"},
 	{"off", "interpret everything"},
 	{"help", "print this list"},
 };
@@ -74,9 +82,9 @@ static bool parse_option(struct options *o, char **argv, int *i)
 			return true;
 		o->jit_help |= !strcmp(argument, "help");
 		if (!strcmp(argument, "on") || !strcmp(argument, "off"))
-			o->jit = !strcmp(argument, "on");
+			o->jit = o->wants_jit = !strcmp(argument, "on");
 		if (is_introspection(argument))
-			o->introspects = o->jit = true;
+			o->introspects = o->jit = o->wants_jit = true;
 		if (is_jit_command(argument) || strchr(argument, '=') || is_introspection(argument))
 			return true;
 		o->bad_command = argument;
@@ -315,7 +323,7 @@ static int run(lua_State *L)
 {
 	int argc = (int)lua_tointeger(L, 1);
 	char **argv = lua_touserdata(L, 2);
-	struct options o = {0};
+	struct options o = {.jit = HAS_COMPILER};
 
 	parse(&o, argc, argv);
 	luaL_checkversion(L);
@@ -330,7 +338,7 @@ static int run(lua_State *L)
 	}
 	if (!set_parameters(L, argv, o.script))
 		return 0;
-	if (o.jit && !jitlua_start_jit(L))
+	if (o.jit && !jitlua_start_jit(L) && o.wants_jit)
 		return luaL_error(L, "cannot start the JIT: not enough memory");
 	if (o.jit && o.introspects && !start_introspection(L, argv, o.script))
 		return 0;
