@@ -180,7 +180,7 @@ TEST(hashes_spread)
 		}
 		for (int i = 0; i < N; i++)
 			empty += !counts[f][i];
-		CHECK(longest <= 10);
+		CHECK(longest <= 20); /* by chance 8; the seed is a random one */
 		CHECK(empty < N * 2 / 5); /* 1/e by chance */
 	}
 	unit_close(L, &heap);
