@@ -416,3 +416,48 @@ def test_profiler_names_compiled_loops():
         process.wait()
         os.unlink(f"/tmp/perf-{process.pid}.map")
     assert re.search(r"jitlua trace \d+ \S+busy\.lua:4", text), text[-2000:]
+
+
+# ---- The program's own figures and those from outside ------------------------------------------------
+
+SELF = """
+local s, t = 0, {}
+for i = 1, 1e5 do if i % 3 == 0 then s = s + 1 else s = s + 2 end end
+local function twice(x) return x + x end
+for i = 1, 1e4 do t[#t + 1] = { twice(i) } end
+for name, n in pairs(require("jithooks").get_stats_snapshot().counters) do print(name, n) end
+"""
+
+
+def own_counters(options):
+    snap, result = watch([JITLUA, "-e", SELF], *options, env=ENVIRONMENT)
+    own = dict(line.split("\t") for line in result.out.splitlines())
+    return snap, {name: int(n) for name, n in own.items()}
+
+
+def test_counters_are_those_that_the_program_sees():
+    need_bpf()
+    for options in ((), ("--no-bpf",)):
+        snap, own = own_counters(options)
+        assert own["TOTAL_COMPILED_LOOPS"] >= 2 and own["TOTAL_COMPILED_BRIDGES"] >= 1, own
+        for name, n in own.items():
+            assert snap["counters"][name] == n, (options, name, n, snap["counters"][name])
+
+
+def test_loops_have_their_place():
+    script = os.path.join(tempdir(), "loops.lua")
+    with open(script, "w") as f:
+        f.write("local s = 0\nfor i = 1, 1000 do\n\ts = s + i\nend\nprint(s)\n")
+    snap, _ = watch([JITLUA, script], "--no-bpf", env=ENVIRONMENT)
+    assert any(l["type"] == "loop" and l["greenkey"] == f"{script}:3" for l in snap["loops"]), snap["loops"]
+
+
+def test_the_jit_is_on_unless_it_is_switched_off():
+    if not X86:
+        return
+    loop = "local s = 0 for i = 1, 1000 do s = s + i end"
+    for options, on in (([], True), (["-joff"], False), (["-joff", "-jon"], True)):
+        snap, _ = watch([JITLUA, *options, "-e", loop], "--no-bpf", env=ENVIRONMENT) if on else (None, None)
+        assert not on or snap["counters"]["TOTAL_COMPILED_LOOPS"] == 1, (options, snap["counters"])
+        told = jitlua(*options, "-e", "print((require('jit').status()))").out
+        assert told == f"{str(on).lower()}\n", (options, told)
