@@ -42,7 +42,7 @@
 	X(trace_eagerness, 10)     \
 	X(trace_limit, 6000)       \
 	X(inlining, 1)             \
-	X(loop_longevity, 1000)    \
+	X(loop_longevity, 100000)  \
 	X(max_unroll_loops, 4)     \
 	X(max_unroll_recursion, 4) \
 	X(max_aborts, 6)           \
@@ -317,6 +317,8 @@ const Trace *traces_next_at(const Trace *t);
  * that run, that the recording needs or that others lead to. false: there were none.
  */
 bool traces_evict(lua_State *L);
+/* After a trace was added: now and then frees families by `loop_longevity`. */
+void traces_age(lua_State *L);
 /* They are kept until none can be running; traces_bury() frees them then. */
 void traces_forget_all(lua_State *L);
 void traces_bury(lua_State *L);

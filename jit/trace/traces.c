@@ -23,6 +23,9 @@
 #include "model.h"
 #include "trace.h"
 
+/* Traces made from one look for old families to the next. */
+#define AGE_EVERY 512
+
 /* ---- Numbers ------------------------------------------------------------------------------- */
 
 static bool grow_traces(Jit *jit)
@@ -71,6 +74,12 @@ void traces_take_number(Jit *jit, const Trace *t)
 		jit->spare[jit->n_spare++] = t->number;
 }
 
+/* The trace with which t's family began. */
+static Trace *family_of(const Jit *jit, const Trace *t)
+{
+	return t->kind == TRACE_BRIDGE ? jit->traces[t->root] : (Trace *)t;
+}
+
 /* ---- Places ---------------------------------------------------------------------------------- */
 
 static Trace **bucket_of(Jit *jit, const Instruction *pc)
@@ -102,7 +111,8 @@ void traces_add(Jit *jit, Trace *t)
 	Trace **at = bucket_of(jit, t->pc);
 
 	jit->traces[t->number] = t;
-	t->born = t->last_used = ++jit->generation;
+	t->born = ++jit->generation;
+	family_of(jit, t)->last_used = jit->generation;
 	if (t->kind != TRACE_BRIDGE)
 		return;
 	/* The oldest first. */
@@ -158,11 +168,6 @@ void traces_forget_all(lua_State *L)
 }
 
 /* ---- Living on --------------------------------------------------------------------------------- */
-
-static Trace *family_of(const Jit *jit, const Trace *t)
-{
-	return t->kind == TRACE_BRIDGE ? jit->traces[t->root] : (Trace *)t;
-}
 
 static void mark_object(Global *g, const void *object, MarkWhite mark_white)
 {
@@ -286,7 +291,7 @@ void jit_drop_unreached(lua_State *L)
 	drop_others(L);
 }
 
-/* ---- Eviction: the machine code memory is full ------------------------------------------------ */
+/* ---- Eviction ---------------------------------------------------------------------------------- */
 
 static int by_use(const void *a, const void *b)
 {
@@ -296,21 +301,52 @@ static int by_use(const void *a, const void *b)
 }
 
 /* The families that were entered last: three quarters of them. */
-static bool keep_recent(Jit *jit)
+static void keep_recent(Jit *jit)
 {
 	Trace **roots = malloc((jit->n_traces + 1) * sizeof(Trace *));
 	uint32_t n = 0;
 
-	if (!roots)
-		return false;
 	for (uint32_t i = 1; i < jit->n_traces; i++)
-		if (jit->traces[i] && jit->traces[i]->kind != TRACE_BRIDGE)
-			roots[n++] = jit->traces[i];
+		if (jit->traces[i] && jit->traces[i]->kind != TRACE_BRIDGE) {
+			jit->traces[i]->reached = !roots;
+			if (roots)
+				roots[n++] = jit->traces[i];
+		}
+	if (!roots)
+		return;
 	qsort(roots, n, sizeof(Trace *), by_use);
 	for (uint32_t i = 0; i < n; i++)
 		roots[i]->reached = i < n - n / 4;
 	free(roots);
-	return true;
+}
+
+/* The families that were entered since so many traces were made. */
+static void keep_young(Jit *jit)
+{
+	uint64_t longevity = (uint64_t)jit->parameters[JIT_PARAMETER_loop_longevity];
+
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i] && jit->traces[i]->kind != TRACE_BRIDGE)
+			jit->traces[i]->reached =
+				jit->generation - jit->traces[i]->last_used <= longevity;
+}
+
+/* What runs, and what waits to be installed: it hangs on its parent, and may lead on. */
+static void keep_needed(const Global *g)
+{
+	const Jit *jit = g->jit;
+	Trace *t;
+
+	for (const RunningTrace *r = g->running; r; r = r->previous)
+		if (!r->t->dead)
+			family_of(jit, r->t)->reached = true;
+	for (const Trace *f = jit->finishing; f; f = f->next) {
+		if (f->flushes == jit->flushes && f->parent)
+			family_of(jit, jit->traces[f->parent])->reached = true;
+		t = goes_on_in(jit, f);
+		if (t)
+			family_of(jit, t)->reached = true;
+	}
 }
 
 /* What is kept, and all that its code leads to. */
@@ -338,27 +374,26 @@ static void keep_linked(const Jit *jit)
 	}
 }
 
-bool traces_evict(lua_State *L)
+static bool evict(lua_State *L, void (*keep)(Jit *jit))
 {
 	Jit *jit = L->global->jit;
-	Trace *t;
 
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			jit->traces[i]->reached = false;
-	if (!keep_recent(jit))
-		return false;
-	for (const RunningTrace *r = L->global->running; r; r = r->previous)
-		if (!r->t->dead)
-			family_of(jit, r->t)->reached = true;
-	/* What waits to be installed hangs on its parent, and may lead on. */
-	for (const Trace *f = jit->finishing; f; f = f->next) {
-		if (f->flushes == jit->flushes && f->parent)
-			family_of(jit, jit->traces[f->parent])->reached = true;
-		t = goes_on_in(jit, f);
-		if (t)
-			family_of(jit, t)->reached = true;
-	}
+	keep(jit);
+	keep_needed(L->global);
 	keep_linked(jit);
 	return drop_others(L) > 0;
+}
+
+bool traces_evict(lua_State *L)
+{
+	return evict(L, keep_recent);
+}
+
+void traces_age(lua_State *L)
+{
+	if (L->global->jit->generation % AGE_EVERY == 0)
+		evict(L, keep_young);
 }
