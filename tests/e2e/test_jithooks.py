@@ -472,7 +472,7 @@ def test_the_module_jit():
         "threshold=7", "sizemcode=64")
       print(pcall(jit.opt.start, "hotloo=10"))
       print(pcall(jit.opt.start, "cs"))
-      print(pcall(jit.on, 42))""")
+      print(pcall(jit.on, 42))""", "-joff")
     assert result.out == ("false\tunknown or malformed optimization flag 'hotloo=10'\n"
                           "false\tunknown or malformed optimization flag 'cs'\n"
                           "false\tbad argument #1 to 'jit.on' (function or boolean expected)\n"), result
@@ -482,7 +482,7 @@ def test_options():
     source = "local j = require 'jit' print((j.status()))"
     assert lua(source, "-jon").out == "true\n"
     assert lua(source, "-joff").out == "false\n"
-    assert lua(source, "-jthreshold=3").out == "false\n"
+    assert lua(source, "-joff", "-jthreshold=3").out == "false\n"
     assert lua(source, "-jthreshold=3", "-jon").out == "true\n"
     assert lua(source, "-j", "threshold=3,trace_limit=100", "-jon").out == "true\n"
     assert "there is no parameter 'x'" in lua(source, "-jx=3", status=1).err
