@@ -157,7 +157,7 @@ void traces_forget_all(lua_State *L)
 	traces_bury(L);
 }
 
-/* ---- Living on --------------------------------------------------------------------------------- */
+/* ---- Living on ---------------------------------------------------------------------------- */
 
 static Trace *family_of(const Jit *jit, const Trace *t)
 {
@@ -286,7 +286,7 @@ void jit_drop_unreached(lua_State *L)
 	drop_others(L);
 }
 
-/* ---- Eviction: the machine code memory is full ------------------------------------------------ */
+/* ---- Eviction: the machine code memory is full -------------------------------------------- */
 
 static int by_use(const void *a, const void *b)
 {
