@@ -109,7 +109,7 @@ enum opcode {
 		OPCODE_COUNT,
 
 	/*
-	 * Patched over others by the JIT (trace/life.c), never in a chunk. J*: enters the
+	 * Patched over others by the JIT (trace/hot.c), never in a chunk. J*: enters the
 	 * trace that Bx (JJMP: Ax) numbers. COLD_*: as the original, but not counted.
 	 */
 	OP_JFORLOOP = OPCODE_COUNT,

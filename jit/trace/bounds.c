@@ -5,7 +5,7 @@
  * An operation has bounds when it is written: a comparison is 0 or 1, x & 7 is 0 to
  * 7, a sum that cannot wrap lies between the sums of the bounds. A guard narrows
  * them from there on: traces are straight, so nothing that was learnt is ever
- * forgotten. What a label's argument is between, peel.c finds by trying.
+ * forgotten. What a label's argument is between, peel_turns.c finds by trying.
  *
  * What is proved so is not computed: comparisons (and with them guards), masks that
  * mask nothing; divisions of what is not negative become cheaper ones.

@@ -89,8 +89,12 @@ static void count_removed(Ir *ir)
 		if (op->mark || !(ir_info[op->opcode].flags & IR_CALL) ||
 		    !(helper_info[op->descr].effects & HELPER_ALLOCATES))
 			continue;
-		*op = (IrOp){.opcode = IR_COUNT_REMOVED, .type = 'v', .mark = 1, .descr = -1,
-			     .snapshot = -1, .line = op->line};
+		*op = (IrOp){.opcode = IR_COUNT_REMOVED,
+			     .type = 'v',
+			     .mark = 1,
+			     .descr = -1,
+			     .snapshot = -1,
+			     .line = op->line};
 		return;
 	}
 }

@@ -57,9 +57,9 @@ enum {
 	X(TABLE_PUT, helper_table_put, 'i', "r", HELPER_WRITES) /* key: operands[0] */            \
 	X(TABLE_BORDER, helper_table_border, 'i', "r", HELPER_READS)                              \
 	X(TABLE_NEW, helper_table_new, 'r', "ii", HELPER_ALLOCATES)                               \
-	/* An array part of so many elements at least: 1, or 0 if it failed. */                    \
+	/* An array part of so many elements at least: 1, or 0 if it failed. */                   \
 	X(TABLE_RESERVE, helper_table_reserve, 'i', "ri", HELPER_WRITES)                          \
-	/* A virtual table is made (model.h), with the values in operands: (model, metatable). */  \
+	/* A virtual table is made (model.h), with the values in operands: (model, metatable). */ \
 	X(TABLE_MAKE, helper_table_make, 'r', "rr", HELPER_ALLOCATES)                             \
 	/* table.insert at the end, table.remove from it: 1 or 0; value in operands/result. */    \
 	X(TABLE_APPEND, helper_table_append, 'i', "r", HELPER_WRITES)                             \
@@ -69,7 +69,7 @@ enum {
 	X(SET_METATABLE, helper_set_metatable, 'i', "rr", HELPER_WRITES)                          \
 	/* TABLE_NEXT of the key in operands[0]; -1: it is not there. */                          \
 	X(TABLE_FOLLOW, helper_table_follow, 'i', "r", HELPER_READS)                              \
-	/* (enclosing function, proto, its frame's register 0); NULL if it fails. */               \
+	/* (enclosing function, proto, its frame's register 0); NULL if it fails. */              \
 	X(CLOSURE_NEW, helper_closure_new, 'r', "rrr", HELPER_ALLOCATES)                          \
 	/* From a slot on: 1, or 0 if there is a variable to be closed. */                        \
 	X(CLOSE_UPVALUES, helper_close_upvalues, 'i', "r", HELPER_WRITES)                         \

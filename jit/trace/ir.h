@@ -54,137 +54,137 @@ enum {
  * name, text, result type ('v': none), argument types ('*': any number; '?': any
  * type), flags. What `descr` is, is said at each group.
  */
-#define IR_OPERATIONS(X)                                                                      \
-	/* Control. finish: back to the interpreter (descr -1) or into trace number descr. */ \
-	X(LABEL, "label", 'v', "*", IR_EFFECT | IR_MANY)                                      \
-	X(JUMP, "jump", 'v', "*", IR_EFFECT | IR_MANY | IR_FINAL)                             \
-	X(FINISH, "finish", 'v', "", IR_GUARD | IR_EFFECT | IR_FINAL)                         \
-	/* A label argument's value in the body: descr is its index. */                       \
-	X(ARG_I, "arg_i", 'i', "", IR_EFFECT)                                                 \
-	X(ARG_F, "arg_f", 'f', "", IR_EFFECT)                                                 \
-	X(ARG_R, "arg_r", 'r', "", IR_EFFECT)                                                 \
-	/* Guards. */                                                                         \
-	X(GUARD_TRUE, "guard_true", 'v', "i", IR_GUARD)                                       \
-	X(GUARD_FALSE, "guard_false", 'v', "i", IR_GUARD)                                     \
-	X(GUARD_VALUE, "guard_value", 'v', "??", IR_GUARD) /* i or r equals a constant */     \
-	X(GUARD_NONNULL, "guard_nonnull", 'v', "r", IR_GUARD)                                 \
-	X(GUARD_ISNULL, "guard_isnull", 'v', "r", IR_GUARD)                                   \
-	/* No hook or signal wants the interpreter, no collection is due: once a turn. */     \
-	X(GUARD_NOT_INVALIDATED, "guard_not_invalidated", 'v', "", IR_GUARD)                  \
-	X(GUARD_ALWAYS_FAILS, "guard_always_fails", 'v', "", IR_GUARD)                        \
-	/* Frames that were there. descr: how many before the one that entered the trace. */  \
-	/* status: nresults, in the upper half status; pc: its next instruction. */           \
-	X(GUARD_FRAME_STATUS, "guard_frame_status", 'v', "i", IR_GUARD)                       \
-	X(GUARD_FRAME_EXTRA, "guard_frame_extra", 'v', "i", IR_GUARD)                         \
-	X(GUARD_FRAME_PC, "guard_frame_pc", 'v', "r", IR_GUARD)                               \
-	/* L->top is at slot descr. */                                                        \
-	X(GUARD_TOP, "guard_top", 'v', "", IR_GUARD)                                          \
-	/* No closure shares a slot from descr on. */                                         \
-	X(GUARD_NOT_SHARED, "guard_not_shared", 'v', "", IR_GUARD)                            \
-	/* Stack slots as they were when the trace was entered. descr: slot from base. */     \
-	X(GETSLOT_TAG, "getslot_tag", 'i', "", IR_LOAD)                                       \
-	X(GETSLOT_I, "getslot_i", 'i', "", IR_LOAD)                                           \
-	X(GETSLOT_F, "getslot_f", 'f', "", IR_LOAD)                                           \
-	X(GETSLOT_R, "getslot_r", 'r', "", IR_LOAD)                                           \
-	/* Where a slot is, good until the stack can move. descr: slot from base. */          \
-	X(SLOT_ADDRESS, "slot_address", 'r', "", IR_LOAD)                                     \
-	/* Fields of objects. descr: enum ir_field. */                                        \
-	X(GETFIELD_I, "getfield_i", 'i', "r", IR_LOAD)                                        \
-	X(GETFIELD_R, "getfield_r", 'r', "r", IR_LOAD)                                        \
-	/* Upvalue cell n of a Lua function: descr n. */                                      \
-	X(GETUPVALUE, "getupvalue", 'r', "r", IR_PURE)                                        \
-	/* A Value in memory (an upvalue's variable). setvalue_*: descr is the tag. */        \
-	X(GETVALUE_TAG, "getvalue_tag", 'i', "r", IR_LOAD)                                    \
-	X(GETVALUE_I, "getvalue_i", 'i', "r", IR_LOAD)                                        \
-	X(GETVALUE_F, "getvalue_f", 'f', "r", IR_LOAD)                                        \
-	X(GETVALUE_R, "getvalue_r", 'r', "r", IR_LOAD)                                        \
-	X(SETVALUE, "setvalue", 'v', "r?", IR_STORE | IR_EFFECT)                              \
-	/* Array part: (table.array, index from 0). setarrayitem: descr is the tag. */        \
-	X(GETARRAYITEM_TAG, "getarrayitem_tag", 'i', "ri", IR_LOAD)                           \
-	X(GETARRAYITEM_I, "getarrayitem_i", 'i', "ri", IR_LOAD)                               \
-	X(GETARRAYITEM_F, "getarrayitem_f", 'f', "ri", IR_LOAD)                               \
-	X(GETARRAYITEM_R, "getarrayitem_r", 'r', "ri", IR_LOAD)                               \
-	X(SETARRAYITEM, "setarrayitem", 'v', "ri?", IR_STORE | IR_EFFECT)                     \
-	/* Hash part. node_at: the node at a fixed index (descr) of table.nodes. */           \
-	X(NODE_AT, "node_at", 'r', "r", IR_PURE)                                              \
-	X(GETNODE_KEY, "getnode_key", 'r', "r", IR_LOAD)                                      \
-	X(GETNODE_KEYTAG, "getnode_keytag", 'i', "r", IR_LOAD)                                \
-	X(GETNODE_TAG, "getnode_tag", 'i', "r", IR_LOAD)                                      \
-	X(GETNODE_I, "getnode_i", 'i', "r", IR_LOAD)                                          \
-	X(GETNODE_F, "getnode_f", 'f', "r", IR_LOAD)                                          \
-	X(GETNODE_R, "getnode_r", 'r', "r", IR_LOAD)                                          \
-	X(SETNODE, "setnode", 'v', "r?", IR_STORE | IR_EFFECT) /* descr: tag */               \
-	/* Write barriers of (container, value), the value being an object. */                \
-	X(BARRIER_BACK, "barrier_back", 'v', "rr", IR_EFFECT)                                 \
-	X(BARRIER, "barrier", 'v', "rr", IR_EFFECT)                                           \
+#define IR_OPERATIONS(X)                                                                         \
+	/* Control. finish: back to the interpreter (descr -1) or into trace number descr. */    \
+	X(LABEL, "label", 'v', "*", IR_EFFECT | IR_MANY)                                         \
+	X(JUMP, "jump", 'v', "*", IR_EFFECT | IR_MANY | IR_FINAL)                                \
+	X(FINISH, "finish", 'v', "", IR_GUARD | IR_EFFECT | IR_FINAL)                            \
+	/* A label argument's value in the body: descr is its index. */                          \
+	X(ARG_I, "arg_i", 'i', "", IR_EFFECT)                                                    \
+	X(ARG_F, "arg_f", 'f', "", IR_EFFECT)                                                    \
+	X(ARG_R, "arg_r", 'r', "", IR_EFFECT)                                                    \
+	/* Guards. */                                                                            \
+	X(GUARD_TRUE, "guard_true", 'v', "i", IR_GUARD)                                          \
+	X(GUARD_FALSE, "guard_false", 'v', "i", IR_GUARD)                                        \
+	X(GUARD_VALUE, "guard_value", 'v', "??", IR_GUARD) /* i or r equals a constant */        \
+	X(GUARD_NONNULL, "guard_nonnull", 'v', "r", IR_GUARD)                                    \
+	X(GUARD_ISNULL, "guard_isnull", 'v', "r", IR_GUARD)                                      \
+	/* No hook or signal wants the interpreter, no collection is due: once a turn. */        \
+	X(GUARD_NOT_INVALIDATED, "guard_not_invalidated", 'v', "", IR_GUARD)                     \
+	X(GUARD_ALWAYS_FAILS, "guard_always_fails", 'v', "", IR_GUARD)                           \
+	/* Frames that were there. descr: how many before the one that entered the trace. */     \
+	/* status: nresults, in the upper half status; pc: its next instruction. */              \
+	X(GUARD_FRAME_STATUS, "guard_frame_status", 'v', "i", IR_GUARD)                          \
+	X(GUARD_FRAME_EXTRA, "guard_frame_extra", 'v', "i", IR_GUARD)                            \
+	X(GUARD_FRAME_PC, "guard_frame_pc", 'v', "r", IR_GUARD)                                  \
+	/* L->top is at slot descr. */                                                           \
+	X(GUARD_TOP, "guard_top", 'v', "", IR_GUARD)                                             \
+	/* No closure shares a slot from descr on. */                                            \
+	X(GUARD_NOT_SHARED, "guard_not_shared", 'v', "", IR_GUARD)                               \
+	/* Stack slots as they were when the trace was entered. descr: slot from base. */        \
+	X(GETSLOT_TAG, "getslot_tag", 'i', "", IR_LOAD)                                          \
+	X(GETSLOT_I, "getslot_i", 'i', "", IR_LOAD)                                              \
+	X(GETSLOT_F, "getslot_f", 'f', "", IR_LOAD)                                              \
+	X(GETSLOT_R, "getslot_r", 'r', "", IR_LOAD)                                              \
+	/* Where a slot is, good until the stack can move. descr: slot from base. */             \
+	X(SLOT_ADDRESS, "slot_address", 'r', "", IR_LOAD)                                        \
+	/* Fields of objects. descr: enum ir_field. */                                           \
+	X(GETFIELD_I, "getfield_i", 'i', "r", IR_LOAD)                                           \
+	X(GETFIELD_R, "getfield_r", 'r', "r", IR_LOAD)                                           \
+	/* Upvalue cell n of a Lua function: descr n. */                                         \
+	X(GETUPVALUE, "getupvalue", 'r', "r", IR_PURE)                                           \
+	/* A Value in memory (an upvalue's variable). setvalue_*: descr is the tag. */           \
+	X(GETVALUE_TAG, "getvalue_tag", 'i', "r", IR_LOAD)                                       \
+	X(GETVALUE_I, "getvalue_i", 'i', "r", IR_LOAD)                                           \
+	X(GETVALUE_F, "getvalue_f", 'f', "r", IR_LOAD)                                           \
+	X(GETVALUE_R, "getvalue_r", 'r', "r", IR_LOAD)                                           \
+	X(SETVALUE, "setvalue", 'v', "r?", IR_STORE | IR_EFFECT)                                 \
+	/* Array part: (table.array, index from 0). setarrayitem: descr is the tag. */           \
+	X(GETARRAYITEM_TAG, "getarrayitem_tag", 'i', "ri", IR_LOAD)                              \
+	X(GETARRAYITEM_I, "getarrayitem_i", 'i', "ri", IR_LOAD)                                  \
+	X(GETARRAYITEM_F, "getarrayitem_f", 'f', "ri", IR_LOAD)                                  \
+	X(GETARRAYITEM_R, "getarrayitem_r", 'r', "ri", IR_LOAD)                                  \
+	X(SETARRAYITEM, "setarrayitem", 'v', "ri?", IR_STORE | IR_EFFECT)                        \
+	/* Hash part. node_at: the node at a fixed index (descr) of table.nodes. */              \
+	X(NODE_AT, "node_at", 'r', "r", IR_PURE)                                                 \
+	X(GETNODE_KEY, "getnode_key", 'r', "r", IR_LOAD)                                         \
+	X(GETNODE_KEYTAG, "getnode_keytag", 'i', "r", IR_LOAD)                                   \
+	X(GETNODE_TAG, "getnode_tag", 'i', "r", IR_LOAD)                                         \
+	X(GETNODE_I, "getnode_i", 'i', "r", IR_LOAD)                                             \
+	X(GETNODE_F, "getnode_f", 'f', "r", IR_LOAD)                                             \
+	X(GETNODE_R, "getnode_r", 'r', "r", IR_LOAD)                                             \
+	X(SETNODE, "setnode", 'v', "r?", IR_STORE | IR_EFFECT) /* descr: tag */                  \
+	/* Write barriers of (container, value), the value being an object. */                   \
+	X(BARRIER_BACK, "barrier_back", 'v', "rr", IR_EFFECT)                                    \
+	X(BARRIER, "barrier", 'v', "rr", IR_EFFECT)                                              \
 	/* For an allocation that was removed: a loop of those still comes to its finalizers. */ \
-	X(COUNT_REMOVED, "count_removed", 'v', "", IR_EFFECT)                                 \
-	/* Strings. strgetitem: byte at an index from 0. */                                   \
-	X(STRLEN, "strlen", 'i', "r", IR_PURE)                                                \
-	X(STRGETITEM, "strgetitem", 'i', "ri", IR_PURE)                                       \
-	/* Integers wrap. int_add with descr SUM_EXACT: the recorder knows that it does not. */ \
-	/* Division, modulo as Lua's (floor); the divisor is not 0. */         \
-	X(INT_ADD, "int_add", 'i', "ii", IR_PURE)                                             \
-	X(INT_SUB, "int_sub", 'i', "ii", IR_PURE)                                             \
-	X(INT_MUL, "int_mul", 'i', "ii", IR_PURE)                                             \
-	X(INT_FLOORDIV, "int_floordiv", 'i', "ii", IR_PURE)                                   \
-	X(INT_MOD, "int_mod", 'i', "ii", IR_PURE)                                             \
-	/* The same of a dividend that is not negative and a constant divisor above 0. */     \
-	X(UINT_FLOORDIV, "uint_floordiv", 'i', "ii", IR_PURE)                                 \
-	X(UINT_MOD, "uint_mod", 'i', "ii", IR_PURE)                                           \
-	X(INT_AND, "int_and", 'i', "ii", IR_PURE)                                             \
-	X(INT_OR, "int_or", 'i', "ii", IR_PURE)                                               \
-	X(INT_XOR, "int_xor", 'i', "ii", IR_PURE)                                             \
-	/* Counts below 64 only; uint_rshift is Lua's >>. */                                  \
-	X(INT_LSHIFT, "int_lshift", 'i', "ii", IR_PURE)                                       \
-	X(UINT_RSHIFT, "uint_rshift", 'i', "ii", IR_PURE)                                     \
-	X(INT_NEG, "int_neg", 'i', "i", IR_PURE)                                              \
-	X(INT_INVERT, "int_invert", 'i', "i", IR_PURE)                                        \
-	X(INT_LT, "int_lt", 'i', "ii", IR_PURE)                                               \
-	X(INT_LE, "int_le", 'i', "ii", IR_PURE)                                               \
-	X(INT_EQ, "int_eq", 'i', "ii", IR_PURE)                                               \
-	X(INT_NE, "int_ne", 'i', "ii", IR_PURE)                                               \
-	X(INT_GT, "int_gt", 'i', "ii", IR_PURE)                                               \
-	X(INT_GE, "int_ge", 'i', "ii", IR_PURE)                                               \
-	X(UINT_LT, "uint_lt", 'i', "ii", IR_PURE)                                             \
-	X(UINT_GE, "uint_ge", 'i', "ii", IR_PURE)                                             \
-	/* Floats. Comparisons are false with a NaN, float_ne true. */                        \
-	X(FLOAT_ADD, "float_add", 'f', "ff", IR_PURE)                                         \
-	X(FLOAT_SUB, "float_sub", 'f', "ff", IR_PURE)                                         \
-	X(FLOAT_MUL, "float_mul", 'f', "ff", IR_PURE)                                         \
-	X(FLOAT_TRUEDIV, "float_truediv", 'f', "ff", IR_PURE)                                 \
-	X(FLOAT_NEG, "float_neg", 'f', "f", IR_PURE)                                          \
-	X(FLOAT_ABS, "float_abs", 'f', "f", IR_PURE)                                          \
-	X(FLOAT_SQRT, "float_sqrt", 'f', "f", IR_PURE)                                        \
-	X(FLOAT_FLOOR, "float_floor", 'f', "f", IR_PURE)                                      \
-	X(FLOAT_CEIL, "float_ceil", 'f', "f", IR_PURE)                                        \
-	X(FLOAT_LT, "float_lt", 'i', "ff", IR_PURE)                                           \
-	X(FLOAT_LE, "float_le", 'i', "ff", IR_PURE)                                           \
-	X(FLOAT_EQ, "float_eq", 'i', "ff", IR_PURE)                                           \
-	X(FLOAT_NE, "float_ne", 'i', "ff", IR_PURE)                                           \
-	X(FLOAT_GT, "float_gt", 'i', "ff", IR_PURE)                                           \
-	X(FLOAT_GE, "float_ge", 'i', "ff", IR_PURE)                                           \
-	X(CAST_INT_TO_FLOAT, "cast_int_to_float", 'f', "i", IR_PURE)                          \
-	/* Truncates; mininteger if out of range, as the processor has it. */                 \
-	X(CAST_FLOAT_TO_INT, "cast_float_to_int", 'i', "f", IR_PURE)                          \
-	X(PTR_EQ, "ptr_eq", 'i', "rr", IR_PURE)                                               \
-	X(PTR_NE, "ptr_ne", 'i', "rr", IR_PURE)                                               \
-	X(SAME_AS_I, "same_as_i", 'i', "i", IR_PURE)                                          \
-	X(SAME_AS_F, "same_as_f", 'f', "f", IR_PURE)                                          \
-	X(SAME_AS_R, "same_as_r", 'r', "r", IR_PURE)                                          \
-	/* Helpers: descr is enum ir_helper, which has their types and effects. */            \
-	X(CALL_I, "call_i", 'i', "*", IR_CALL | IR_MANY)                                      \
-	X(CALL_F, "call_f", 'f', "*", IR_CALL | IR_MANY)                                      \
-	X(CALL_R, "call_r", 'r', "*", IR_CALL | IR_MANY)                                      \
-	X(CALL_N, "call_n", 'v', "*", IR_CALL | IR_MANY | IR_EFFECT)                          \
-	/* Writes its snapshot to the stack, then calls; slots must be read again. */         \
-	X(CALL_MAY_FORCE_I, "call_may_force_i", 'i', "*", IR_CALL | IR_MANY | IR_EFFECT)      \
-	/*                                                                                    \
-	 * A table that is not made, as it is here: metatable, then values of its keys. Named \
-	 * by snapshots, whose exits make it, and by other such. descr: its shape.            \
-	 */                                                                                   \
-	X(VIRTUAL, "virtual", 'r', "*", IR_MANY)                                              \
-	/* An operation that was removed; only inside passes. */                              \
+	X(COUNT_REMOVED, "count_removed", 'v', "", IR_EFFECT)                                    \
+	/* Strings. strgetitem: byte at an index from 0. */                                      \
+	X(STRLEN, "strlen", 'i', "r", IR_PURE)                                                   \
+	X(STRGETITEM, "strgetitem", 'i', "ri", IR_PURE)                                          \
+	/* Integers wrap. int_add with descr SUM_EXACT: the recorder knows that it does not. */  \
+	/* Division, modulo as Lua's (floor); the divisor is not 0. */                           \
+	X(INT_ADD, "int_add", 'i', "ii", IR_PURE)                                                \
+	X(INT_SUB, "int_sub", 'i', "ii", IR_PURE)                                                \
+	X(INT_MUL, "int_mul", 'i', "ii", IR_PURE)                                                \
+	X(INT_FLOORDIV, "int_floordiv", 'i', "ii", IR_PURE)                                      \
+	X(INT_MOD, "int_mod", 'i', "ii", IR_PURE)                                                \
+	/* The same of a dividend that is not negative and a constant divisor above 0. */        \
+	X(UINT_FLOORDIV, "uint_floordiv", 'i', "ii", IR_PURE)                                    \
+	X(UINT_MOD, "uint_mod", 'i', "ii", IR_PURE)                                              \
+	X(INT_AND, "int_and", 'i', "ii", IR_PURE)                                                \
+	X(INT_OR, "int_or", 'i', "ii", IR_PURE)                                                  \
+	X(INT_XOR, "int_xor", 'i', "ii", IR_PURE)                                                \
+	/* Counts below 64 only; uint_rshift is Lua's >>. */                                     \
+	X(INT_LSHIFT, "int_lshift", 'i', "ii", IR_PURE)                                          \
+	X(UINT_RSHIFT, "uint_rshift", 'i', "ii", IR_PURE)                                        \
+	X(INT_NEG, "int_neg", 'i', "i", IR_PURE)                                                 \
+	X(INT_INVERT, "int_invert", 'i', "i", IR_PURE)                                           \
+	X(INT_LT, "int_lt", 'i', "ii", IR_PURE)                                                  \
+	X(INT_LE, "int_le", 'i', "ii", IR_PURE)                                                  \
+	X(INT_EQ, "int_eq", 'i', "ii", IR_PURE)                                                  \
+	X(INT_NE, "int_ne", 'i', "ii", IR_PURE)                                                  \
+	X(INT_GT, "int_gt", 'i', "ii", IR_PURE)                                                  \
+	X(INT_GE, "int_ge", 'i', "ii", IR_PURE)                                                  \
+	X(UINT_LT, "uint_lt", 'i', "ii", IR_PURE)                                                \
+	X(UINT_GE, "uint_ge", 'i', "ii", IR_PURE)                                                \
+	/* Floats. Comparisons are false with a NaN, float_ne true. */                           \
+	X(FLOAT_ADD, "float_add", 'f', "ff", IR_PURE)                                            \
+	X(FLOAT_SUB, "float_sub", 'f', "ff", IR_PURE)                                            \
+	X(FLOAT_MUL, "float_mul", 'f', "ff", IR_PURE)                                            \
+	X(FLOAT_TRUEDIV, "float_truediv", 'f', "ff", IR_PURE)                                    \
+	X(FLOAT_NEG, "float_neg", 'f', "f", IR_PURE)                                             \
+	X(FLOAT_ABS, "float_abs", 'f', "f", IR_PURE)                                             \
+	X(FLOAT_SQRT, "float_sqrt", 'f', "f", IR_PURE)                                           \
+	X(FLOAT_FLOOR, "float_floor", 'f', "f", IR_PURE)                                         \
+	X(FLOAT_CEIL, "float_ceil", 'f', "f", IR_PURE)                                           \
+	X(FLOAT_LT, "float_lt", 'i', "ff", IR_PURE)                                              \
+	X(FLOAT_LE, "float_le", 'i', "ff", IR_PURE)                                              \
+	X(FLOAT_EQ, "float_eq", 'i', "ff", IR_PURE)                                              \
+	X(FLOAT_NE, "float_ne", 'i', "ff", IR_PURE)                                              \
+	X(FLOAT_GT, "float_gt", 'i', "ff", IR_PURE)                                              \
+	X(FLOAT_GE, "float_ge", 'i', "ff", IR_PURE)                                              \
+	X(CAST_INT_TO_FLOAT, "cast_int_to_float", 'f', "i", IR_PURE)                             \
+	/* Truncates; mininteger if out of range, as the processor has it. */                    \
+	X(CAST_FLOAT_TO_INT, "cast_float_to_int", 'i', "f", IR_PURE)                             \
+	X(PTR_EQ, "ptr_eq", 'i', "rr", IR_PURE)                                                  \
+	X(PTR_NE, "ptr_ne", 'i', "rr", IR_PURE)                                                  \
+	X(SAME_AS_I, "same_as_i", 'i', "i", IR_PURE)                                             \
+	X(SAME_AS_F, "same_as_f", 'f', "f", IR_PURE)                                             \
+	X(SAME_AS_R, "same_as_r", 'r', "r", IR_PURE)                                             \
+	/* Helpers: descr is enum ir_helper, which has their types and effects. */               \
+	X(CALL_I, "call_i", 'i', "*", IR_CALL | IR_MANY)                                         \
+	X(CALL_F, "call_f", 'f', "*", IR_CALL | IR_MANY)                                         \
+	X(CALL_R, "call_r", 'r', "*", IR_CALL | IR_MANY)                                         \
+	X(CALL_N, "call_n", 'v', "*", IR_CALL | IR_MANY | IR_EFFECT)                             \
+	/* Writes its snapshot to the stack, then calls; slots must be read again. */            \
+	X(CALL_MAY_FORCE_I, "call_may_force_i", 'i', "*", IR_CALL | IR_MANY | IR_EFFECT)         \
+	/*                                                                                       \
+	 * A table that is not made, as it is here: metatable, then values of its keys. Named    \
+	 * by snapshots, whose exits make it, and by other such. descr: its shape.               \
+	 */                                                                                      \
+	X(VIRTUAL, "virtual", 'r', "*", IR_MANY)                                                 \
+	/* An operation that was removed; only inside passes. */                                 \
 	X(NOP, "nop", 'v', "", 0)
 
 #define SUM_EXACT 1
@@ -256,15 +256,15 @@ typedef struct snapshot_frame {
  * was there before: its registers are then slots below 0.
  */
 typedef struct snapshot {
-	uint32_t entry, entries; /* in Ir.snapshot_entries */
-	uint32_t frame, frames;	 /* in Ir.snapshot_frames: inlined ones, outermost first */
-	const Instruction *pc;	 /* of the first frame: its next instruction; NULL: as it is */
-	const Proto *proto;	 /* of the first frame, NULL: it is Ir.proto */
-	uint32_t taken;		 /* operations before it */
-	uint16_t below;		 /* frames that were left for good */
-	int16_t base;		 /* the first frame's register 0 */
-	int16_t top;		 /* slot where L->top goes, or: */
-#define TOP_OF_FRAME INT16_MIN	 /* the innermost frame's top */
+	uint32_t entry, entries;     /* in Ir.snapshot_entries */
+	uint32_t frame, frames;	     /* in Ir.snapshot_frames: inlined ones, outermost first */
+	const Instruction *pc;	     /* of the first frame: its next instruction; NULL: as it is */
+	const Proto *proto;	     /* of the first frame, NULL: it is Ir.proto */
+	uint32_t taken;		     /* operations before it */
+	uint16_t below;		     /* frames that were left for good */
+	int16_t base;		     /* the first frame's register 0 */
+	int16_t top;		     /* slot where L->top goes, or: */
+#define TOP_OF_FRAME INT16_MIN	     /* the innermost frame's top */
 #define TOP_AS_IT_IS (INT16_MIN + 1) /* behind a call with variable results, which set it */
 #define top_is_slot(s) ((s)->top > TOP_AS_IT_IS)
 } Snapshot;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * record.c - the recorder: its state, snapshots, loops and jumps. What single
- * instructions do is in record_arith.c, record_table.c, record_call.c.
+ * record.c - the recorder: it begins and ends, and follows one instruction after the
+ * other. What single instructions do is in record_arith.c, record_table.c,
+ * record_call.c; what is known of slots, and snapshots, in record_slot.c; loops in
+ * record_loop.c.
  */
 #include "record.h"
 
@@ -38,379 +40,7 @@ _Noreturn void record_abort(Recorder *r, enum jit_abort_reason reason, const cha
 	_longjmp(g->jump, 1);
 }
 
-/* ---- Slots ----------------------------------------------------------------------------------- */
-
-RecordedSlot *record_slot(Recorder *r, int slot)
-{
-	if (slot < r->floor || slot >= MAX_SLOTS)
-		record_abort(r, ABORT_TOO_LONG, NULL);
-	if (slot >= r->ir->max_slot)
-		r->ir->max_slot = slot + 1;
-	return known_slot(r, slot);
-}
-
-Value *record_value(const Recorder *r, int reg)
-{
-	return frame_base(r->L->frame) + reg;
-}
-
-static Value *slot_value(const Recorder *r, int slot)
-{
-	return frame_base(r->L->frame) - r->base + slot;
-}
-
-/* A slot that closures share is read and written where they see it. */
-static IrRef use_captured(Recorder *r, int slot, uint8_t *tag)
-{
-	const RecordedSlot *s = known_slot(r, slot);
-	uint8_t found = slot_value(r, slot)->tag;
-	IrRef address, tag_ref;
-
-	/* The interpreter has not done this instruction yet: what it wrote is not seen there. */
-	if (s->set_by == r->number) {
-		if (tag)
-			*tag = s->tag;
-		return s->ref;
-	}
-	address = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
-	tag_ref = record_emit(r, IR_GETVALUE_TAG, address, IR_NONE, -1);
-	if (tag)
-		*tag = found;
-	return record_load(r, tag_ref, found, IR_GETVALUE_I, address, IR_NONE);
-}
-
-IrRef record_use_slot(Recorder *r, int slot, uint8_t *tag)
-{
-	RecordedSlot *s = record_slot(r, slot);
-
-	if (slot_is_captured(r->t->captured, slot))
-		return use_captured(r, slot, tag);
-
-	if (s->state == SLOT_UNKNOWN) {
-		uint8_t found = slot_value(r, slot)->tag;
-		IrRef tag_ref = record_emit(r, IR_GETSLOT_TAG, IR_NONE, IR_NONE, slot);
-
-		record_guard_integer(r, tag_ref, found);
-		s->ref = IR_NONE;
-		if (found > TAG_FALSE && found != TAG_TRUE) {
-			s->ref = record_emit(r, record_typed(IR_GETSLOT_I, found), IR_NONE, IR_NONE,
-					     slot);
-			r->ir->ops[s->ref].tag = found;
-		}
-		s->tag = found;
-		s->state = SLOT_LOADED;
-	}
-	if (tag)
-		*tag = s->tag;
-	return s->ref;
-}
-
-void record_set_slot(Recorder *r, int slot, IrRef ref, uint8_t tag)
-{
-	RecordedSlot *s = record_slot(r, slot);
-
-	if (slot_is_captured(r->t->captured, slot)) {
-		IrRef address = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
-
-		record_emit(r, IR_SETVALUE, address, ref == IR_NONE ? ir_integer(r->ir, 0) : ref,
-			    tag);
-		s->ref = ref;
-		s->tag = tag;
-		s->set_by = r->number;
-		return;
-	}
-	*s = (RecordedSlot){.ref = ref, .tag = tag, .state = SLOT_WRITTEN};
-}
-
-IrRef record_constant(Recorder *r, const Value *v)
-{
-	if (v->tag == TAG_NIL || v->tag == TAG_FALSE || v->tag == TAG_TRUE)
-		return IR_NONE;
-	return ir_value(r->ir, v);
-}
-
-/* ---- Operations
- * ---------------------------------------------------------------------------------- */
-
-IrRef record_emit3(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b, IrRef c, int32_t descr)
-{
-	IrRef ref = ir_emit(r->ir, opcode, a, b, c, descr);
-
-	if (r->ir->failed)
-		record_abort(r, ABORT_NO_MEMORY, NULL);
-	r->ir->ops[ref].line = r->line;
-	r->ir->ops[ref].tag = ir_info[opcode].type == 'i'   ? TAG_INTEGER
-			      : ir_info[opcode].type == 'f' ? TAG_FLOAT
-							    : TAG_NIL;
-	return ref;
-}
-
-IrRef record_emit(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b, int32_t descr)
-{
-	return record_emit3(r, opcode, a, b, IR_NONE, descr);
-}
-
-static void add_entry(Recorder *r, Snapshot *s, int slot)
-{
-	const RecordedSlot *from = known_slot(r, slot);
-	Ir *ir = r->ir;
-
-	if (!IR_ROOM(ir, snapshot_entries, 1))
-		record_abort(r, ABORT_NO_MEMORY, NULL);
-	ir->snapshot_entries[ir->n_snapshot_entries++] = (SnapshotEntry){
-		.slot = (int16_t)slot,
-		.tag = from->tag,
-		.ref = from->ref,
-	};
-	s->entries++;
-}
-
-static int frame_end(const Recorder *r)
-{
-	return r->base + frame_function(r->L->frame)->proto->stack_size;
-}
-
-int32_t record_snapshot(Recorder *r, const Instruction *pc, int top)
-{
-	Ir *ir = r->ir;
-	Snapshot s = {
-		.entry = ir->n_snapshot_entries,
-		.frame = ir->n_snapshot_frames,
-		.frames = (uint32_t)r->depth,
-		.pc = r->depth ? r->return_pc : pc,
-		.proto = r->below ? r->bottom : NULL,
-		.below = (uint16_t)r->below,
-		.base = (int16_t)r->bottom_base,
-		.taken = ir->n_ops,
-		.top = (int16_t)top,
-	};
-	int end = top > frame_end(r) ? top : frame_end(r);
-
-	for (int slot = r->floor; slot < end && slot < MAX_SLOTS; slot++)
-		if (known_slot(r, slot)->state == SLOT_WRITTEN)
-			add_entry(r, &s, slot);
-	if (end > ir->max_slot)
-		ir->max_slot = end;
-	if (!IR_ROOM(ir, snapshots, 1) || (r->depth && !IR_ROOM(ir, snapshot_frames, r->depth)))
-		record_abort(r, ABORT_NO_MEMORY, NULL);
-	for (int i = 0; i < r->depth; i++)
-		ir->snapshot_frames[ir->n_snapshot_frames++] = r->inlined[i];
-	if (r->depth)
-		ir->snapshot_frames[ir->n_snapshot_frames - 1].pc = pc;
-	ir->snapshots[ir->n_snapshots] = s;
-	return (int32_t)ir->n_snapshots++;
-}
-
-static void guard(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b, int32_t descr)
-{
-	IrRef guard;
-
-	if (r->snapshot < 0)
-		r->snapshot = record_snapshot(r, r->pc - 1, r->top);
-	guard = record_emit(r, opcode, a, b, descr);
-	r->ir->ops[guard].snapshot = r->snapshot;
-}
-
-void record_guard(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b)
-{
-	guard(r, opcode, a, b, -1);
-}
-
-void record_guard_frame(Recorder *r, enum ir_opcode opcode, IrRef a, int32_t descr)
-{
-	guard(r, opcode, a, IR_NONE, descr);
-}
-
-/* That exit is not to be bridged: it is no other guard's. */
-void record_guard_not_invalidated(Recorder *r)
-{
-	r->snapshot = -1;
-	record_guard(r, IR_GUARD_NOT_INVALIDATED, IR_NONE, IR_NONE);
-	r->snapshot = -1;
-}
-
-void record_guard_integer(Recorder *r, IrRef ref, lua_Integer i)
-{
-	record_guard(r, IR_GUARD_VALUE, ref, ir_integer(r->ir, i));
-}
-
-IrRef record_load(Recorder *r, IrRef tag_ref, uint8_t tag, enum ir_opcode integer, IrRef a, IrRef b)
-{
-	IrRef ref;
-
-	record_guard_integer(r, tag_ref, tag);
-	if (tag <= TAG_FALSE || tag == TAG_TRUE)
-		return IR_NONE;
-	ref = record_emit(r, record_typed(integer, tag), a, b, -1);
-	r->ir->ops[ref].tag = tag;
-	return ref;
-}
-
-IrRef record_call(Recorder *r, enum ir_helper helper, unsigned n, const IrRef *args)
-{
-	static const enum ir_opcode opcodes[] = {
-		['i'] = IR_CALL_I, ['f'] = IR_CALL_F, ['r'] = IR_CALL_R, ['v'] = IR_CALL_N};
-	char type = helper_info[helper].type;
-	IrRef ref = ir_emit_many(r->ir, opcodes[(unsigned char)type], args, n, helper);
-
-	if (r->ir->failed)
-		record_abort(r, ABORT_NO_MEMORY, NULL);
-	r->ir->ops[ref].line = r->line;
-	r->ir->ops[ref].tag = type == 'i' ? TAG_INTEGER : type == 'f' ? TAG_FLOAT : TAG_NIL;
-	return ref;
-}
-
-void record_operand(Recorder *r, unsigned n, IrRef ref, uint8_t tag)
-{
-	record_emit(r, IR_SETVALUE, ir_address(r->ir, &r->jit->operands[n]),
-		    ref == IR_NONE ? ir_integer(r->ir, 0) : ref, tag);
-}
-
-void record_finish(Recorder *r, const Instruction *pc, int32_t descr)
-{
-	int32_t snapshot = record_snapshot(r, pc, r->top);
-	IrRef last = record_emit(r, IR_FINISH, IR_NONE, IR_NONE, descr);
-
-	r->ir->ops[last].snapshot = snapshot;
-	jit_finish_recording(r->L);
-}
-
-/* ---- Loops
- * -------------------------------------------------------------------------------------------- */
-
-/*
- * What is left in registers that hold no variable at a loop's head is read by nobody:
- * temporary values, variables of blocks that were left. The running frame is there.
- */
-static void drop_dead_slots(Recorder *r, const Instruction *at)
-{
-	const Proto *p = frame_function(r->L->frame)->proto;
-	int n = 0;
-
-	if (!p->line_count)
-		return; /* stripped: it is not known which */
-	while (proto_local_name(p, n + 1, (int)(at - p->code)))
-		n++;
-	for (int slot = r->base + n; slot < MAX_SLOTS; slot++)
-		known_slot(r, slot)->state = SLOT_UNKNOWN;
-}
-
-/* A loop that is mostly a change of coroutines is as fast without a trace. */
-#define MIN_RESUMING 40
-
-static void close_loop(Recorder *r)
-{
-	int32_t snapshot;
-	IrRef last;
-
-	if (r->resumes && r->number < MIN_RESUMING)
-		record_abort(r, ABORT_NYI_FUNCTION, "that resumes a coroutine, in a short loop");
-	drop_dead_slots(r, r->t->pc);
-	snapshot = record_snapshot(r, r->t->pc, TOP_OF_FRAME);
-	last = ir_emit_many(r->ir, IR_JUMP, NULL, 0, -1);
-
-	if (r->ir->failed)
-		record_abort(r, ABORT_NO_MEMORY, NULL);
-	r->ir->ops[last].snapshot = snapshot;
-	jit_finish_recording(r->L);
-}
-
-/* The trace that a patched instruction enters, 0: it is not patched. */
-static uint32_t entered_trace(Instruction i)
-{
-	switch ((int)get_op(i)) {
-	case OP_JJMP:
-		return (uint32_t)get_ax(i);
-	case OP_JFORLOOP:
-	case OP_JTFORLOOP:
-		return (uint32_t)get_bx(i);
-	default:
-		return 0;
-	}
-}
-
-/*
- * The trace comes to another loop that is compiled. A root trace that was to close
- * a loop of its own gives up: the inner loop's exits will lead around the outer one.
- * Others go on in it, once the instruction that enters it has jumped.
- */
-static void meet_trace(Recorder *r)
-{
-	r->entered = entered_trace(r->pc[-1]);
-	if (r->entered && r->t->kind == TRACE_LOOP)
-		record_abort(r, ABORT_INNER_LOOP, NULL);
-}
-
-/* Does another trace go on here? Then this one ends. */
-static bool goes_on_elsewhere(Recorder *r, const Instruction *pc)
-{
-	uint32_t number = r->entered;
-
-	r->entered = 0;
-	if (!number || r->jit->traces[number]->pc != pc - 1)
-		return false;
-	r->pc = pc;
-	r->top = TOP_OF_FRAME;
-	drop_dead_slots(r, pc - 1);
-	record_finish(r, pc - 1, (int32_t)number);
-	return true;
-}
-
-/* The trace that stands for the function that begins at pc, 0: there is none. */
-static uint32_t function_trace(const Recorder *r, const Instruction *pc)
-{
-	if (r->t->kind == TRACE_FUNCTION && pc == r->t->pc)
-		return r->t->number;
-	return get_op(*pc) == OP_JFUNCTION ? (uint32_t)get_bx(*pc) : 0;
-}
-
-/* A function that calls itself is followed some calls down, then its own trace goes on. */
-static bool goes_on_in_function(Recorder *r, const Instruction *pc)
-{
-	int64_t limit = r->jit->parameters[JIT_PARAMETER_max_unroll_recursion];
-	uint32_t number;
-
-	if (!r->starting)
-		return false;
-	r->starting = false;
-	if (record_recursion(r, frame_function(r->L->frame)->proto) <= limit &&
-	    r->tail_calls <= limit && r->depth < MAX_INLINED)
-		return false;
-	number = function_trace(r, pc - 1);
-	/* Closures of one function that tail call each other end somewhere. */
-	if (!number && r->tail_calls > limit && r->tail_calls < MAX_TAIL_CALLS)
-		return false;
-	r->pc = pc;
-	r->snapshot = -1;
-	r->top = TOP_OF_FRAME;
-	if (!number)
-		record_abort(r, ABORT_RECURSION, NULL);
-	record_finish(r, pc - 1, (int32_t)number);
-	return true;
-}
-
-/*
- * A return after a return: the trace that began at this one, which asks where it
- * goes, goes on.
- */
-static bool goes_on_at_return(Recorder *r, const Instruction *pc)
-{
-	Instruction i = jit_original(r->jit, pc - 1);
-	const Trace *to;
-
-	if (!r->below || r->depth || !(get_op(i) == OP_RETURN0 || get_op(i) == OP_RETURN1))
-		return false;
-	to = traces_bridge_at(r->jit, pc - 1);
-	if (!to)
-		return false;
-	r->pc = pc;
-	r->top = TOP_OF_FRAME;
-	record_finish(r, pc - 1, (int32_t)to->number);
-	return true;
-}
-
-/* ---- One instruction
- * ------------------------------------------------------------------------------------ */
+/* ---- One instruction ---------------------------------------------------------------------- */
 
 static void dispatch(Recorder *r)
 {
@@ -604,35 +234,9 @@ static void count_values(Recorder *r)
 	if (top < r->base || top >= MAX_SLOTS)
 		record_abort(r, ABORT_TOO_LONG, NULL);
 	r->top = TOP_AS_IT_IS;
-	guard(r, IR_GUARD_TOP, IR_NONE, IR_NONE, top);
+	record_guard_frame(r, IR_GUARD_TOP, IR_NONE, top);
 	r->snapshot = -1;
 	r->variable_top = top;
-}
-
-/*
- * The recorded instruction jumped back to the one before pc, which begins another loop
- * that is not compiled: it is unrolled, but for a few turns only. Traces that are no
- * loops may lead around such a loop, so they have to ask there whether they may go on.
- */
-static void unroll(Recorder *r, const Instruction *pc)
-{
-	if (pc - 1 != r->back) {
-		r->back = pc - 1;
-		r->turns = 0;
-	}
-	r->pc = pc;
-	r->snapshot = -1;
-	r->top = TOP_OF_FRAME;
-	if (++r->turns > r->jit->parameters[JIT_PARAMETER_max_unroll_loops])
-		record_abort(r, ABORT_INNER_LOOP, NULL);
-	if (r->t->kind != TRACE_LOOP)
-		record_guard_not_invalidated(r);
-}
-
-/* pc is behind the instruction that comes next. */
-static bool jumped_back(const Recorder *r, const Frame *f, const Instruction *pc)
-{
-	return r->begun && f == r->last_frame && pc <= r->pc;
 }
 
 static void one_instruction(Recorder *r, const Instruction *pc)
@@ -648,14 +252,14 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 		record_abort(r, ABORT_TOO_LONG, NULL);
 	if (r->begun && r->depth == 0 && !r->below && pc - 1 == r->t->pc &&
 	    r->t->kind != TRACE_BRIDGE) {
-		close_loop(r);
+		record_close_loop(r);
 		return;
 	}
-	back = jumped_back(r, f, pc) && !r->starting;
-	if (goes_on_elsewhere(r, pc) || goes_on_in_function(r, pc) || goes_on_at_return(r, pc))
+	back = record_jumped_back(r, f, pc) && !r->starting;
+	if (record_goes_on(r, pc))
 		return;
 	if (back)
-		unroll(r, pc);
+		record_unroll(r, pc);
 	r->last_frame = f;
 	r->pc = pc;
 	r->number++;
@@ -678,7 +282,7 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 		if (r->t->kind == TRACE_FUNCTION && f->status & FRAME_TAIL)
 			record_guard_tail_called(r);
 	} else {
-		meet_trace(r);
+		record_meet_trace(r);
 	}
 	dispatch(r);
 }
@@ -733,8 +337,7 @@ void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 	one_instruction(r, pc);
 }
 
-/* ---- Beginning, end
- * ------------------------------------------------------------------------------------------ */
+/* ---- Beginning, end ----------------------------------------------------------------------- */
 
 /* A bridge may be entered in all states in which its parent was. */
 static bool find_captured(Recorder *r, const Value *base)

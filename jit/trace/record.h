@@ -50,18 +50,18 @@ typedef struct recorder {
 	const Instruction *pc; /* behind the instruction that is recorded */
 	Instruction i;
 	int line;
-	uint32_t number; /* of instructions, this one included */
-	int base;      /* slot of the running frame's register 0 */
+	uint32_t number;   /* of instructions, this one included */
+	int base;	   /* slot of the running frame's register 0 */
 	Frame *last_frame; /* of the last instruction that was recorded */
-	Frame *frame;  /* that is recorded: others are C functions' own calls */
-	int given;     /* arguments of the function that was entered last */
-	bool entering; /* the next instruction is the first of a function that frame calls */
-	uint32_t entered; /* the last instruction enters this trace, if it jumps; 0 */
-	bool starting;	  /* it is that */
+	Frame *frame;	   /* that is recorded: others are C functions' own calls */
+	int given;	   /* arguments of the function that was entered last */
+	bool entering;	   /* the next instruction is the first of a function that frame calls */
+	uint32_t entered;  /* the last instruction enters this trace, if it jumps; 0 */
+	bool starting;	   /* it is that */
 	int tail_calls;
 	const Instruction *back; /* where the last jump back went, how often in a row */
 	int64_t turns;
-	bool resumes;	  /* a coroutine */
+	bool resumes; /* a coroutine */
 	/*
 	 * The frame at the bottom is the one that entered the trace, or, after `below` of
 	 * them were left, one that was there before. Slots from `floor` on are its own.
@@ -73,8 +73,8 @@ typedef struct recorder {
 	const Instruction *return_pc; /* depth > 0: where the bottom frame goes on */
 	int32_t snapshot;	      /* of the instruction's beginning, -1: not taken yet */
 	int variable_top;	      /* slot behind variable results, or NO_VALUES */
-	int top; /* where exits of this instruction put L->top: behind those that it takes */
-	int pending;	     /* slot of variable results whose number is not known yet */
+	int top;     /* where exits of this instruction put L->top: behind those that it takes */
+	int pending; /* slot of variable results whose number is not known yet */
 	IrRef pending_count; /* their number */
 	bool begun;
 	jmp_buf *give_up; /* record_abort() */
@@ -87,6 +87,8 @@ typedef struct recorder {
 _Noreturn void record_abort(Recorder *r, enum jit_abort_reason reason, const char *detail);
 /* The name of the instruction that is recorded, for messages. */
 const char *record_instruction_name(const Recorder *r);
+
+/* ---- record_slot.c ------------------------------------------------------------------------ */
 
 RecordedSlot *record_slot(Recorder *r, int slot);
 /* What is known of a slot that is in range. */
@@ -144,8 +146,20 @@ int32_t record_snapshot(Recorder *r, const Instruction *pc, int top);
 /* Ends the trace: the state is that of before this instruction; descr as in finish. */
 void record_finish(Recorder *r, const Instruction *pc, int32_t descr);
 
-/* ---- The parts: each does one instruction -----------------------------------------------------
- */
+/* ---- record_loop.c ------------------------------------------------------------------------ */
+
+/* The next instruction is the first of the recorded loop again. */
+void record_close_loop(Recorder *r);
+/* Did the recorded instruction jump back? pc is behind the one that comes next. */
+bool record_jumped_back(const Recorder *r, const Frame *f, const Instruction *pc);
+/* It did, into another loop: for a few turns only. */
+void record_unroll(Recorder *r, const Instruction *pc);
+/* The instruction that is recorded may be one that enters another trace. */
+void record_meet_trace(Recorder *r);
+/* Does another trace go on before pc? Then this one has ended. */
+bool record_goes_on(Recorder *r, const Instruction *pc);
+
+/* ---- The parts: each does one instruction ------------------------------------------------- */
 
 void record_arith(Recorder *r, int op, int a, const Value *b, IrRef b_ref, const Value *c,
 		  IrRef c_ref);

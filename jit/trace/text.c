@@ -382,8 +382,7 @@ static bool parse_shape(struct parser *ps, int32_t *descr)
 	long array, hash, border;
 	unsigned n = 0;
 
-	if (!expect(ps, "{") || !number(ps, &array) || !number(ps, &hash) ||
-	    !number(ps, &border))
+	if (!expect(ps, "{") || !number(ps, &array) || !number(ps, &hash) || !number(ps, &border))
 		return false;
 	for (; !accept(ps, "}"); n++) {
 		char text[40];

@@ -3,11 +3,11 @@
  * trace.h - what the files of the tracing JIT share: the JIT's state, traces,
  * and who does what when.
  *
- *	interpreter --hot--> life.c --start--> record.c --list--> opt.c
- *	     ^                                                      |
- *	     |                                           optimize hook, verify.c
- *	     |                                                      |
- *	     +---enter, exit--- exit.c <---runs--- backend (x64, or run.c's)
+ *	interpreter --hot.c--> life.c --start--> record.c --finish.c--> opt.c
+ *	     ^                                                            |
+ *	     |                                                 optimize hook, verify.c
+ *	     |                                                            |
+ *	     +---enter.c, exit.c <--------runs-------- backend (x64, or run.c's)
  *
  * Where traces begin: at loop heads (FORLOOP, TFORLOOP, a JMP back: the first
  * instruction of the body), at function entries, at exits of other traces
@@ -107,9 +107,9 @@ typedef struct trace_exit {
 #define NOT_BRIDGED UINT8_MAX
 
 typedef struct trace {
-	uint32_t number;     /* index in Jit.traces; 0 is none */
-	uint32_t flushes;    /* Jit.flushes when it began */
-	struct trace *next;  /* in Jit.finishing */
+	uint32_t number;    /* index in Jit.traces; 0 is none */
+	uint32_t flushes;   /* Jit.flushes when it began */
+	struct trace *next; /* in Jit.finishing */
 	uint8_t kind;
 	/*
 	 * Slots that closures may share (open upvalues): the trace keeps them in memory.
@@ -130,7 +130,7 @@ typedef struct trace {
 	Ir ir;			      /* constants and snapshots are needed for exits */
 	TraceExit *exits;	      /* one per snapshot */
 	void *code;		      /* backend's: entry */
-	uint32_t *offsets;	      /* by place: where an operation's code begins; NULL: not kept */
+	uint32_t *offsets; /* by place: where an operation's code begins; NULL: not kept */
 	size_t code_size;
 	void *backend;		 /* backend's: locations of snapshot values, exit stubs */
 	struct trace *next_at;	 /* bridge: the next in the list of its place's bucket */
@@ -138,7 +138,7 @@ typedef struct trace {
 	uint64_t born;		 /* which one of all it is */
 	uint64_t last_used;	 /* the youngest trace's `born` when it was entered */
 	bool dead;
-	bool reached; /* by this collection */
+	bool reached;		/* by this collection */
 	struct jit_trace hooks; /* libjithooks' */
 	struct told_list *told; /* tell.c: what a hook looks at */
 	uint64_t *runs;		/* where it counts, NULL: it does not */
@@ -196,9 +196,16 @@ struct recorder;
 #define REMOVED_SHARE 64
 
 #define MAX_OPERANDS 256
-#define SHARED_PLACES 64 /* a power of two */
+#define SHARED_PLACES 64  /* a power of two */
 #define HOT_COUNTERS 1024 /* a power of two */
 #define BRIDGE_BUCKETS 4096
+#define PENALTIES 256 /* a power of two */
+
+struct penalty {
+	const Instruction *pc;
+	uint16_t count;	 /* next start value of the counter */
+	uint16_t aborts; /* in a row */
+};
 
 typedef struct jit {
 	bool on;
@@ -217,14 +224,15 @@ typedef struct jit {
 	uint32_t n_spare;
 	uint64_t generation; /* traces that there ever were */
 	Trace *bridges[BRIDGE_BUCKETS];
-	Trace *dead;		      /* forgotten, and maybe running */
-	struct recorder *recorder;    /* while recording, else NULL */
-	lua_State *recording;	      /* the thread that records */
-	unsigned foreign;	      /* hot places of other threads meanwhile */
-	struct penalty *penalties;    /* places whose traces were given up; life.c */
-	Trace *current;		      /* being recorded */
-	Trace *finishing; /* recorded and not installed: a hook may be running, and traces begin in it */
-	uint32_t flushes;    /* so far */
+	Trace *dead;		   /* forgotten, and maybe running */
+	struct recorder *recorder; /* while recording, else NULL */
+	lua_State *recording;	   /* the thread that records */
+	unsigned foreign;	   /* hot places of other threads meanwhile */
+	struct penalty *penalties; /* places whose traces were given up */
+	Trace *current;		   /* being recorded */
+	/* Recorded and not installed: a hook may be running, and traces begin in it. */
+	Trace *finishing;
+	uint32_t flushes; /* so far */
 	/*
 	 * The thread at whose cost hooks are called now, with all that is live in its
 	 * stack below top; NULL: no Lua code may run (the collector sweeps).
@@ -233,13 +241,13 @@ typedef struct jit {
 	bool sweeping;
 	char refused[160]; /* why what an optimize hook in Lua returned is no list; "": it is */
 	struct lua_hooks *lua_hooks; /* lua_hooks.c: what hooks in Lua need; NULL: never used */
-	unsigned random;	      /* state of the penalties' generator */
-	jit_vm *vm;		      /* libjithooks */
-	struct listener *listeners;   /* listen.h; NULL: nobody looks */
+	unsigned random;	     /* state of the penalties' generator */
+	jit_vm *vm;		     /* libjithooks */
+	struct listener *listeners;  /* listen.h; NULL: nobody looks */
 	struct shared_slots {
 		const Instruction *pc; /* a trace that begins here keeps these slots in memory */
 		uint64_t slots[MAX_SLOTS / 64];
-	} shared[SHARED_PLACES]; /* by a hash of pc */
+	} shared[SHARED_PLACES];      /* by a hash of pc */
 	uint32_t removed;	      /* allocations that are not made, see REMOVED_SHARE */
 	lua_Integer position;	      /* where the last traversal was (helpers.c) */
 	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
@@ -250,19 +258,20 @@ typedef struct jit {
 	unsigned n_kept;
 } Jit;
 
-/* ---- life.c ---------------------------------------------------------------------------- */
+/* ---- open.c ------------------------------------------------------------------------------- */
 
 /* Makes L->global->jit; false without memory (the program then runs without a JIT). */
 bool jit_open(lua_State *L);
 /* The same, but what was not there before does not compile anything yet. */
 bool jit_need(lua_State *L);
 void jit_shut(Global *g);
-/* Runs of all code are counted from now on, or no more. */
-void jit_count_runs(lua_State *L, bool on);
-/* Hot places are counted anew, from a threshold that has changed. */
-void jit_restart_counters(Jit *jit);
 /* on, off: L->mode of all threads follows. */
 void jit_switch(lua_State *L, bool on);
+/* All traces are forgotten and their places unpatched. */
+void jit_flush(lua_State *L, const char *cause);
+
+/* ---- hot.c -------------------------------------------------------------------------------- */
+
 /*
  * The place `patch`, the instruction that jumps back to a loop's body at pc (or a
  * function's first), is due to be counted down: starts recording when it is hot.
@@ -270,35 +279,64 @@ void jit_switch(lua_State *L, bool on);
 void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch, int kind);
 /* The same for the function that f just began. */
 void jit_hot_function(lua_State *L, Frame *f);
-/* What a trace that begins at pc was found to share, maybe of another place. */
-static inline struct shared_slots *jit_shared_at(Jit *jit, const Instruction *pc)
-{
-	return &jit->shared[((uintptr_t)pc >> 2) & (SHARED_PLACES - 1)];
-}
 /* The counter of a place; the interpreter counts it down and calls jit_hot() at 0. */
 static inline uint16_t *jit_counter_of(Jit *jit, const Instruction *patch)
 {
 	return &jit->hot[((uintptr_t)patch >> 2) & (HOT_COUNTERS - 1)];
 }
-/* Enters trace `number` at a patched place; L->frame is the frame to go on with. */
-void jit_enter(lua_State *L, uint32_t number);
-/* May that exit of `from` go on in `to` without asking anew whether `to` may be entered? */
-bool jit_may_link(const Trace *from, int32_t exit, const Trace *to);
+/* Hot places are counted anew, from a threshold that has changed. */
+void jit_restart_counters(Jit *jit);
+/* Replaces what jumps back (or the first instruction) by one that enters trace t. */
+void jit_patch(Trace *t);
+void jit_unpatch(Trace *t);
 /* The instruction that pc really stands for. */
 Instruction jit_original(const Jit *jit, const Instruction *pc);
 /* "file:line" of an instruction, as messages show the chunk. */
 void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size);
-/* Recording is over: compile what was recorded, or say why not. */
-void jit_finish_recording(lua_State *L);
+/* A trace that begins at t's place was given up. */
+void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason);
+
+/* ---- life.c ------------------------------------------------------------------------------- */
+
+/* One with a number, that is in no list; NULL: no memory. */
+Trace *jit_new_trace(lua_State *L, int kind, Proto *p, const Instruction *pc);
+/* Frees it and what belongs to it; it is in no list. */
+void jit_free_trace(lua_State *L, Trace *t);
+/* The same for one that never was one of the traces. */
+void jit_discard(lua_State *L, Trace *t);
+/* What a trace that begins at pc was found to share, maybe of another place. */
+static inline struct shared_slots *jit_shared_at(Jit *jit, const Instruction *pc)
+{
+	return &jit->shared[((uintptr_t)pc >> 2) & (SHARED_PLACES - 1)];
+}
+/* Can a recording begin now? */
+bool jit_may_record(lua_State *L);
+/* Of what f does from t->pc on. */
+void jit_start_recording(lua_State *L, Frame *f, Trace *t);
+/* Nothing is recorded any more; the thread goes on as before. Returns what was recorded. */
+Trace *jit_stop_recording(Jit *jit);
+/* Stops and gives up what is recorded now. */
 void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail);
 /* An error or a yield unwinds: a recording cannot follow. */
 void jit_interrupted(lua_State *L, int status);
 /* The thread is about to be freed. */
 void jit_forget_thread(Global *g, const lua_State *thread);
-/* All traces are forgotten and their places unpatched. */
-void jit_flush(lua_State *L, const char *cause);
-/* Frees it and what belongs to it; it is in no list. */
-void jit_free_trace(lua_State *L, Trace *t);
+/* The end of t, which is not recorded any more. */
+void jit_give_up(lua_State *L, Trace *t, enum jit_abort_reason reason, const char *detail);
+
+/* ---- finish.c ----------------------------------------------------------------------------- */
+
+/* Recording is over: compile what was recorded, or say why not. */
+void jit_finish_recording(lua_State *L);
+/* Runs of all code are counted from now on, or no more. */
+void jit_count_runs(lua_State *L, bool on);
+
+/* ---- enter.c ------------------------------------------------------------------------------ */
+
+/* Enters trace `number` at a patched place; L->frame is the frame to go on with. */
+void jit_enter(lua_State *L, uint32_t number);
+/* May that exit of `from` go on in `to` without asking anew whether `to` may be entered? */
+bool jit_may_link(const Trace *from, int32_t exit, const Trace *to);
 
 /* ---- traces.c --------------------------------------------------------------------------- */
 

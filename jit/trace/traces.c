@@ -167,7 +167,8 @@ void traces_forget_all(lua_State *L)
 	traces_bury(L);
 }
 
-/* ---- Living on --------------------------------------------------------------------------------- */
+/* ---- Living on ---------------------------------------------------------------------------------
+ */
 
 static void mark_object(Global *g, const void *object, MarkWhite mark_white)
 {
@@ -291,7 +292,8 @@ void jit_drop_unreached(lua_State *L)
 	drop_others(L);
 }
 
-/* ---- Eviction ---------------------------------------------------------------------------------- */
+/* ---- Eviction ----------------------------------------------------------------------------------
+ */
 
 static int by_use(const void *a, const void *b)
 {

@@ -263,8 +263,8 @@ Machine *machine_of(lua_State *L)
 		return NULL;
 	m->space.size = (size_t)(mib < 1 ? 1 : mib > 1024 ? 1024 : mib) << 20;
 	m->has_round = __builtin_cpu_supports("sse4.1");
-	m->area =
-		mmap(NULL, m->space.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	m->area = mmap(NULL, m->space.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
 	if (m->area == MAP_FAILED)
 		m->area = NULL;
 	if (!m->area || !make_shared(m)) {

@@ -690,7 +690,8 @@ void compile_operation(Compile *c, const IrOp *op)
 {
 	unsigned flags = ir_info[op->opcode].flags;
 
-	if (op->opcode == IR_NOP || op->opcode == IR_VIRTUAL || (op->opcode >= IR_ARG_I && op->opcode <= IR_ARG_R) ||
+	if (op->opcode == IR_NOP || op->opcode == IR_VIRTUAL ||
+	    (op->opcode >= IR_ARG_I && op->opcode <= IR_ARG_R) ||
 	    c->values[c->at].flags & (VALUE_FUSED | VALUE_VIRTUAL))
 		return;
 	if (op->opcode == IR_LABEL)

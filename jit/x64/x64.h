@@ -234,7 +234,7 @@ typedef struct machine_trace {
 	uint32_t n_spills;
 	Block *blocks; /* its code, and that of its linked exits */
 	uint32_t n_blocks, size_blocks;
-	uint8_t *forced; /* test mode: operations whose guard failed once */
+	uint8_t *forced;	/* test mode: operations whose guard failed once */
 	uint32_t count_at;	/* place of what counts runs, or could */
 	const uint8_t *counter; /* code that does; NULL: not made yet */
 } MachineTrace;
@@ -255,7 +255,7 @@ typedef struct machine {
 	const Record *record;	  /* at which guard */
 	uint8_t *area;
 	Space space;
-	bool has_round;		   /* SSE4.1 */
+	bool has_round; /* SSE4.1 */
 	/* Code that all traces share. */
 	int32_t (*enter)(lua_State *L, const void *code);
 	const void *leave, *force, *barrier_back, *barrier;

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * enter.c - traces are entered and left: whether one may be, which one goes on where
+ * another was left, and exits that are hot enough for a bridge.
+ */
+#include "../lua/call.h"
+#include "../lua/gc.h"
+#include "trace.h"
+
+/* Types that one instruction may have bridges for, one after the other. */
+#define MAX_REPEATED 6
+
+/* ---- May it be entered? ------------------------------------------------------------------- */
+
+/* Frames that an exit may open, so that it need not allocate. */
+static void reserve_frames(lua_State *L, unsigned n)
+{
+	Frame *f = L->frame, *running = f;
+
+	for (; n; n--) {
+		if (!f->next) {
+			L->frame = f;
+			state_new_frame(L);
+			L->frame = running;
+		}
+		f = f->next;
+	}
+}
+
+/* All slots that are captured now are such that t keeps in memory. */
+static bool knows_captured(const lua_State *L, const Trace *t, const Value *base)
+{
+	for (const Upvalue *uv = L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next)
+		if (uv->v - base >= MAX_SLOTS ||
+		    !slot_is_captured(t->captured, (int)(uv->v - base)))
+			return false;
+	return true;
+}
+
+/* Is there room on the stack, or can it be made? */
+static bool has_stack(lua_State *L, const Trace *t)
+{
+	int end = t->ir.max_slot;
+
+	return L->stack_last - frame_base(L->frame) > end ||
+	       (stack_try_grow(L, end + 1) && L->stack_last - frame_base(L->frame) > end);
+}
+
+static bool may_enter(lua_State *L, const Trace *t)
+{
+	return L->mode == MODE_JIT && has_stack(L, t) && knows_captured(L, t, frame_base(L->frame));
+}
+
+bool jit_may_link(const Trace *from, int32_t exit, const Trace *to)
+{
+	int base = snapshot_base(&from->ir, &from->ir.snapshots[exit]);
+
+	for (int slot = base < 0 ? 0 : base; slot < MAX_SLOTS; slot++)
+		if (slot_is_captured(from->captured, slot) &&
+		    (slot - base >= MAX_SLOTS || !slot_is_captured(to->captured, slot - base)))
+			return false;
+	return true;
+}
+
+/* ---- An exit is hot ----------------------------------------------------------------------- */
+
+/*
+ * Where the trace that goes on at pc begins, every slot is in memory, so it can go on
+ * behind any exit that leads there. Only one that did nothing must not lead to itself:
+ * those lead to later traces.
+ */
+static const Trace *shared_bridge(const Jit *jit, const Trace *t, int32_t exit,
+				  const Instruction *pc, bool moved)
+{
+	for (const Trace *to = traces_bridge_at(jit, pc); to; to = traces_next_at(to))
+		if (to != t && (moved || to->born > t->born) && jit_may_link(t, exit, to))
+			return to;
+	return NULL;
+}
+
+/* What t keeps in memory, counted from the frame that is open at the exit. */
+static void inherit_captured(Trace *bridge, const Trace *t, int32_t exit)
+{
+	const Snapshot *s = &t->ir.snapshots[exit];
+	int base = snapshot_base(&t->ir, s);
+
+	for (int slot = base < 0 ? 0 : base; slot < MAX_SLOTS; slot++)
+		if (slot_is_captured(t->captured, slot) && slot - base < MAX_SLOTS)
+			bridge->captured[(slot - base) / 64] |= 1ull << ((slot - base) % 64);
+}
+
+/* An exit was taken: is it hot enough for a bridge of its own? */
+static void count_exit(lua_State *L, Trace *t, int32_t exit)
+{
+	Jit *jit = L->global->jit;
+	TraceExit *e = &t->exits[exit];
+	const Snapshot *s = &t->ir.snapshots[exit];
+	Frame *f = L->frame;
+	const Trace *shared;
+	Trace *bridge;
+	bool moved;
+
+	jit_count(jit->vm, JIT_GUARD_FAILURES, 1);
+	if (--e->failures || e->bridge)
+		return;
+	e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
+	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts])
+		return;
+	moved = s->frames || s->below || t->pc != f->u.lua.pc;
+	shared = shared_bridge(jit, t, exit, f->u.lua.pc, moved);
+	if (shared) {
+		jit->backend->link(L, t, exit, (Trace *)shared);
+		return;
+	}
+	bridge = jit_new_trace(L, TRACE_BRIDGE, frame_function(f)->proto, f->u.lua.pc);
+	if (!bridge)
+		return;
+	bridge->parent = t->number;
+	bridge->parent_exit = (uint32_t)exit;
+	bridge->repeated = moved ? 0 : (uint8_t)(t->repeated + 1);
+	bridge->root = t->kind == TRACE_BRIDGE ? t->root : t->number;
+	if (bridge->repeated > MAX_REPEATED ||
+	    jit->traces[bridge->root]->bridges++ >= jit->parameters[JIT_PARAMETER_max_bridges]) {
+		e->aborted = NOT_BRIDGED;
+		jit_discard(L, bridge);
+		return;
+	}
+	inherit_captured(bridge, t, exit);
+	jit_start_recording(L, f, bridge);
+}
+
+/* ---- Running ------------------------------------------------------------------------------ */
+
+/* The trace that goes on after exit `exit` of t was written back; NULL: the interpreter. */
+static Trace *next_trace(const Jit *jit, const Trace *t, int32_t exit)
+{
+	const IrOp *last = &t->ir.ops[t->ir.n_ops - 1];
+
+	if (t->exits[exit].bridge)
+		return jit->traces[t->exits[exit].bridge];
+	if (last->opcode == IR_FINISH && last->snapshot == exit && last->descr > 0 &&
+	    (uint32_t)last->descr < jit->n_traces)
+		return jit->traces[last->descr];
+	return NULL;
+}
+
+/* Local variables that are in scope before the instruction; all registers without names. */
+static int variables_in_scope(const Proto *p, const Instruction *at)
+{
+	int pc = (int)(at - p->code), n = 0;
+
+	if (!p->line_count)
+		return p->stack_size; /* stripped */
+	for (int i = 0; i < p->local_count && p->locals[i].start_pc <= pc; i++)
+		n += pc < p->locals[i].end_pc;
+	return n;
+}
+
+/*
+ * A step of the collector. Where a loop begins registers above the variables hold what
+ * is over: as under the interpreter, which collects in the middle of statements with
+ * L->top behind what is used, they keep nothing alive.
+ */
+static void collect(lua_State *L, const Trace *last)
+{
+	ptrdiff_t top = save_slot(L, L->top);
+
+	if (last->kind == TRACE_LOOP && L->frame->u.lua.pc == last->pc)
+		L->top = frame_base(L->frame) + variables_in_scope(last->proto, last->pc);
+	gc_step(L);
+	L->top = restore_slot(L, top);
+}
+
+/* One run of here->t, and what follows from it; true: with another trace, here->t by then. */
+static bool run_trace(lua_State *L, RunningTrace *here)
+{
+	Jit *jit = L->global->jit;
+	Trace *t = here->t, *next;
+	int32_t exit;
+
+	reserve_frames(L, t->ir.max_frames);
+	exit = jit->backend->run(L, t, &here->t);
+	t = here->t;
+	exit_restore(L, t, exit);
+	if (L->global->debt > 0)
+		collect(L, t);
+	/* It was flushed while it ran (links mean nothing any more), or a finalizer set a hook. */
+	if (unlikely(t->dead || L->mode != MODE_JIT))
+		return false;
+	next = next_trace(jit, t, exit);
+	if (!next)
+		count_exit(L, t, exit);
+	else
+		here->t = next;
+	return next;
+}
+
+void jit_enter(lua_State *L, uint32_t number)
+{
+	Global *g = L->global;
+	RunningTrace here = {.previous = g->running, .t = g->jit->traces[number]};
+
+	here.t->last_used = g->jit->generation;
+	g->running = &here;
+	while (may_enter(L, here.t) && run_trace(L, &here))
+		;
+	g->running = here.previous;
+	if (unlikely(g->jit->dead))
+		traces_bury(L);
+}

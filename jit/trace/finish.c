@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * finish.c - what was recorded becomes a trace that can be entered: it is optimized,
+ * hooks see it, it is assembled and installed.
+ */
+#include <stdlib.h>
+
+#include "listen.h"
+#include "trace.h"
+
+/* ---- Installing --------------------------------------------------------------------------- */
+
+/* A place in the list of traces, exits, the patch: the trace can be entered. */
+static void install(lua_State *L, Trace *t)
+{
+	Jit *jit = L->global->jit;
+
+	traces_add(jit, t);
+	for (uint32_t i = 0; i < t->ir.n_snapshots; i++)
+		t->exits[i].failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
+	for (uint32_t i = 0; i < t->ir.n_ops; i++)
+		if (t->ir.ops[i].opcode == IR_GUARD_NOT_INVALIDATED)
+			t->exits[t->ir.ops[i].snapshot].aborted = NOT_BRIDGED;
+	if (t->ends_early)
+		t->exits[t->ir.ops[t->ir.n_ops - 1].snapshot].aborted = NOT_BRIDGED;
+	if (t->kind == TRACE_BRIDGE)
+		jit->backend->link(L, jit->traces[t->parent], (int32_t)t->parent_exit, t);
+	else
+		jit_patch(t);
+}
+
+static void count_runs(lua_State *L, Trace *t, bool on)
+{
+	Jit *jit = L->global->jit;
+
+	if (on == (t->runs != NULL))
+		return;
+	t->runs = on ? jit_run_count(jit->vm, t->hooks.no) : NULL;
+	if (jit->backend->count && (t->runs || !on))
+		jit->backend->count(L, t, t->runs);
+}
+
+void jit_count_runs(lua_State *L, bool on)
+{
+	Jit *jit = L->global->jit;
+
+	jit->counting = on;
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i])
+			count_runs(L, jit->traces[i], on);
+}
+
+/* ---- Compiling ---------------------------------------------------------------------------- */
+
+static unsigned count_guards(const Ir *ir)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < ir->n_ops; i++)
+		n += (ir_info[ir->ops[i].opcode].flags & IR_GUARD) != 0;
+	return n;
+}
+
+static unsigned count_operations(const Ir *ir)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < ir->n_ops; i++)
+		n += ir->ops[i].opcode != IR_NOP;
+	return n;
+}
+
+static int assemble(lua_State *L, Trace *t)
+{
+	Jit *jit = L->global->jit;
+	int failed;
+
+	t->exits = calloc(t->ir.n_snapshots + 1, sizeof(*t->exits));
+	/* For the compile hook; without them it has zeros. */
+	t->offsets = calloc(t->ir.n_ops + 1, sizeof(*t->offsets));
+	if (!t->exits)
+		return ABORT_NO_MEMORY + 1;
+	jit_backend_start(jit->vm, &t->hooks);
+	failed = jit->backend->assemble(L, t);
+	jit_backend_end(jit->vm, &t->hooks);
+	if (failed) {
+		free(t->exits);
+		t->exits = NULL;
+	}
+	return failed;
+}
+
+/*
+ * While the optimize hook ran, traces came and went: are the places that t is to be
+ * linked to still what they were when it was recorded?
+ */
+static bool is_overtaken(const Jit *jit, const Trace *t)
+{
+	if (t->flushes != jit->flushes)
+		return true;
+	if (t->kind == TRACE_BRIDGE)
+		return !jit->traces[t->parent] ||
+		       jit->traces[t->parent]->exits[t->parent_exit].bridge;
+	return *t->patch != t->original;
+}
+
+/* The hook sees what will be assembled, and may run anything meanwhile: nothing is recorded. */
+static int ask_and_assemble(lua_State *L, Trace *t, unsigned ops_before)
+{
+	Jit *jit = L->global->jit;
+	lua_State *asking = jit->asking;
+	int failed;
+
+	jit_stop_recording(jit);
+	t->next = jit->finishing;
+	jit->finishing = t;
+	jit->asking = L;
+	jit_tell_optimize(jit, t, ops_before);
+	listen_assembled(jit, t);
+	jit->asking = asking;
+	failed = is_overtaken(jit, t) ? ABORT_FLUSHED + 1 : assemble(L, t);
+	if (failed == ABORT_CODE_FULL + 1 && traces_evict(L))
+		failed = assemble(L, t);
+	jit->finishing = t->next;
+	return failed;
+}
+
+static void tell_compiled(lua_State *L, Trace *t)
+{
+	Jit *jit = L->global->jit;
+	lua_State *asking = jit->asking;
+
+	t->next = jit->finishing;
+	jit->finishing = t;
+	jit->asking = L;
+	jit_trace_compiled(jit->vm, &t->hooks,
+			   &(struct jit_code){
+				   .asmaddr = (uint64_t)(uintptr_t)t->code,
+				   .asmlen = (uint32_t)t->code_size,
+				   .operations = count_operations(&t->ir),
+				   .materialize = jit_tell_operations,
+				   .ctx = t,
+			   });
+	jit->asking = asking;
+	jit->finishing = t->next;
+	free(t->offsets);
+	t->offsets = NULL;
+	/* If the hook flushed, t is dead and not buried yet: see the caller. */
+	jit_tell_done(t);
+}
+
+void jit_finish_recording(lua_State *L)
+{
+	Jit *jit = L->global->jit;
+	Trace *t = jit->current;
+	unsigned before = count_operations(&t->ir);
+	RunningTrace here;
+	int failed;
+
+	if (t->ir.failed) {
+		jit_abort(L, ABORT_NO_MEMORY, NULL);
+		return;
+	}
+	jit_count(jit->vm, JIT_RECORDED_OPS, before);
+	jit_count(jit->vm, JIT_GUARDS, count_guards(&t->ir));
+	if (!optimize(jit, &t->ir)) {
+		jit_abort(L, ABORT_UNSTABLE, NULL);
+		return;
+	}
+	jit_count(jit->vm, JIT_OPT_OPS, count_operations(&t->ir));
+	jit_count(jit->vm, JIT_OPT_GUARDS, count_guards(&t->ir));
+	failed = ask_and_assemble(L, t, before);
+	if (failed) {
+		jit_give_up(L, t, (enum jit_abort_reason)(failed - 1), NULL);
+		return;
+	}
+	install(L, t);
+	listen_compiled(jit, t, before);
+	here = (RunningTrace){.previous = L->global->running, .t = t};
+	L->global->running = &here;
+	tell_compiled(L, t);
+	if (jit->counting && !t->dead)
+		count_runs(L, t, true);
+	L->global->running = here.previous;
+}
