@@ -52,24 +52,6 @@ void jit_count_runs(lua_State *L, bool on)
 
 /* ---- Compiling ---------------------------------------------------------------------------- */
 
-static unsigned count_guards(const Ir *ir)
-{
-	unsigned n = 0;
-
-	for (uint32_t i = 0; i < ir->n_ops; i++)
-		n += (ir_info[ir->ops[i].opcode].flags & IR_GUARD) != 0;
-	return n;
-}
-
-static unsigned count_operations(const Ir *ir)
-{
-	unsigned n = 0;
-
-	for (uint32_t i = 0; i < ir->n_ops; i++)
-		n += ir->ops[i].opcode != IR_NOP;
-	return n;
-}
-
 static int assemble(lua_State *L, Trace *t)
 {
 	Jit *jit = L->global->jit;
@@ -137,7 +119,7 @@ static void tell_compiled(lua_State *L, Trace *t)
 			   &(struct jit_code){
 				   .asmaddr = (uint64_t)(uintptr_t)t->code,
 				   .asmlen = (uint32_t)t->code_size,
-				   .operations = count_operations(&t->ir),
+				   .operations = figures_operations(&t->ir),
 				   .materialize = jit_tell_operations,
 				   .ctx = t,
 			   });
@@ -153,22 +135,26 @@ void jit_finish_recording(lua_State *L)
 {
 	Jit *jit = L->global->jit;
 	Trace *t = jit->current;
-	unsigned before = count_operations(&t->ir);
+	unsigned before = figures_operations(&t->ir), guards = figures_guards(&t->ir);
 	RunningTrace here;
+	char wrong[160];
 	int failed;
 
 	if (t->ir.failed) {
 		jit_abort(L, ABORT_NO_MEMORY, NULL);
 		return;
 	}
-	jit_count(jit->vm, JIT_RECORDED_OPS, before);
-	jit_count(jit->vm, JIT_GUARDS, count_guards(&t->ir));
 	if (!optimize(jit, &t->ir)) {
 		jit_abort(L, ABORT_UNSTABLE, NULL);
 		return;
 	}
-	jit_count(jit->vm, JIT_OPT_OPS, count_operations(&t->ir));
-	jit_count(jit->vm, JIT_OPT_GUARDS, count_guards(&t->ir));
+	if (unlikely(jit->verify) && !ir_verify(&t->ir, wrong)) {
+		jit_abort(L, ABORT_REJECTED, wrong);
+		return;
+	}
+	jit_count(jit->vm, JIT_RECORDED_OPS, before);
+	jit_count(jit->vm, JIT_GUARDS, guards);
+	figures_optimized(jit, &t->ir);
 	failed = ask_and_assemble(L, t, before);
 	if (failed) {
 		jit_give_up(L, t, (enum jit_abort_reason)(failed - 1), NULL);
@@ -181,5 +167,7 @@ void jit_finish_recording(lua_State *L)
 	tell_compiled(L, t);
 	if (jit->counting && !t->dead)
 		count_runs(L, t, true);
+	if (!t->dead)
+		traces_age(L);
 	L->global->running = here.previous;
 }

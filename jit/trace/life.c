@@ -111,6 +111,8 @@ Trace *jit_stop_recording(Jit *jit)
 	Trace *t = jit->current;
 	lua_State *L = jit->recording;
 
+	if (jit->recorder)
+		jit_count(jit->vm, JIT_OPS, record_instructions(jit));
 	jit->current = NULL;
 	jit->recording = NULL;
 	record_stop(jit);

@@ -28,6 +28,8 @@ bool jit_open(lua_State *L)
 	parameters_default(jit);
 	jit_restart_counters(jit);
 	jit->random = 1;
+	jit->fail_guards = getenv("JITLUA_FAIL_GUARDS");
+	jit->verify = getenv("JITLUA_VERIFY");
 	jit->backend = &backend_ir;
 #ifdef __x86_64__
 	if (!getenv("JITLUA_IR"))

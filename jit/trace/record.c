@@ -396,3 +396,8 @@ void record_stop(Jit *jit)
 	free(jit->recorder);
 	jit->recorder = NULL;
 }
+
+unsigned record_instructions(const Jit *jit)
+{
+	return jit->recorder->number;
+}

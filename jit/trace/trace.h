@@ -211,7 +211,7 @@ typedef struct jit {
 	bool on;
 	bool missed; /* a hook was set while recording: it saw instructions that were not recorded
 		      */
-	bool verify; /* after every pass */
+	bool verify; /* test mode: no list is compiled that the verifier refuses */
 	bool fail_guards; /* test mode: every guard fails once */
 	bool counting;	  /* runs of all code */
 	const Backend *backend;
@@ -369,10 +369,19 @@ bool jit_mark_reached(Global *g, MarkWhite mark_white);
 /* Frees the others: all that lives is marked. */
 void jit_drop_unreached(lua_State *L);
 
+/* ---- figures.c --------------------------------------------------------------------------- */
+
+unsigned figures_operations(const Ir *ir);
+unsigned figures_guards(const Ir *ir);
+/* Of a list as it is compiled, to the counters. */
+void figures_optimized(Jit *jit, const Ir *ir);
+
 /* ---- record.c --------------------------------------------------------------------------- */
 
 /* Begins with the frame's state at pc; for a bridge with that of parent's exit. */
 bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t);
+/* How many instructions it has followed. */
+unsigned record_instructions(const Jit *jit);
 /* Frees the recorder, if there is one. */
 void record_stop(Jit *jit);
 /* MODE_RECORD: called before each instruction is executed, pc behind it. */

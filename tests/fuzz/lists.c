@@ -43,13 +43,15 @@ struct outcome {
 
 static int32_t run_once(Trace *t)
 {
-	Trace *last;
+	RunningTrace here = {.t = t};
 	int32_t exit;
 
 	L->mode = MODE_JIT;
 	L->global->debt = -1000000;
-	exit = L->global->jit->backend->run(L, t, &last);
+	L->global->running = &here;
+	exit = L->global->jit->backend->run(L, t, &here.t);
 	exit_restore(L, t, exit);
+	L->global->running = NULL;
 	return exit;
 }
 

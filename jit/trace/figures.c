@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* figures.c - what the counters are told of a list of operations. */
+#include "helpers.h"
+
+unsigned figures_operations(const Ir *ir)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < ir->n_ops; i++)
+		n += ir->ops[i].opcode != IR_NOP;
+	return n;
+}
+
+unsigned figures_guards(const Ir *ir)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < ir->n_ops; i++)
+		n += (ir_info[ir->ops[i].opcode].flags & IR_GUARD) != 0;
+	return n;
+}
+
+/* Guards whose snapshot an earlier one has too. */
+static unsigned count_shared(const Ir *ir)
+{
+	unsigned n = 0;
+	int32_t last = -1;
+
+	for (uint32_t i = 0; i < ir->n_ops; i++) {
+		if (!(ir_info[ir->ops[i].opcode].flags & IR_GUARD))
+			continue;
+		n += ir->ops[i].snapshot == last;
+		last = ir->ops[i].snapshot;
+	}
+	return n;
+}
+
+/* Tables that are made on the way because they escape. */
+static unsigned count_forced(const Ir *ir)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < ir->n_ops; i++)
+		n += ir->ops[i].opcode == IR_CALL_R && ir->ops[i].descr == HELPER_TABLE_MAKE;
+	return n;
+}
+
+/* Tables that exits would make; *reused: those of them that an earlier exit has too. */
+static unsigned count_virtuals(const Ir *ir, unsigned *reused)
+{
+	IrRef found[MAX_VIRTUALS], last = -1;
+	unsigned all = 0;
+
+	*reused = 0;
+	for (uint32_t i = 0; ir->n_shapes && i < ir->n_snapshots; i++) {
+		unsigned n = ir_virtuals(ir, (int32_t)i, found);
+
+		/* Snapshots are in order, so what is new comes later in the list. */
+		for (unsigned k = 0; k < n; k++) {
+			*reused += found[k] <= last;
+			last = found[k] > last ? found[k] : last;
+		}
+		all += n;
+	}
+	return all;
+}
+
+void figures_optimized(Jit *jit, const Ir *ir)
+{
+	unsigned reused;
+
+	jit_count(jit->vm, JIT_OPT_OPS, figures_operations(ir));
+	jit_count(jit->vm, JIT_OPT_GUARDS, figures_guards(ir));
+	jit_count(jit->vm, JIT_OPT_GUARDS_SHARED, count_shared(ir));
+	jit_count(jit->vm, JIT_OPT_FORCINGS, count_forced(ir));
+	jit_count(jit->vm, JIT_NVIRTUALS, count_virtuals(ir, &reused));
+	jit_count(jit->vm, JIT_NVREUSED, reused);
+}
