@@ -171,11 +171,11 @@ static const struct remedy jitlua_remedies[] = {
 	{"types change from turn to turn", false,
 	 "keep each variable of the loop at one type: one of them changes its type from round to "
 	 "round"},
-	{"error while tracing", false,
-	 "keep errors for what is rare: one came up while recording"},
+	{"error while tracing", false, "keep errors for what is rare: one came up while recording"},
 	{"debug hook while tracing", false, "keep debug.sethook() out of production"},
 	{"machine code memory full", false, "raise -jcode_limit (default 64, in MiB)"},
-	{"inner loop in a trace", true, "leave it, it is harmless: the inner loop is compiled first"},
+	{"inner loop in a trace", true,
+	 "leave it, it is harmless: the inner loop is compiled first"},
 	{"loop left before it closed", true,
 	 "leave it, it is harmless unless frequent: the loop ended while it was recorded"},
 	{"recursion not unrolled", true,
@@ -487,8 +487,8 @@ static void advise_nothing_compiled(const struct facts *f, char *text, size_t si
 		snprintf(text, size, "see whether the JIT is on (%s); if so, nothing got hot",
 			 f->luajit   ? "jit.status()"
 			 : f->jitlua ? "jitlua -jon"
-			 : f->pypy ? "--jit off"
-				   : "its settings");
+			 : f->pypy   ? "--jit off"
+				     : "its settings");
 }
 
 static const struct rule rules[] = {

@@ -27,9 +27,9 @@
  * resurrected object as a weak value. Strings are values, not objects, in the
  * eyes of weak tables: they are marked when they are looked at, never cleared.
  */
+#include "../trace/trace.h"
 #include "call.h"
 #include "function.h"
-#include "../trace/trace.h"
 #include "gc_internal.h"
 #include "table.h"
 

@@ -135,14 +135,16 @@ static void evaluate(void)
 	Ir *ir = &g.t.ir;
 	uint32_t entries = ir->n_snapshot_entries;
 	IrRef end = guard(IR_FINISH, IR_NONE, IR_NONE);
-	Trace *last;
+	RunningTrace here = {.t = &g.t};
 
 	L->global->jit->backend = &backend_ir;
 	if (backend_ir.assemble(L, &g.t))
 		list_die("no memory");
 	world_make(L, first_state);
-	if (backend_ir.run(L, &g.t, &last) != ir->ops[end].snapshot)
+	L->global->running = &here;
+	if (backend_ir.run(L, &g.t, &here.t) != ir->ops[end].snapshot)
 		list_die("a guard fails in the state that the list was made for");
+	L->global->running = NULL;
 	memcpy(g.values, g.t.backend, (size_t)end * sizeof(Payload));
 	backend_ir.free(L, &g.t);
 	g.evaluated = (uint32_t)end;
