@@ -54,7 +54,9 @@ def kinds(events):
 MODES = {
     "compiled": (["-jon"], {}),
     "compiled_at_once": (["-jon", "-jthreshold=2,function_threshold=2,trace_eagerness=1"], {}),
-    "operations_interpreted": (["-jon"], {"JITLUA_IR": "1"}),
+    "every_guard_fails_once": (["-jon", "-jthreshold=2,function_threshold=2,trace_eagerness=1"],
+                               {"JITLUA_FAIL_GUARDS": "1"}),
+    "operations_interpreted": (["-jon"], {"JITLUA_IR": "1", "JITLUA_VERIFY": "1"}),
 }
 
 
