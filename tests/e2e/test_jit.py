@@ -463,3 +463,35 @@ def test_the_jit_is_on_unless_it_is_switched_off():
         assert not on or snap["counters"]["TOTAL_COMPILED_LOOPS"] == 1, (options, snap["counters"])
         told = jitlua(*options, "-e", "print((require('jit').status()))").out
         assert told == f"{str(on).lower()}\n", (options, told)
+
+
+# ---- Which traces live ---------------------------------------------------------------------------------
+
+DROPPED = """
+local sum = 0
+for i = 1, 2000 do
+  sum = sum + load("local s = 0 for j = 1, 100 do if j % 3 == 0 then s = s + j else s = s - 1 end end return s")()
+  if i % 200 == 0 then collectgarbage() end
+end
+print(sum)
+"""
+
+
+def test_code_that_is_dropped_takes_its_traces_with_it():
+    snap, result = watch([JITLUA, "-e", DROPPED], "--no-bpf", env=ENVIRONMENT)
+    assert result.out == jitlua("-joff", "-e", DROPPED).out, result
+    freed = snap["counters"]["TOTAL_FREED_LOOPS"]
+    assert snap["counters"]["TOTAL_COMPILED_LOOPS"] > 1500 < freed + 300, snap["counters"]
+    assert len(snap["loops"]) < 1000, len(snap["loops"])
+
+
+def test_old_families_make_room():
+    storm = program("flush_storm.lua")
+    expected = jitlua("-joff", storm, "3").out
+    for option in ("-jcode_limit=1", "-jloop_longevity=100"):
+        snap, result = watch([JITLUA, option, storm, "3"], "--no-bpf", env=ENVIRONMENT, timeout=300)
+        assert result.out == expected, (option, result)
+        counters = snap["counters"]
+        assert counters["TOTAL_FREED_LOOPS"] > 100 and counters["FLUSHES"] == 0, (option, counters)
+        size = sum(l["asmlen"] for l in snap["loops"])
+        assert option != "-jcode_limit=1" or 100000 < size <= 1 << 20, size
