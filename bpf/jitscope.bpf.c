@@ -456,8 +456,12 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	__u32 pid = task->tgid;
 	struct jitscope_process *p = bpf_map_lookup_elem(&processes, &pid);
 
-	if (!p || p->start_ticks != start_of(task))
+	if (!p || p->start_ticks != start_of(task)) {
+		/* The observer looks whether it is one of ours. */
+		if (system_wide)
+			send_life(JITSCOPE_NEWCOMER, pid, 0, task);
 		return 0;
+	}
 	p->execs++;
 	p->region = 0;
 	p->last_ns = bpf_ktime_get_ns();

@@ -169,11 +169,18 @@ struct jitscope_session {
 	struct watched *watched;
 	size_t n_watched;
 	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns;
+	struct newcomer {
+		pid_t pid;
+		bool looked;
+		uint64_t look_ns;
+	} * newcomers; /* system-wide: programs that were just started */
+	size_t n_newcomers;
 	bool sweep_wanted;
 	uint64_t seed_lost;   /* rows that found no room while seeding */
 	uint64_t seed_failed; /* processes whose region could not be read */
 	uint32_t loops_share; /* what one process may have of them; 0: the whole map */
 	char pin_dir[256];    /* "" if nothing is pinned */
+	bool reader;	      /* of maps that are another session's */
 	/* What the snapshots until the next poll are made of. */
 	struct map_rows loops, aborts, flushes;
 	bool have_rows;
@@ -211,5 +218,18 @@ void jitscope_sweep(struct jitscope_session *s, bool forget);
 int jitscope_pin(struct jitscope_session *s);
 void jitscope_unpin(struct jitscope_session *s);
 int jitscope_fill_owner(struct jitscope_session *s);
+/* Whose pins are in dir; a negative errno, without a line, if nobody's. */
+int jitscope_pins_owner(const char *dir, struct jitscope_owner *owner);
+/* Where a map is pinned below dir. */
+void jitscope_map_path(char path[600], const char *dir, const struct bpf_map *map);
+/* The maps that are pinned: all but the working memory of the handlers. */
+bool jitscope_is_public(const struct bpf_map *map);
+
+/* session.c */
+void jitscope_quiet_libbpf(void);
+
+/* share.c: what a reader does in the place of a session of its own */
+int jitscope_reader_poll(struct jitscope_session *s);
+int jitscope_reader_has(struct jitscope_session *s, pid_t pid);
 
 #endif

@@ -23,8 +23,7 @@
 #define BPFFS "/sys/fs/bpf"
 #define BPFFS_MAGIC 0xcafe4a11
 
-/* The maps that are pinned: all but the working memory of the handlers. */
-static bool is_public(const struct bpf_map *map)
+bool jitscope_is_public(const struct bpf_map *map)
 {
 	const char *name = bpf_map__name(map);
 
@@ -37,6 +36,9 @@ int jitscope_fill_owner(struct jitscope_session *s)
 		.pid = (uint32_t)getpid(),
 		.start_ticks = jitscope_start_ticks(getpid()),
 		.abi = JIT_ABI_VERSION,
+		.system_wide = s->options.system_wide,
+		.seed_lost = s->seed_lost,
+		.seed_failed = s->seed_failed,
 	};
 	uint32_t zero = 0;
 
@@ -81,7 +83,7 @@ static void remove_pins(const char *dir)
 }
 
 /* Whose pins are there. The map may be a stranger's: of any size. */
-static int owner_of(const char *dir, struct jitscope_owner *owner)
+int jitscope_pins_owner(const char *dir, struct jitscope_owner *owner)
 {
 	struct bpf_map_info info = {0};
 	uint32_t size = sizeof(info), zero = 0;
@@ -105,7 +107,7 @@ static int owner_of(const char *dir, struct jitscope_owner *owner)
 
 int jitscope_stale_pins(const char *dir, struct jitscope_owner *owner)
 {
-	int err = owner_of(dir, owner);
+	int err = jitscope_pins_owner(dir, owner);
 
 	if (err)
 		return jitscope_fail(err, "no pins of jitscope in %s", dir);
@@ -165,7 +167,7 @@ static int make_dir(const char *dir)
 			     dir);
 }
 
-static void map_path(char path[600], const char *dir, const struct bpf_map *map)
+void jitscope_map_path(char path[600], const char *dir, const struct bpf_map *map)
 {
 	snprintf(path, 600, "%s/%s", dir, bpf_map__name(map));
 }
@@ -186,13 +188,13 @@ int jitscope_pin(struct jitscope_session *s)
 		return err;
 	strcpy(s->pin_dir, dir);
 	/* `session` first: pins without an owner could not be told stale. */
-	map_path(path, dir, s->bpf->maps.session);
+	jitscope_map_path(path, dir, s->bpf->maps.session);
 	err = bpf_map__pin(s->bpf->maps.session, path);
 	bpf_object__for_each_map(map, s->bpf->obj)
 	{
-		if (err || !is_public(map) || map == s->bpf->maps.session)
+		if (err || !jitscope_is_public(map) || map == s->bpf->maps.session)
 			continue;
-		map_path(path, dir, map);
+		jitscope_map_path(path, dir, map);
 		err = bpf_map__pin(map, path);
 	}
 	return err ? jitscope_fail(err, "cannot pin the maps in %s: %s", dir, strerror(-err)) : 0;
@@ -208,7 +210,7 @@ void jitscope_unpin(struct jitscope_session *s)
 		return;
 	bpf_object__for_each_map(map, s->bpf->obj)
 	{
-		map_path(path, s->pin_dir, map);
+		jitscope_map_path(path, s->pin_dir, map);
 		if (bpf_map__is_pinned(map))
 			bpf_map__unpin(map, path);
 	}

@@ -146,6 +146,7 @@ struct jitscope_options {
 	uint32_t max_loops;	/* room for them, of each process if system_wide; 0: 65536 */
 	uint32_t max_processes; /* 0: 8192 */
 	uint32_t ring_bytes;	/* power of two; 0: 16 MiB */
+	uint64_t keep_ns;	/* system_wide: what has ended is kept so long; 0: 10 s */
 	bool system_wide;	/* take every process that fires the probes */
 	bool count_runs;	/* attach loop__run as well */
 	const char *pin_dir;	/* pin the maps there; NULL: not */
@@ -156,6 +157,14 @@ struct jitscope_options {
 
 /* options may be NULL. -EPERM, -ENOSYS (no BTF, kernel too old), ... */
 JITSCOPE_API int jitscope_open(jitscope_session **session, const struct jitscope_options *options);
+
+/*
+ * Reads the maps that a system-wide session has pinned in dir (`jitscope serve`), and
+ * attaches nothing: everything below works that does not watch, wait for events or
+ * change something. -ENOENT: nothing is pinned there, or not by a running session that
+ * watches everything; -EPROTO: by another version.
+ */
+JITSCOPE_API int jitscope_open_pinned(jitscope_session **session, const char *dir);
 
 /* Detaches, unpins, frees. The watched processes go on. NULL is allowed. */
 JITSCOPE_API void jitscope_close(jitscope_session *session);
@@ -169,6 +178,12 @@ JITSCOPE_API int jitscope_watch_pid(jitscope_session *session, pid_t pid);
 
 /* Attach to a file: running and later processes that map it. */
 JITSCOPE_API int jitscope_watch_file(jitscope_session *session, const char *path);
+
+/*
+ * Can all probes of a file be attached by one link (Linux 6.6)? Then CAP_BPF and
+ * CAP_PERFMON are enough to attach further files; else it takes CAP_SYS_ADMIN.
+ */
+JITSCOPE_API bool jitscope_attaches_at_once(const jitscope_session *session);
 
 /* Every file with the provider that is mapped now; call again for new ones. */
 JITSCOPE_API int jitscope_watch_all(jitscope_session *session);

@@ -84,6 +84,10 @@ struct jitscope_owner {
 	__u64 start_ticks; /* field 22 of /proc/PID/stat */
 	__u32 pid;
 	__u32 abi;
+	__u32 system_wide;
+	__u32 pad;
+	__u64 seed_lost; /* what jitscope_stats() adds to map_full and read_fault */
+	__u64 seed_failed;
 	char command[64];
 };
 
@@ -92,6 +96,7 @@ enum jitscope_event_kind {
 	JITSCOPE_FORK = 64,
 	JITSCOPE_EXEC,
 	JITSCOPE_EXIT,
+	JITSCOPE_NEWCOMER, /* a program was started that may be a JIT; not handed out */
 };
 
 struct jitscope_event {

@@ -26,6 +26,7 @@ int session_open(jitscope_session **session, const struct options *o,
 		.system_wide = o->all || o->file,
 		.count_runs = o->runs,
 		.pin_dir = o->pin_dir,
+		.keep_ns = o->keep_ns,
 		.command = command,
 	};
 
