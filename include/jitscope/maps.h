@@ -12,6 +12,7 @@
  *   loops          hash         struct jitscope_loop_key -> struct jit_loop
  *   aborts         hash         struct jitscope_abort_key -> struct jit_abort
  *   flushes        hash         struct jitscope_vm_key -> struct jit_flush
+ *   loop_run_times hash of maps pid -> array, run_slot -> struct jit_run (abi.h)
  *   events         ring buffer  struct jitscope_event
  *   stats          per-CPU      0 -> struct jitscope_stats
  *   session        array        0 -> struct jitscope_owner
@@ -103,6 +104,7 @@ struct jitscope_event {
 	__u64 compile_ns;
 	__u64 dropped;
 	__u64 count; /* ABORT: this reason at this place so far */
+	__u64 runs;  /* FREE: how often it ran, as far as that was counted */
 	__u32 pid;
 	__u32 tid;
 	__u32 kind; /* enum jit_probe or enum jitscope_event_kind */
