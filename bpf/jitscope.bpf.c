@@ -253,6 +253,7 @@ static __always_inline void send_texts(struct jitscope_event *to, struct jit_eve
 		__builtin_memcpy(to->reason, e->flush.cause, sizeof(to->reason));
 		break;
 	case JIT_PROBE_UPDATE:
+	case JIT_PROBE_RUNS:
 		break;
 	default:
 		__builtin_memcpy(to->greenkey, e->loop.greenkey, sizeof(to->greenkey));
@@ -270,7 +271,7 @@ static __always_inline void send(struct jit_event *e, __u32 probe)
 		return;
 	}
 	to->when_ns = e->when_ns;
-	to->trace_no = probe == JIT_PROBE_UPDATE ? 0 : e->trace_no;
+	to->trace_no = probe == JIT_PROBE_UPDATE || probe == JIT_PROBE_RUNS ? 0 : e->trace_no;
 	to->loop_no = e->loop.loop_no;
 	to->parent_no = e->loop.parent_no;
 	to->asmaddr = e->loop.asmaddr;

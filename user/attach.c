@@ -89,6 +89,8 @@ static bool wanted(struct jitscope_session *s, const struct note_site *site)
 		return s->options.stream & 1u << site->probe;
 	case JIT_PROBE_LOOP_RUN:
 		return s->options.count_runs;
+	case JIT_PROBE_RUNS:
+		return false; /* the session has no map to give */
 	}
 	return true;
 }

@@ -156,6 +156,8 @@ struct jit_vm {
 	struct jit_flush flush;
 	pthread_mutex_t lock; /* of the slots */
 	struct jit_slot slots[NSLOTS];
+	bool debug;   /* jit_enable_debug() */
+	unsigned how; /* runs are counted: JIT_RUNS_* */
 };
 
 int jit_call_optimize(jit_vm *vm, struct jit_trace *t, struct jit_optimize *ops);

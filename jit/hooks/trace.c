@@ -379,13 +379,12 @@ void jit_take_over(jit_vm *vm, const uint64_t *counters, size_t n, uint64_t trac
 uint64_t *jit_run_count(jit_vm *vm, uint64_t no)
 {
 	struct jit_loop_row *row;
-	uint64_t *count = NULL;
+	uint64_t *count;
 
 	(void)vm;
 	jit_region_lock();
 	row = jit_region_loop(no);
-	if (row)
-		count = jit_region_run_count(row->loop.run_slot);
+	count = jit_region_run_count(row ? row->loop.run_slot : JIT_RUNS_OVERFLOW);
 	jit_region_unlock();
 	return count;
 }

@@ -144,7 +144,8 @@ static void print_json(struct event_printer *p, const struct jitscope_event *e)
 	set(o, "tid", json_count(e->tid));
 	set(o, "comm", json_text(e->comm));
 	set(o, "jitdriver", json_text(e->jitdriver));
-	if (e->kind < JIT_NPROBES && e->kind != JIT_PROBE_FLUSH && e->kind != JIT_PROBE_UPDATE)
+	if (e->kind < JIT_NPROBES && e->kind != JIT_PROBE_FLUSH && e->kind != JIT_PROBE_UPDATE &&
+	    e->kind != JIT_PROBE_RUNS)
 		set_trace(o, e);
 	set_details(o, e);
 	json_line(p->f, o);
