@@ -20,6 +20,9 @@
 #include "maps.h"
 #include "spec.h"
 
+/* Of a struct that is used in an inner map alone clang keeps no more than the name. */
+static const struct jit_run describe_jit_run __attribute__((used)) = {};
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set before loading; the verifier drops what is switched off. */
@@ -228,6 +231,7 @@ static __always_inline void note_process(struct jitscope_process *p, struct jit_
 		p->instance = e->instance;
 		p->first_ns = now;
 		p->refused = 0;
+		p->fires_runs = 0;
 		bpf_get_current_comm(p->comm, sizeof(p->comm));
 	}
 	p->region = e->region;
@@ -278,6 +282,7 @@ static __always_inline void send(struct jit_event *e, __u32 probe)
 	to->compile_ns = e->loop.compile_ns;
 	to->dropped = probe == JIT_PROBE_FLUSH ? e->flush.dropped : 0;
 	to->count = probe == JIT_PROBE_ABORT ? e->abort.count : 0;
+	to->runs = probe == JIT_PROBE_FREE ? e->loop.runs : 0;
 	to->pid = id >> 32;
 	to->tid = (__u32)id;
 	to->kind = probe;
@@ -397,6 +402,8 @@ int jit_loop__run(void *ctx)
 		COUNT(foreign);
 		return 0;
 	}
+	if (!p->fires_runs)
+		p->fires_runs = 1;
 	loop = bpf_map_lookup_elem(&loops, &key);
 	if (loop && loop->instance == p->instance)
 		__sync_fetch_and_add(&loop->runs, 1);

@@ -88,9 +88,9 @@ static bool wanted(struct jitscope_session *s, const struct note_site *site)
 	case JIT_PROBE_OPTIMIZE:
 		return s->options.stream & 1u << site->probe;
 	case JIT_PROBE_LOOP_RUN:
-		return s->options.count_runs;
+		return s->options.count == JITSCOPE_COUNT_PROBE;
 	case JIT_PROBE_RUNS:
-		return false; /* the session has no map to give */
+		return s->options.count == JITSCOPE_COUNT_MEMORY;
 	}
 	return true;
 }

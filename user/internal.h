@@ -93,6 +93,15 @@ struct region_source {
 
 /* Can this area be what it says, with rows of this size? */
 bool jitscope_area_is_sane(const struct jit_area *area, size_t row);
+/* The count of a loop among n; 0 if it has none of its own. */
+static inline uint64_t jitscope_runs_of(const struct jit_loop *loop, const uint64_t *counts,
+					uint32_t n)
+{
+	return loop->run_slot != JIT_RUNS_OVERFLOW && loop->run_slot < n ? counts[loop->run_slot]
+									 : 0;
+}
+
+enum jitscope_run_source jitscope_region_run_source(const struct jit_region *region);
 int jitscope_parse_region(const struct region_source *source, struct jitscope_snapshot **out);
 
 /* The address of the region of a process; errors as jitscope_region_snapshot. */
@@ -174,6 +183,8 @@ struct jitscope_session {
 	uint64_t seed_failed; /* processes whose region could not be read */
 	uint32_t loops_share; /* what one process may have of them; 0: the whole map */
 	char pin_dir[256];    /* "" if nothing is pinned */
+	char runs_pin_dir[280]; /* below it, for the maps of loop_run_times; or "" */
+	struct jitscope_runs *runs; /* NULL: no process counts for us */
 	/* What the snapshots until the next poll are made of. */
 	struct map_rows loops, aborts, flushes;
 	bool have_rows;
@@ -206,6 +217,23 @@ void jitscope_free_rows(struct map_rows *rows);
  * time ago. Reads the ring meanwhile.
  */
 void jitscope_sweep(struct jitscope_session *s, bool forget);
+
+/* runs.c: run counts in kernel memory (runs.h has the whole of it) */
+int jitscope_runs_open(struct jitscope_session *s);
+void jitscope_runs_close(struct jitscope_session *s);
+/*
+ * Copies what an instance of a process counted, by run_slot: *slots counts, to
+ * be freed. False: it has no map of this session.
+ */
+bool jitscope_runs_copy(struct jitscope_session *s, pid_t pid, uint64_t instance, uint64_t **counts,
+			uint32_t *slots);
+uint64_t jitscope_runs_id(const struct jitscope_session *s);
+/* It has ended: nothing more is given to it, what it counted stays. */
+void jitscope_runs_ended(struct jitscope_session *s, pid_t pid);
+/* That goes too. */
+void jitscope_runs_forget(struct jitscope_session *s, pid_t pid);
+/* Now and then: finds ended processes whose end no event told. */
+void jitscope_runs_check(struct jitscope_session *s);
 
 /* pin.c */
 int jitscope_pin(struct jitscope_session *s);

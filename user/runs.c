@@ -260,8 +260,8 @@ void jitscope_runs_answer(struct jitscope_runs *r, const struct run_peer *peer,
 	if (!m)
 		goto out;
 	reply->slots = m->slots;
-	/* Of a map that has just been replaced it has only the old one. */
-	if (request->session == r->id && m->published) {
+	/* One that has just taken the place of another it cannot have yet. */
+	if (request->session == r->id && m->delivered) {
 		r->stats.kept++;
 		reply->status = JIT_RUNS_KEEP;
 		goto out;
@@ -276,4 +276,202 @@ void jitscope_runs_answer(struct jitscope_runs *r, const struct run_peer *peer,
 	reply->status = JIT_RUNS_GRANTED;
 out:
 	pthread_mutex_unlock(&r->lock);
+}
+
+void jitscope_runs_delivered(struct jitscope_runs *r, const struct run_peer *peer)
+{
+	struct run_map *m;
+
+	pthread_mutex_lock(&r->lock);
+	m = find(r, peer->pid);
+	if (m)
+		m->delivered = true;
+	pthread_mutex_unlock(&r->lock);
+}
+
+uint64_t jitscope_runs_id(const struct jitscope_session *s)
+{
+	return s->runs ? s->runs->id : 0;
+}
+
+/* ---- For the session's thread ------------------------------------------------------ */
+
+bool jitscope_runs_copy(struct jitscope_session *s, pid_t pid, uint64_t instance, uint64_t **counts,
+			uint32_t *slots)
+{
+	struct jitscope_runs *r = s->runs;
+	struct run_map *m;
+
+	*counts = NULL;
+	*slots = 0;
+	if (!r)
+		return false;
+	pthread_mutex_lock(&r->lock);
+	m = find(r, pid);
+	if (m && m->instance == instance)
+		*counts = malloc(bytes_of(m->slots));
+	if (*counts) {
+		copy_counts(*counts, m->counts, m->slots);
+		*slots = m->slots;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return *counts != NULL;
+}
+
+int jitscope_run_counts(jitscope_session *s, pid_t pid, uint64_t **counts, size_t *n)
+{
+	struct jitscope_process p;
+	uint32_t key = (uint32_t)pid, slots;
+
+	*n = 0;
+	if (bpf_map__lookup_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p), 0) ||
+	    !jitscope_runs_copy(s, pid, p.instance, counts, &slots))
+		return jitscope_fail(-ENOENT, "process %d has no run-count map of this session",
+				     pid);
+	*n = slots;
+	return 0;
+}
+
+int jitscope_run_stats(jitscope_session *s, struct jitscope_run_stats *out)
+{
+	struct jitscope_runs *r = s->runs;
+
+	memset(out, 0, sizeof(*out));
+	if (!r)
+		return 0;
+	pthread_mutex_lock(&r->lock);
+	*out = r->stats;
+	out->maps = r->n_maps;
+	out->bytes = bytes_used(r, NULL);
+	pthread_mutex_unlock(&r->lock);
+	return 0;
+}
+
+static void has_ended(struct run_map *m)
+{
+	if (!m->ended_ns)
+		m->ended_ns = jitscope_now();
+	if (m->published && m->fd >= 0) {
+		close(m->fd);
+		m->fd = -1;
+	}
+}
+
+static bool is_there(const struct run_map *m)
+{
+	return jitscope_start_ticks(m->pid) == m->start_ticks && jitscope_alive(m->pid);
+}
+
+void jitscope_runs_ended(struct jitscope_session *s, pid_t pid)
+{
+	struct jitscope_runs *r = s->runs;
+	struct run_map *m;
+
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	m = find(r, pid);
+	if (m && !is_there(m)) /* else the pid is another process's by now */
+		has_ended(m);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void jitscope_runs_forget(struct jitscope_session *s, pid_t pid)
+{
+	struct jitscope_runs *r = s->runs;
+	struct run_map *m;
+
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	m = find(r, pid);
+	if (m && (m->ended_ns || !is_there(m)))
+		forget(r, m);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/*
+ * An event of a process's end may be lost, or come before the request that it
+ * left behind. A few processes each time, so that no call takes long.
+ */
+void jitscope_runs_check(struct jitscope_session *s)
+{
+	struct jitscope_runs *r = s->runs;
+	uint64_t now = jitscope_now();
+
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < CHECKS && i < r->n_maps; i++) {
+		struct run_map *m = &r->maps[r->next_check++ % r->n_maps];
+
+		if (m->ended_ns ? m->fd >= 0 : !is_there(m))
+			has_ended(m);
+		if (s->options.system_wide && m->ended_ns && now - m->ended_ns > KEEP_NS)
+			forget(r, m);
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- Start and end ------------------------------------------------------------------- */
+
+/* What goes wrong here does not keep the session from all else. */
+static int start(struct jitscope_runs *r)
+{
+	const struct jitscope_options *o = &r->session->options;
+	const char *dir = o->runs_dir ? o->runs_dir : secure_getenv("JITSCOPE_RUNS_DIR");
+	int err;
+
+	r->page_slots = (uint32_t)((size_t)sysconf(_SC_PAGESIZE) / sizeof(struct jit_run));
+	r->max_slots = o->max_runs ? o->max_runs : MAX_RUNS;
+	r->max_slots = (r->max_slots + r->page_slots - 1) / r->page_slots * r->page_slots;
+	r->max_bytes = o->max_runs_bytes ? o->max_runs_bytes : MAX_BYTES;
+	if (getrandom(&r->id, sizeof(r->id), 0) != sizeof(r->id))
+		return jitscope_fail(-errno, "no random numbers: %s", strerror(errno));
+	r->id |= !r->id;
+	err = jitscope_publisher_start(r);
+	if (err)
+		return err;
+	err = jitscope_server_start(r, dir && *dir ? dir : JIT_RUNS_DIR);
+	if (err)
+		jitscope_publisher_stop(r);
+	return err;
+}
+
+int jitscope_runs_open(struct jitscope_session *s)
+{
+	struct jitscope_runs *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (!r)
+		return -ENOMEM;
+	r->session = s;
+	pthread_mutex_init(&r->lock, NULL);
+	err = start(r);
+	if (err) {
+		free(r);
+		return err;
+	}
+	s->runs = r;
+	return 0;
+}
+
+void jitscope_runs_close(struct jitscope_session *s)
+{
+	struct jitscope_runs *r = s->runs;
+
+	if (!r)
+		return;
+	jitscope_server_stop(r);
+	jitscope_publisher_stop(r);
+	for (size_t i = 0; i < r->n_maps; i++) {
+		munmap(r->maps[i].counts, bytes_of(r->maps[i].slots));
+		if (r->maps[i].fd >= 0)
+			close(r->maps[i].fd);
+	}
+	free(r->maps);
+	free(r->ghosts);
+	free(r->gone);
+	free(r);
+	s->runs = NULL;
 }

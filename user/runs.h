@@ -32,6 +32,7 @@ struct run_map {
 	uint32_t id;	  /* the kernel's number of the map */
 	int fd;		  /* -1: the process has ended, nobody will ask for it again */
 	uint64_t *counts; /* our mapping: while there is one no process can freeze the map */
+	bool delivered;	  /* the process was sent it */
 	bool published;
 };
 
@@ -60,7 +61,7 @@ struct jitscope_runs {
 	/* runs_publish.c */
 	pthread_t publisher;
 	pthread_cond_t work;
-	bool stop, publishing;
+	bool stop;
 
 	/* runs_server.c */
 	struct runs_server *server;
@@ -81,9 +82,13 @@ struct run_peer {
 void jitscope_runs_answer(struct jitscope_runs *r, const struct run_peer *peer,
 			  const struct jit_runs_request *request, struct jit_runs_reply *reply,
 			  int *fd);
+/* The reply went out, with a map. */
+void jitscope_runs_delivered(struct jitscope_runs *r, const struct run_peer *peer);
 
 /* ---- runs_publish.c ------------------------------------------------------------- */
 
+/* A thread that no signal reaches. 0 or a negative errno, with its line. */
+int jitscope_start_thread(pthread_t *thread, void *(*f)(void *arg), void *arg);
 int jitscope_publisher_start(struct jitscope_runs *r);
 /* With the lock held: there is something to publish or to take out. */
 void jitscope_publisher_wake(struct jitscope_runs *r);

@@ -57,7 +57,8 @@ static int configure(struct jitscope_session *s)
 	b->rodata->stream = (o->event ? o->stream : 0) | 1u << JIT_PROBE_FLUSH;
 	b->rodata->lifecycle = true;
 
-	bpf_program__set_autoload(b->progs.jit_loop__run, o->count_runs);
+	bpf_program__set_autoload(b->progs.jit_loop__run, o->count == JITSCOPE_COUNT_PROBE);
+	bpf_map__set_autocreate(b->maps.loop_run_times, o->count == JITSCOPE_COUNT_MEMORY);
 	if (o->max_loops)
 		bpf_map__set_max_entries(b->maps.loops, o->max_loops);
 	if (o->system_wide)
@@ -67,6 +68,7 @@ static int configure(struct jitscope_session *s)
 		bpf_map__set_max_entries(b->maps.counters, o->max_processes);
 		bpf_map__set_max_entries(b->maps.counter_times, o->max_processes);
 		bpf_map__set_max_entries(b->maps.rows, o->max_processes);
+		bpf_map__set_max_entries(b->maps.loop_run_times, o->max_processes);
 	}
 	if (o->ring_bytes)
 		bpf_map__set_max_entries(b->maps.events, o->ring_bytes);
@@ -106,6 +108,19 @@ static int on_ring(void *ctx, void *data, size_t size)
 	if (s->options.event && (e->kind >= JIT_NPROBES || s->options.stream & 1u << e->kind))
 		s->options.event(s->options.ctx, e);
 	return 0;
+}
+
+/* The processes count all the same: the wish is in the probe that is attached. */
+static void explain_no_maps(struct jitscope_session *s)
+{
+	char line[700];
+
+	if (!s->options.note)
+		return;
+	snprintf(line, sizeof(line),
+		 "loop runs cannot be counted in kernel memory, each process counts in its own: %s",
+		 jitscope_error());
+	s->options.note(s->options.ctx, line);
 }
 
 int jitscope_open(jitscope_session **out, const struct jitscope_options *options)
@@ -159,6 +174,8 @@ int jitscope_open(jitscope_session **out, const struct jitscope_options *options
 		err = jitscope_pin(s);
 	if (err)
 		goto failed;
+	if (s->options.count == JITSCOPE_COUNT_MEMORY && jitscope_runs_open(s))
+		explain_no_maps(s);
 	*out = s;
 	return 0;
 failed:
@@ -171,6 +188,7 @@ void jitscope_close(jitscope_session *s)
 	if (!s)
 		return;
 	jitscope_detach_all(s);
+	jitscope_runs_close(s);
 	jitscope_drop_rows(s);
 	jitscope_unpin(s);
 	ring_buffer__free(s->ring);

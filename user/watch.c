@@ -165,6 +165,7 @@ void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e
 		w = jitscope_watched(s, pid, false);
 		if (w)
 			w->alive = false;
+		jitscope_runs_ended(s, pid);
 		break;
 	case JIT_PROBE_FLUSH:
 		s->sweep_wanted = true;
@@ -211,6 +212,7 @@ static void sweep(struct jitscope_session *s, uint64_t now)
 		s->sweep_wanted = false;
 		jitscope_sweep(s, forget);
 	}
+	jitscope_runs_check(s);
 	s->next_sweep_ns = jitscope_now() + SWEEP_EVERY + 10 * (jitscope_now() - now);
 }
 

@@ -40,6 +40,8 @@ struct jitscope_process {
 	__u32 alive;
 	__u32 watched; /* 1: asked for, or forked from one that was */
 	__u32 execs;
+	__u32 fires_runs; /* 1: it has fired loop__run */
+	__u32 pad;
 	char comm[JIT_COMM_LEN];
 	char jitdriver[JIT_DRIVER_LEN];
 };

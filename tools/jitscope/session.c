@@ -24,7 +24,7 @@ int session_open(jitscope_session **session, const struct options *o,
 		.stream = stream,
 		.max_loops = o->max_loops,
 		.system_wide = o->all || o->file,
-		.count_runs = o->runs,
+		.count = o->runs ? JITSCOPE_COUNT_PROBE : JITSCOPE_COUNT_MEMORY,
 		.pin_dir = o->pin_dir,
 		.command = command,
 	};
