@@ -286,6 +286,7 @@ int jitscope_parse_region(const struct region_source *source, struct jitscope_sn
 	s->start_ns = region.start_ns;
 	s->inherited = region.inherited != 0;
 	s->run_source = jitscope_region_run_source(&region);
+	s->counting = region.counting;
 	s->taken_ns = jitscope_now();
 	s->pid = (pid_t)region.pid;
 	s->info.counters = region.event.totals.counters;

@@ -267,6 +267,7 @@ static void refresh(jitscope_session *session, struct jitscope_snapshot *s,
 
 	there = there && read_head(s, p->region, &r);
 	if (there) {
+		s->counting = r.counting;
 		raise(&s->info.counters, &r.event.totals.counters, JIT_NCOUNTERS);
 		raise(&s->info.counter_times, &r.event.totals.times, JIT_NTIMES);
 	}

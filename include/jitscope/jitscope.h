@@ -68,6 +68,7 @@ struct jitscope_snapshot {
 	JitInfoSnapshot info; /* as pypyjit's; times in ns */
 	enum jitscope_source source;
 	enum jitscope_run_source run_source;
+	uint32_t counting; /* JIT_RUNS_*: how its VMs count runs now, as they say; 0 if dead */
 	pid_t pid;
 	bool alive;
 	bool complete;	/* false: part of it could not be read; see lost */
