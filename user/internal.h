@@ -179,11 +179,11 @@ struct jitscope_session {
 	size_t n_watched;
 	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns;
 	bool sweep_wanted;
-	uint64_t seed_lost;   /* rows that found no room while seeding */
-	uint64_t seed_failed; /* processes whose region could not be read */
-	uint32_t loops_share; /* what one process may have of them; 0: the whole map */
-	char pin_dir[256];    /* "" if nothing is pinned */
-	char runs_pin_dir[280]; /* below it, for the maps of loop_run_times; or "" */
+	uint64_t seed_lost;	    /* rows that found no room while seeding */
+	uint64_t seed_failed;	    /* processes whose region could not be read */
+	uint32_t loops_share;	    /* what one process may have of them; 0: the whole map */
+	char pin_dir[256];	    /* "" if nothing is pinned */
+	char runs_pin_dir[280];	    /* below it, for the maps of loop_run_times; or "" */
 	struct jitscope_runs *runs; /* NULL: no process counts for us */
 	/* What the snapshots until the next poll are made of. */
 	struct map_rows loops, aborts, flushes;

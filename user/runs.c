@@ -226,7 +226,8 @@ static struct run_map *map_for(struct jitscope_runs *r, const struct run_map *li
 {
 	struct run_map *m = find(r, like->pid), *larger;
 
-	if (!m || m->start_ticks != like->start_ticks || m->instance != like->instance || m->ended_ns)
+	if (!m || m->start_ticks != like->start_ticks || m->instance != like->instance ||
+	    m->ended_ns)
 		return replace(r, m, like, slots);
 	if (m->slots >= slots)
 		return m;

@@ -27,12 +27,12 @@ struct run_map {
 	pid_t pid;
 	uid_t uid;
 	uint64_t start_ticks, instance;
-	uint64_t ended_ns;	   /* 0: it lives, as far as we know */
-	uint32_t slots;	  /* entries, a multiple of those in a page */
-	uint32_t id;	  /* the kernel's number of the map */
-	int fd;		  /* -1: the process has ended, nobody will ask for it again */
-	uint64_t *counts; /* our mapping: while there is one no process can freeze the map */
-	bool delivered;	  /* the process was sent it */
+	uint64_t ended_ns; /* 0: it lives, as far as we know */
+	uint32_t slots;	   /* entries, a multiple of those in a page */
+	uint32_t id;	   /* the kernel's number of the map */
+	int fd;		   /* -1: the process has ended, nobody will ask for it again */
+	uint64_t *counts;  /* our mapping: while there is one no process can freeze the map */
+	bool delivered;	   /* the process was sent it */
 	bool published;
 };
 

@@ -173,7 +173,8 @@ static void lay_ghosts(struct jitscope_runs *r)
 	r->n_ghosts -= n - kept;
 }
 
-/* ---- The thread ------------------------------------------------------------------------------- */
+/* ---- The thread -------------------------------------------------------------------------------
+ */
 
 static void wait_for_work(struct jitscope_runs *r)
 {

@@ -13,13 +13,13 @@
  * The socket lies in a directory that nobody but root may write to, since that
  * is all that tells a process whom it talks to.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <dirent.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,11 +30,11 @@
 
 #define MAX_CONNECTIONS 256
 #define MAX_PER_USER 64
-#define MAX_ACCEPTS 64		     /* between two looks at the connections */
-#define PATIENCE_NS 1000000000ull    /* for a request */
-#define MAX_PER_SECOND 4000	     /* connections of one user but root */
-#define USERS 64		     /* whose rates are known */
-#define PEEK_MS 100		     /* when there is no descriptor for a connection */
+#define MAX_ACCEPTS 64		  /* between two looks at the connections */
+#define PATIENCE_NS 1000000000ull /* for a request */
+#define MAX_PER_SECOND 4000	  /* connections of one user but root */
+#define USERS 64		  /* whose rates are known */
+#define PEEK_MS 100		  /* when there is no descriptor for a connection */
 
 struct connection {
 	int fd;
@@ -147,8 +147,7 @@ static bool serve(struct runs_server *v, const struct connection *c)
 static void drop(struct runs_server *v, size_t i)
 {
 	close(v->connections[i].fd);
-	memmove(&v->connections[i], &v->connections[i + 1],
-		(--v->n - i) * sizeof(*v->connections));
+	memmove(&v->connections[i], &v->connections[i + 1], (--v->n - i) * sizeof(*v->connections));
 }
 
 /* The oldest one goes: of the same user if that has its share, else of all. */
@@ -253,7 +252,8 @@ static void *run(void *arg)
 	for (;;) {
 		fds[0] = (struct pollfd){.fd = v->wake, .events = POLLIN};
 		/* Without a descriptor to spare the listener would be ready for ever. */
-		fds[1] = (struct pollfd){.fd = v->short_of_fds ? -1 : v->listener, .events = POLLIN};
+		fds[1] =
+			(struct pollfd){.fd = v->short_of_fds ? -1 : v->listener, .events = POLLIN};
 		for (size_t i = 0; i < v->n; i++)
 			fds[2 + i] = (struct pollfd){.fd = v->connections[i].fd, .events = POLLIN};
 		if (poll(fds, 2 + v->n, timeout_ms(v)) < 0 && errno != EINTR)
@@ -269,7 +269,8 @@ static void *run(void *arg)
 	}
 }
 
-/* ---- The socket -------------------------------------------------------------------------------- */
+/* ---- The socket --------------------------------------------------------------------------------
+ */
 
 static int check_dir(const char *dir)
 {

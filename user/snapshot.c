@@ -203,8 +203,7 @@ static void raise(void *to, const void *from, size_t words)
 static bool read_head(const struct jitscope_snapshot *s, uint64_t region, struct jit_region *r)
 {
 	return !jitscope_read_memory(s->pid, region, r, sizeof(*r)) && r->magic == JIT_ABI_MAGIC &&
-	       r->version == JIT_ABI_VERSION && r->size == sizeof(*r) &&
-	       r->instance == s->instance;
+	       r->version == JIT_ABI_VERSION && r->size == sizeof(*r) && r->instance == s->instance;
 }
 
 /* Returns whether there were any. */

@@ -172,11 +172,11 @@ struct jitscope_options {
 	 * its own. Where that cannot be, the session goes on with a note, and the
 	 * processes count in their own memory.
 	 */
-	const char *runs_dir;	/* NULL: $JITSCOPE_RUNS_DIR, or JIT_RUNS_DIR (abi.h) */
-	uint32_t max_runs;	/* counts of one process; 0: 65536 */
+	const char *runs_dir;	 /* NULL: $JITSCOPE_RUNS_DIR, or JIT_RUNS_DIR (abi.h) */
+	uint32_t max_runs;	 /* counts of one process; 0: 65536 */
 	uint64_t max_runs_bytes; /* of all maps together; 0: 256 MiB */
-	const char *pin_dir;	/* pin the maps there; NULL: not */
-	const char *command;	/* who: shown by `jitscope check` for pins */
+	const char *pin_dir;	 /* pin the maps there; NULL: not */
+	const char *command;	 /* who: shown by `jitscope check` for pins */
 };
 
 #define JITSCOPE_PIN_DIR "/sys/fs/bpf/jitscope"
@@ -244,15 +244,15 @@ JITSCOPE_API int jitscope_run_counts(jitscope_session *session, pid_t pid, uint6
 				     size_t *n);
 
 /* What became of the requests for run-count maps. */
-#define JITSCOPE_RUN_STATS(X)                                              \
-	X(granted, "maps given to processes")                              \
-	X(grown, "of these, in place of a smaller one")                    \
-	X(kept, "processes that had theirs already")                       \
-	X(unwatched, "refused: the process is not watched")                \
+#define JITSCOPE_RUN_STATS(X)                                               \
+	X(granted, "maps given to processes")                               \
+	X(grown, "of these, in place of a smaller one")                     \
+	X(kept, "processes that had theirs already")                        \
+	X(unwatched, "refused: the process is not watched")                 \
 	X(limited, "refused: the maps would take more memory than allowed") \
-	X(failed, "refused: the kernel gave no map")                       \
-	X(bad_request, "connections without a request that makes sense")   \
-	X(too_slow, "connections that took too long, or were too many")    \
+	X(failed, "refused: the kernel gave no map")                        \
+	X(bad_request, "connections without a request that makes sense")    \
+	X(too_slow, "connections that took too long, or were too many")     \
 	X(too_often, "connections of a user that had too many in a second")
 
 struct jitscope_run_stats {

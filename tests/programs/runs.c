@@ -105,7 +105,9 @@ static void compile(struct vm *v, unsigned long n)
 					.greenkey = place,
 				});
 		jit_trace_compiled(v->vm, &t,
-				   &(struct jit_code){.asmaddr = 4096, .asmlen = 16, .operations = 2});
+				   &(struct jit_code){.asmaddr = 4096,
+						      .asmlen = 16,
+						      .operations = 2});
 		jit_runs_update(v->vm);
 		l->no = t.no;
 		l->count = jit_run_count(v->vm, t.no);
@@ -139,8 +141,9 @@ static void *run(void *arg)
 
 static void make_vm(struct vm *v)
 {
-	struct jit_vm_config config = {
-		.jitdriver_name = "runs", .ctx = v, .count_runs = count_runs};
+	struct jit_vm_config config = {.jitdriver_name = "runs",
+				       .ctx = v,
+				       .count_runs = count_runs};
 
 	v->seen = *jit_runs_wish();
 	if (jit_vm_create(&v->vm, &config))
@@ -252,8 +255,9 @@ static void parse(int argc, char **argv)
 	static const struct {
 		const char *name;
 		unsigned long *value;
-	} numbers[] = {
-		{"--loops", &opt.loops}, {"--threads", &opt.threads}, {"--sleep-us", &opt.sleep_us}};
+	} numbers[] = {{"--loops", &opt.loops},
+		       {"--threads", &opt.threads},
+		       {"--sleep-us", &opt.sleep_us}};
 
 	arguments = argv;
 	for (int i = 1; i < argc; i += 2) {

@@ -281,9 +281,10 @@ static void head(struct object *o, const struct jitscope_snapshot *s)
 	member(o, "comm", json_text(s->comm));
 	member(o, "jitdriver", json_text(s->jitdriver));
 	member(o, "source", json_string(s->source == JITSCOPE_KERNEL ? "kernel" : "region"));
-	member(o, "run_source", s->run_source == JITSCOPE_RUNS_NONE
-					? json_null()
-					: json_string(jitscope_run_source_name(s->run_source)));
+	member(o, "run_source",
+	       s->run_source == JITSCOPE_RUNS_NONE
+		       ? json_null()
+		       : json_string(jitscope_run_source_name(s->run_source)));
 	member(o, "taken_ns", json_count(s->taken_ns));
 	member(o, "start_ns", json_count(s->start_ns));
 	member(o, "alive", json_boolean(s->alive));

@@ -24,7 +24,7 @@ static const struct command commands[] = {
 			    "  jitscope run --json -o report.json -- pypy3 prog.py\n"
 			    "  jitscope run --top 30 -- nvim --headless -S script.lua +q\n",
 		.takes = OUTPUT_OPTIONS | OPT_COUNT | OPT_PIN | OPT_TOP | OPT_MAX_LOOPS |
-			 OPT_NO_BPF | OPT_NO_ADAPTER,
+			 OPT_MAX_RUNS | OPT_NO_BPF | OPT_NO_ADAPTER,
 		.operands = true,
 		.run = cmd_run,
 	},
@@ -40,8 +40,9 @@ static const struct command commands[] = {
 		.examples = "  jitscope snapshot -p 4711\n"
 			    "  jitscope snapshot -p 4711 -i 5 -n 12\n"
 			    "  jitscope snapshot -a --json | jq '{pid, comm, counters}'\n",
-		.takes = OUTPUT_OPTIONS | TARGET_OPTIONS | OPT_DURATION | OPT_INTERVAL | OPT_ROUNDS |
-			 OPT_COUNT | OPT_PIN | OPT_TOP | OPT_MAX_LOOPS | OPT_NO_BPF,
+		.takes = OUTPUT_OPTIONS | TARGET_OPTIONS | OPT_DURATION | OPT_INTERVAL |
+			 OPT_ROUNDS | OPT_COUNT | OPT_PIN | OPT_TOP | OPT_MAX_LOOPS | OPT_MAX_RUNS |
+			 OPT_NO_BPF,
 		.run = cmd_snapshot,
 	},
 	{
@@ -58,7 +59,7 @@ static const struct command commands[] = {
 			"  jitscope trace -a -d 10 --json | jq -r 'select(.event == \"abort\") | "
 			".reason'\n",
 		.takes = OUTPUT_OPTIONS | TARGET_OPTIONS | OPT_DURATION | OPT_COUNT | OPT_PIN |
-			 OPT_TOP | OPT_MAX_LOOPS | OPT_NO_ADAPTER,
+			 OPT_TOP | OPT_MAX_LOOPS | OPT_MAX_RUNS | OPT_NO_ADAPTER,
 		.operands = true,
 		.run = cmd_trace,
 	},

@@ -35,9 +35,12 @@ static const struct row {
 	{OPT_JSON, 'j', "json", NULL, "one JSON object, or JSON lines, in place of text"},
 	{OPT_OUTPUT, 'o', "output", "FILE", "write to FILE; - is standard output"},
 	{OPT_TOP, LONG_ONLY + 0, "top", "N", "list N loops and aborts (10); JSON has all"},
-	{OPT_COUNT, LONG_ONLY + 5, "count", "HOW", "loop runs: memory, probe (1 us for each) or off"},
+	{OPT_COUNT, LONG_ONLY + 5, "count", "HOW",
+	 "loop runs: memory, probe (1 us for each) or off"},
 	{OPT_PIN, LONG_ONLY + 1, "pin", "[DIR]", "pin the maps (" JITSCOPE_PIN_DIR ")"},
 	{OPT_MAX_LOOPS, LONG_ONLY + 2, "max-loops", "N", "room for N loops in the kernel (65536)"},
+	{OPT_MAX_RUNS, LONG_ONLY + 16, "max-runs", "N",
+	 "run counts of a process in the kernel (65536)"},
 	{OPT_NO_BPF, LONG_ONLY + 3, "no-bpf", NULL, "read the region of the process only"},
 	{OPT_NO_ADAPTER, LONG_ONLY + 4, "no-adapter", NULL,
 	 "leave the environment of the command as it is"},
@@ -168,6 +171,11 @@ static const char *set(struct options *o, const struct row *row, const char *arg
 			return "a number from 1 to 67108864";
 		o->max_loops = (uint32_t)n;
 		break;
+	case OPT_MAX_RUNS:
+		if (!parse_number(arg, 1, 1u << 24, &n))
+			return "a number from 1 to 16777216";
+		o->max_runs = (uint32_t)n;
+		break;
 	case OPT_COUNT:
 		return parse_count(arg, &o->count) ? NULL : "memory, probe or off";
 	case OPT_VERBOSE:
@@ -263,7 +271,8 @@ static int check_together(const struct options *o)
 	}
 	if (o->no_bpf && o->count == JITSCOPE_COUNT_PROBE) {
 		fprintf(stderr,
-			"jitscope %s: --count=probe counts in the kernel, and --no-bpf does without",
+			"jitscope %s: --count=probe counts in the kernel, and --no-bpf does "
+			"without",
 			c->name);
 		return usage_error(c);
 	}

@@ -29,6 +29,7 @@ enum {
 	OPT_HELP = 1 << 14,
 	OPT_VERSION = 1 << 15,
 	OPT_COUNT = 1 << 16,
+	OPT_MAX_RUNS = 1 << 24,
 };
 
 struct options {
@@ -45,6 +46,7 @@ struct options {
 	const char *pin_dir;
 	uint64_t top;
 	uint32_t max_loops; /* 0: libjitscope's default */
+	uint32_t max_runs;  /* likewise */
 	char **argv;	    /* the command to start; argv[0] NULL: none */
 };
 

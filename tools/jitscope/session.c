@@ -25,6 +25,7 @@ int session_open(jitscope_session **session, const struct options *o,
 		.max_loops = o->max_loops,
 		.system_wide = o->all || o->file,
 		.count = o->count,
+		.max_runs = o->max_runs,
 		.pin_dir = o->pin_dir,
 		.command = command,
 	};
