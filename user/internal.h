@@ -232,6 +232,10 @@ uint64_t jitscope_runs_id(const struct jitscope_session *s);
 void jitscope_runs_ended(struct jitscope_session *s, pid_t pid);
 /* That goes too. */
 void jitscope_runs_forget(struct jitscope_session *s, pid_t pid);
+/* Where the sockets are; options may be NULL. */
+const char *jitscope_runs_dir(const struct jitscope_options *options);
+/* -EPERM, with its line: somebody else may write there. Others if it is not there. */
+int jitscope_check_runs_dir(const char *dir);
 /* Now and then: finds ended processes whose end no event told. */
 void jitscope_runs_check(struct jitscope_session *s);
 

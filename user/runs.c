@@ -416,11 +416,19 @@ void jitscope_runs_check(struct jitscope_session *s)
 
 /* ---- Start and end ------------------------------------------------------------------- */
 
+const char *jitscope_runs_dir(const struct jitscope_options *o)
+{
+	const char *dir = secure_getenv("JITSCOPE_RUNS_DIR");
+
+	if (o && o->runs_dir)
+		return o->runs_dir;
+	return dir && *dir ? dir : JIT_RUNS_DIR;
+}
+
 /* What goes wrong here does not keep the session from all else. */
 static int start(struct jitscope_runs *r)
 {
 	const struct jitscope_options *o = &r->session->options;
-	const char *dir = o->runs_dir ? o->runs_dir : secure_getenv("JITSCOPE_RUNS_DIR");
 	int err;
 
 	r->page_slots = (uint32_t)((size_t)sysconf(_SC_PAGESIZE) / sizeof(struct jit_run));
@@ -433,7 +441,7 @@ static int start(struct jitscope_runs *r)
 	err = jitscope_publisher_start(r);
 	if (err)
 		return err;
-	err = jitscope_server_start(r, dir && *dir ? dir : JIT_RUNS_DIR);
+	err = jitscope_server_start(r, jitscope_runs_dir(o));
 	if (err)
 		jitscope_publisher_stop(r);
 	return err;

@@ -272,12 +272,10 @@ static void *run(void *arg)
 /* ---- The socket --------------------------------------------------------------------------------
  */
 
-static int check_dir(const char *dir)
+int jitscope_check_runs_dir(const char *dir)
 {
 	struct stat st;
 
-	if (mkdir(dir, 0755) && errno != EEXIST)
-		return jitscope_fail(-errno, "cannot make %s: %s", dir, strerror(errno));
 	if (lstat(dir, &st))
 		return jitscope_fail(-errno, "cannot look at %s: %s", dir, strerror(errno));
 	if (!S_ISDIR(st.st_mode) || st.st_uid || st.st_mode & (S_IWGRP | S_IWOTH))
@@ -307,6 +305,13 @@ static void remove_stale(const char *dir)
 		closedir(d);
 }
 
+static int make_dir(const char *dir)
+{
+	if (mkdir(dir, 0755) && errno != EEXIST)
+		return jitscope_fail(-errno, "cannot make %s: %s", dir, strerror(errno));
+	return jitscope_check_runs_dir(dir);
+}
+
 static int bind_to(struct runs_server *v, unsigned n)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -325,7 +330,7 @@ static int make_listener(struct runs_server *v)
 		return jitscope_fail(-errno, "cannot make a socket: %s", strerror(errno));
 	/* Another session that ends may remove the directory in between. */
 	for (unsigned n = 0; n < 100 && (err == -EADDRINUSE || err == -ENOENT); n++) {
-		int made = check_dir(v->dir);
+		int made = make_dir(v->dir);
 
 		if (made) {
 			close(v->listener);
