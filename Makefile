@@ -57,7 +57,7 @@ endif
 # stub is a cache line that the VM's compiler has pushed out in between.
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fno-plt -fvisibility=hidden -fno-semantic-interposition $(WARN) $(CFLAGS) \
 	-Iinclude -I$(B) -DJITSCOPE_VERSION='"$(VERSION)"' -DJITSCOPE_LIBDIR='"$(LIBDIR)"' -MMD -MP
-LDLIBS_OBSERVER := -lbpf -lelf -lz
+LDLIBS_OBSERVER := -lbpf -lelf -lz -lpthread
 
 LUA_CFLAGS := $(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null)
 LUA_ARCHIVE := $(shell $(PKG_CONFIG) --variable=libdir lua5.4 2>/dev/null)/liblua5.4.a

@@ -127,6 +127,7 @@ static void forget_process(struct jitscope_session *s, uint32_t pid)
 	bpf_map__delete_elem(s->bpf->maps.counters, &pid, sizeof(pid), 0);
 	bpf_map__delete_elem(s->bpf->maps.counter_times, &pid, sizeof(pid), 0);
 	bpf_map__delete_elem(s->bpf->maps.rows, &pid, sizeof(pid), 0);
+	jitscope_runs_forget(s, (pid_t)pid);
 }
 
 static int know_processes(struct sweep *w, bool forget)

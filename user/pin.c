@@ -23,11 +23,18 @@
 #define BPFFS "/sys/fs/bpf"
 #define BPFFS_MAGIC 0xcafe4a11
 
+/*
+ * Below the folder of the pins there is one more, for the map of maps and the
+ * maps in it (runs_publish.c).
+ */
+#define RUNS "loop_run_times"
+
 bool jitscope_is_public(const struct bpf_map *map)
 {
 	const char *name = bpf_map__name(map);
 
-	return strcmp(name, "scratch") && strcmp(name, "rows") && !strchr(name, '.');
+	return strcmp(name, "scratch") && strcmp(name, "rows") && !strchr(name, '.') &&
+	       bpf_map__autocreate(map);
 }
 
 int jitscope_fill_owner(struct jitscope_session *s)
@@ -39,11 +46,11 @@ int jitscope_fill_owner(struct jitscope_session *s)
 		.system_wide = s->options.system_wide,
 		.seed_lost = s->seed_lost,
 		.seed_failed = s->seed_failed,
+		.runs_session = jitscope_runs_id(s),
 	};
 	uint32_t zero = 0;
 
-	snprintf(owner.command, sizeof(owner.command), "%s",
-		 s->options.command ? s->options.command : "");
+	memcpy(owner.command, s->command, sizeof(owner.command));
 	return bpf_map__update_elem(s->bpf->maps.session, &zero, sizeof(zero), &owner,
 				    sizeof(owner), BPF_ANY);
 }
@@ -55,7 +62,7 @@ static bool is_bpffs(const char *dir)
 	return !statfs(dir, &fs) && (uint32_t)fs.f_type == BPFFS_MAGIC;
 }
 
-static int mount_bpffs(void)
+int jitscope_mount_bpffs(void)
 {
 	if (is_bpffs(BPFFS) || !mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
 		return 0;
@@ -65,7 +72,7 @@ static int mount_bpffs(void)
 			     strerror(errno));
 }
 
-static void remove_pins(const char *dir)
+static void remove_files(const char *dir)
 {
 	struct dirent *entry;
 	DIR *d = opendir(dir);
@@ -80,6 +87,15 @@ static void remove_pins(const char *dir)
 	if (d)
 		closedir(d);
 	rmdir(dir);
+}
+
+static void remove_pins(const char *dir)
+{
+	char runs[600];
+
+	snprintf(runs, sizeof(runs), "%s/" RUNS, dir);
+	remove_files(runs);
+	remove_files(dir);
 }
 
 /* Whose pins are there. The map may be a stranger's: of any size. */
@@ -169,7 +185,15 @@ static int make_dir(const char *dir)
 
 void jitscope_map_path(char path[600], const char *dir, const struct bpf_map *map)
 {
-	snprintf(path, 600, "%s/%s", dir, bpf_map__name(map));
+	const char *name = bpf_map__name(map);
+
+	snprintf(path, 600, "%s/%s%s", dir, name, strcmp(name, RUNS) ? "" : "/maps");
+}
+
+static int make_runs_dir(struct jitscope_session *s)
+{
+	snprintf(s->runs_pin_dir, sizeof(s->runs_pin_dir), "%s/" RUNS, s->pin_dir);
+	return mkdir(s->runs_pin_dir, 0700) ? -errno : 0;
 }
 
 int jitscope_pin(struct jitscope_session *s)
@@ -181,7 +205,7 @@ int jitscope_pin(struct jitscope_session *s)
 
 	if (strlen(dir) >= sizeof(s->pin_dir))
 		return jitscope_fail(-ENAMETOOLONG, "the name of the pin directory is too long");
-	err = mount_bpffs();
+	err = jitscope_mount_bpffs();
 	if (!err)
 		err = make_dir(dir);
 	if (err)
@@ -190,6 +214,8 @@ int jitscope_pin(struct jitscope_session *s)
 	/* `session` first: pins without an owner could not be told stale. */
 	jitscope_map_path(path, dir, s->bpf->maps.session);
 	err = bpf_map__pin(s->bpf->maps.session, path);
+	if (!err && s->options.count == JITSCOPE_COUNT_MEMORY)
+		err = make_runs_dir(s);
 	bpf_object__for_each_map(map, s->bpf->obj)
 	{
 		if (err || !jitscope_is_public(map) || map == s->bpf->maps.session)
@@ -214,6 +240,9 @@ void jitscope_unpin(struct jitscope_session *s)
 		if (bpf_map__is_pinned(map))
 			bpf_map__unpin(map, path);
 	}
+	if (*s->runs_pin_dir)
+		rmdir(s->runs_pin_dir);
 	rmdir(s->pin_dir);
+	*s->runs_pin_dir = '\0';
 	*s->pin_dir = '\0';
 }

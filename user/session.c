@@ -63,7 +63,8 @@ static int configure(struct jitscope_session *s)
 	b->rodata->stream = (o->event ? o->stream : 0) | 1u << JIT_PROBE_FLUSH;
 	b->rodata->lifecycle = true;
 
-	bpf_program__set_autoload(b->progs.jit_loop__run, o->count_runs);
+	bpf_program__set_autoload(b->progs.jit_loop__run, o->count == JITSCOPE_COUNT_PROBE);
+	bpf_map__set_autocreate(b->maps.loop_run_times, o->count == JITSCOPE_COUNT_MEMORY);
 	if (o->max_loops)
 		bpf_map__set_max_entries(b->maps.loops, o->max_loops);
 	if (o->system_wide)
@@ -73,6 +74,7 @@ static int configure(struct jitscope_session *s)
 		bpf_map__set_max_entries(b->maps.counters, o->max_processes);
 		bpf_map__set_max_entries(b->maps.counter_times, o->max_processes);
 		bpf_map__set_max_entries(b->maps.rows, o->max_processes);
+		bpf_map__set_max_entries(b->maps.loop_run_times, o->max_processes);
 	}
 	if (o->ring_bytes)
 		bpf_map__set_max_entries(b->maps.events, o->ring_bytes);
@@ -114,6 +116,19 @@ static int on_ring(void *ctx, void *data, size_t size)
 	return 0;
 }
 
+/* The processes count all the same: the wish is in the probe that is attached. */
+static void explain_no_maps(struct jitscope_session *s)
+{
+	char line[700];
+
+	if (!s->options.note)
+		return;
+	snprintf(line, sizeof(line),
+		 "loop runs cannot be counted in kernel memory, each process counts in its own: %s",
+		 jitscope_error());
+	s->options.note(s->options.ctx, line);
+}
+
 int jitscope_open(jitscope_session **out, const struct jitscope_options *options)
 {
 	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
@@ -125,6 +140,8 @@ int jitscope_open(jitscope_session **out, const struct jitscope_options *options
 		return -ENOMEM;
 	if (options)
 		s->options = *options;
+	if (s->options.command)
+		snprintf(s->command, sizeof(s->command), "%s", s->options.command);
 	jitscope_quiet_libbpf();
 	if (kernel_is_before(5, 11)) /* later kernels charge the cgroup */
 		setrlimit(RLIMIT_MEMLOCK, &unlimited);
@@ -164,6 +181,8 @@ int jitscope_open(jitscope_session **out, const struct jitscope_options *options
 		err = jitscope_pin(s);
 	if (err)
 		goto failed;
+	if (s->options.count == JITSCOPE_COUNT_MEMORY && jitscope_runs_open(s))
+		explain_no_maps(s);
 	*out = s;
 	return 0;
 failed:
@@ -176,6 +195,7 @@ void jitscope_close(jitscope_session *s)
 	if (!s)
 		return;
 	jitscope_detach_all(s);
+	jitscope_runs_close(s);
 	jitscope_drop_rows(s);
 	jitscope_unpin(s);
 	ring_buffer__free(s->ring);
@@ -195,13 +215,13 @@ int jitscope_poll(jitscope_session *s, int timeout_ms)
 
 	jitscope_drop_rows(s);
 	for (;;) {
-		int err = s->reader ? jitscope_reader_poll(s) : ring_buffer__consume(s->ring);
+		int err = *s->shared_dir ? jitscope_reader_poll(s) : ring_buffer__consume(s->ring);
 		uint64_t now = jitscope_now();
 		struct timespec nap = {0};
 
 		if (err < 0)
 			return jitscope_fail(err, "cannot read the events: %s", strerror(-err));
-		if (!s->reader)
+		if (!*s->shared_dir)
 			jitscope_housekeeping(s);
 		if (now >= end)
 			return 0;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -33,6 +34,8 @@ static int adopt(const char *dir, struct bpf_map *map)
 
 	jitscope_map_path(path, dir, map);
 	fd = bpf_obj_get(path);
+	if (fd == -ENOENT && bpf_map__type(map) == BPF_MAP_TYPE_HASH_OF_MAPS)
+		return bpf_map__set_autocreate(map, false); /* no runs are counted there */
 	if (fd < 0)
 		return fd;
 	if (is_same_kind(fd, map))
@@ -69,7 +72,7 @@ int jitscope_open_pinned(jitscope_session **out, const char *dir)
 	int err = jitscope_pins_owner(dir, &owner);
 
 	*out = NULL;
-	if (err || !owner.system_wide || !is_alive(&owner))
+	if (err || strlen(dir) >= sizeof(s->shared_dir) || !owner.system_wide || !is_alive(&owner))
 		return jitscope_fail(-ENOENT, "no session that watches everything has its maps in %s",
 				     dir);
 	if (owner.abi != JIT_ABI_VERSION)
@@ -78,7 +81,7 @@ int jitscope_open_pinned(jitscope_session **out, const char *dir)
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return jitscope_fail(-ENOMEM, "no memory");
-	s->reader = true;
+	snprintf(s->shared_dir, sizeof(s->shared_dir), "%s", dir);
 	s->options.system_wide = true;
 	jitscope_quiet_libbpf();
 	s->bpf = jitscope_bpf__open();
@@ -103,7 +106,37 @@ int jitscope_reader_poll(struct jitscope_session *s)
 		return err;
 	s->seed_lost = owner.seed_lost;
 	s->seed_failed = owner.seed_failed;
+	s->shared_runs = owner.runs_session;
 	return is_alive(&owner) ? 0 : -EOWNERDEAD;
+}
+
+bool jitscope_reader_runs(struct jitscope_session *s, pid_t pid, uint64_t **counts,
+			  uint32_t *slots)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	const uint64_t *shared = MAP_FAILED;
+	char path[600];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/loop_run_times/%d", s->shared_dir, (int)pid);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &size) && info.type == BPF_MAP_TYPE_ARRAY &&
+	    info.value_size == sizeof(*shared))
+		shared = mmap(NULL, info.max_entries * sizeof(*shared), PROT_READ, MAP_SHARED, fd,
+			      0);
+	close(fd);
+	if (shared == MAP_FAILED)
+		return false;
+	*counts = malloc(info.max_entries * sizeof(*shared));
+	if (*counts) {
+		memcpy(*counts, shared, info.max_entries * sizeof(*shared));
+		*slots = info.max_entries;
+	}
+	munmap((void *)shared, info.max_entries * sizeof(*shared));
+	return *counts != NULL;
 }
 
 int jitscope_reader_has(struct jitscope_session *s, pid_t pid)

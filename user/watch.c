@@ -98,10 +98,14 @@ int jitscope_mark_watched(struct jitscope_session *s, pid_t pid)
 static int seed(struct jitscope_session *s, pid_t pid)
 {
 	int err = jitscope_seed(s, pid);
+	struct watched *w;
 
 	if (!err || err == -ENODATA || err == -ENOENT) /* it has no VM yet */
 		return 0;
 	s->seed_failed += err != -ESRCH;
+	w = jitscope_watched(s, pid, false);
+	if (w)
+		w->unseeded = true;
 	return err;
 }
 
@@ -109,7 +113,7 @@ int jitscope_watch_pid(jitscope_session *s, pid_t pid)
 {
 	int err, found;
 
-	if (s->reader)
+	if (*s->shared_dir)
 		return jitscope_reader_has(s, pid);
 	err = jitscope_mark_watched(s, pid);
 	if (err)
@@ -136,7 +140,7 @@ static int attach_and_seed(void *ctx, pid_t pid)
 		return 0;
 	w = jitscope_watched(s, pid, true);
 	if (w)
-		w->alive = true; /* the pid may be used again */
+		*w = (struct watched){.pid = pid, .alive = true}; /* the pid may be used again */
 	err = jitscope_mark_watched(s, pid);
 	if (!err)
 		err = seed(s, pid);
@@ -148,7 +152,7 @@ static int attach_and_seed(void *ctx, pid_t pid)
 int jitscope_watch_all(jitscope_session *s)
 {
 	uint64_t start = jitscope_now(), took;
-	int err = s->reader ? 0 : jitscope_each_process(attach_and_seed, s);
+	int err = *s->shared_dir ? 0 : jitscope_each_process(attach_and_seed, s);
 
 	/* A hundredth of our time at most, however many processes there are. */
 	took = jitscope_now() - start;
@@ -212,6 +216,7 @@ void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e
 		w = jitscope_watched(s, pid, false);
 		if (w)
 			w->alive = false;
+		jitscope_runs_ended(s, pid);
 		break;
 	case JITSCOPE_NEWCOMER:
 		welcome(s, pid);
@@ -261,6 +266,7 @@ static void sweep(struct jitscope_session *s, uint64_t now)
 		s->sweep_wanted = false;
 		jitscope_sweep(s, forget);
 	}
+	jitscope_runs_check(s);
 	s->next_sweep_ns = jitscope_now() + SWEEP_EVERY + 10 * (jitscope_now() - now);
 }
 

@@ -213,7 +213,17 @@ def test_it_tells_the_service_manager():
 def resources(process):
     with open(f"/proc/{process.pid}/status") as f:
         kilobytes = int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
-    return len(os.listdir(f"/proc/{process.pid}/fd")), kilobytes
+    folder = f"/proc/{process.pid}/fd"
+    return len([fd for fd in os.listdir(folder) if is_map_or_socket(os.path.join(folder, fd))]), \
+        kilobytes
+
+
+def is_map_or_socket(path):
+    """Those of links come and go with programs that have nothing to do with the test."""
+    try:
+        return os.readlink(path).startswith(("anon_inode:bpf-map", "socket:"))
+    except FileNotFoundError:
+        return False
 
 
 def test_two_hundred_at_once_are_all_accounted_for():
@@ -232,7 +242,7 @@ def test_two_hundred_at_once_are_all_accounted_for():
     wait_for(lambda: not any(one.pid in {s["pid"] for s in all_known(env)} for one in crowd),
              "all of them to be forgotten", 40)
     assert resources(process)[0] <= fds
-    assert resources(process)[1] <= kilobytes + 4096, (kilobytes, resources(process))
+    assert resources(process)[1] <= kilobytes + 16384, (kilobytes, resources(process))
     stop(process)
 
 

@@ -59,6 +59,21 @@ static void look_again(struct serve *serve)
 	notify_manager("READY=1");
 }
 
+/* Before there are threads, which would keep theirs. */
+static int give_up_privileges(void)
+{
+	int err = jitscope_mount_bpffs();
+
+	if (err) {
+		say("%s", jitscope_error());
+		return err;
+	}
+	err = privileges_drop(!jitscope_attaches_at_once());
+	if (err)
+		say("cannot give up privileges (%s); going on with them", strerror(-err));
+	return 0;
+}
+
 static int start(struct serve *serve, const struct options *o)
 {
 	pid_t *pids;
@@ -73,9 +88,6 @@ static int start(struct serve *serve, const struct options *o)
 		say("%s", jitscope_error());
 		return err;
 	}
-	err = privileges_drop(!jitscope_attaches_at_once(serve->session));
-	if (err)
-		say("cannot give up privileges (%s); going on with them", strerror(-err));
 	if (!jitscope_pids(serve->session, &pids, &n)) {
 		say("watching this machine: %zu process%s with a JIT that has started; maps in %s",
 		    n, n == 1 ? "" : "es", o->pin_dir);
@@ -115,7 +127,7 @@ int cmd_serve(const struct options *given)
 		options.keep_ns = KEEP_NS;
 	signals_catch();
 	signals_catch_hup();
-	status = start(&serve, &options) ? EXIT_FAILED : keep_on(&serve);
+	status = give_up_privileges() || start(&serve, &options) ? EXIT_FAILED : keep_on(&serve);
 	jitscope_close(serve.session);
 	return status;
 }

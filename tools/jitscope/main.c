@@ -25,8 +25,8 @@ static const struct command commands[] = {
 		.examples = "  jitscope run -- luajit prog.lua\n"
 			    "  jitscope run --json -o report.json -- pypy3 prog.py\n"
 			    "  jitscope run --top 30 -- nvim --headless -S script.lua +q\n",
-		.takes = OUTPUT_OPTIONS | OPT_RUNS | OPT_PIN | OPT_TOP | OPT_MAX_LOOPS |
-			 OPT_NO_BPF | OPT_NO_ADAPTER,
+		.takes = OUTPUT_OPTIONS | OPT_COUNT | OPT_PIN | OPT_TOP | OPT_MAX_LOOPS |
+			 OPT_MAX_RUNS | OPT_NO_BPF | OPT_NO_ADAPTER,
 		.operands = true,
 		.run = cmd_run,
 	},
@@ -42,8 +42,9 @@ static const struct command commands[] = {
 		.examples = "  jitscope snapshot -p 4711\n"
 			    "  jitscope snapshot -p 4711 -i 5 -n 12\n"
 			    "  jitscope snapshot -a --json | jq '{pid, comm, counters}'\n",
-		.takes = OUTPUT_OPTIONS | TARGET_OPTIONS | OPT_DURATION | OPT_INTERVAL | OPT_COUNT |
-			 OPT_RUNS | OPT_PIN | OPT_TOP | OPT_MAX_LOOPS | OPT_NO_BPF | OPT_OWN,
+		.takes = OUTPUT_OPTIONS | TARGET_OPTIONS | OPT_DURATION | OPT_INTERVAL |
+			 OPT_ROUNDS | OPT_COUNT | OPT_PIN | OPT_TOP | OPT_MAX_LOOPS | OPT_MAX_RUNS |
+			 OPT_NO_BPF | OPT_OWN,
 		.run = cmd_snapshot,
 	},
 	{
@@ -59,8 +60,8 @@ static const struct command commands[] = {
 			"  jitscope trace -- luajit prog.lua\n"
 			"  jitscope trace -a -d 10 --json | jq -r 'select(.event == \"abort\") | "
 			".reason'\n",
-		.takes = OUTPUT_OPTIONS | TARGET_OPTIONS | OPT_DURATION | OPT_RUNS | OPT_PIN |
-			 OPT_MAX_LOOPS | OPT_NO_ADAPTER,
+		.takes = OUTPUT_OPTIONS | TARGET_OPTIONS | OPT_DURATION | OPT_COUNT | OPT_PIN |
+			 OPT_TOP | OPT_MAX_LOOPS | OPT_MAX_RUNS | OPT_NO_ADAPTER,
 		.operands = true,
 		.run = cmd_trace,
 	},
@@ -90,7 +91,8 @@ static const struct command commands[] = {
 			    "  sudo jitscope serve --keep 1h -f /opt/vm/bin/myvm\n"
 			    "  sudo jitscope snapshot -a          # reads what it has\n"
 			    "  sudo bpftool map dump pinned " JITSCOPE_PIN_DIR "/counters\n",
-		.takes = OPT_FILE | OPT_DURATION | OPT_VERBOSE | OPT_KEEP | OPT_PIN | OPT_MAX_LOOPS,
+		.takes = OPT_FILE | OPT_DURATION | OPT_VERBOSE | OPT_KEEP | OPT_PIN |
+			 OPT_COUNT | OPT_MAX_LOOPS | OPT_MAX_RUNS,
 		.run = cmd_serve,
 	},
 	{
