@@ -28,6 +28,7 @@
 	X(optimize) \
 	X(region)   \
 	X(fork)     \
+	X(runs)     \
 	X(told)     \
 	X(snapshot) \
 	X(findings)
