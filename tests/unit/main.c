@@ -29,6 +29,7 @@
 	X(region)   \
 	X(fork)     \
 	X(runs)     \
+	X(ask)      \
 	X(told)     \
 	X(snapshot) \
 	X(findings)
