@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* observer.c - see observer.h. */
 #include <bpf/bpf.h>
-#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +142,7 @@ void observer_start(struct observer *o, uint64_t session, uint32_t limit)
 {
 	char name[64];
 	int map = observer_make_map(1024);
+	sigset_t all, before;
 
 	if (map < 0)
 		unit_skip("needs root and BPF with arrays that can be mapped");
@@ -150,7 +151,10 @@ void observer_start(struct observer *o, uint64_t session, uint32_t limit)
 	snprintf(name, sizeof(name), "%d.%llu.sock", (int)getpid(), (unsigned long long)session);
 	o->listener = observer_listen(name, o->path);
 	CHECK(!listen(o->listener, 64));
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the process's */
 	CHECK(!pthread_create(&o->thread, NULL, run, o));
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void observer_stop(struct observer *o)

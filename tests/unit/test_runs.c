@@ -575,7 +575,32 @@ TEST(who_refuses_is_asked_again_later)
 	usleep(1050000);
 	jit_runs_update(vm);
 	CHECK_EQ(o.requests, 2);
+	CHECK_EQ(jit_region->runs_session, 1);
 	CHECK_EQ(in_map(&o, no), 10);
+	jit_vm_destroy(vm);
+	observer_stop(&o);
+	observer_remove_directory();
+}
+
+/* Another who attaches is asked at once, though as many are attached as before. */
+TEST(who_comes_after_one_that_refused_is_asked_at_once)
+{
+	struct told t = {0};
+	struct observer o;
+	jit_vm *vm;
+
+	observer_directory();
+	observer_start(&o, 1, 0);
+	vm = vm_that_counts(&t);
+	observer_attach(1);
+	jit_runs_update(vm);
+	CHECK_EQ(jit_region->runs_session, 0);
+	observer_attach(-1);
+	CHECK_EQ(jit_runs_update(vm), 0);
+	o.limit = PLENTY;
+	observer_attach(1);
+	CHECK_EQ(jit_runs_update(vm), JIT_RUNS_MEMORY);
+	CHECK_EQ(jit_region->runs_session, 1);
 	jit_vm_destroy(vm);
 	observer_stop(&o);
 	observer_remove_directory();
@@ -989,6 +1014,7 @@ void suite_runs(void)
 	ADD(a_smaller_map_after_a_larger);
 	ADD(a_second_observer_leaves_the_map_where_it_is);
 	ADD(who_refuses_is_asked_again_later);
+	ADD(who_comes_after_one_that_refused_is_asked_at_once);
 	ADD(a_session_that_knows_us_no_longer_is_left);
 	ADD(an_observer_at_its_limit_keeps_what_it_has_given);
 	ADD(threads_count_exactly_while_maps_come_and_go);
