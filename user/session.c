@@ -111,7 +111,8 @@ static int on_ring(void *ctx, void *data, size_t size)
 	if (size < sizeof(*e))
 		return 0;
 	jitscope_on_life(s, e);
-	if (s->options.event && e->kind != JITSCOPE_NEWCOMER && (e->kind >= JIT_NPROBES || s->options.stream & 1u << e->kind))
+	if (s->options.event && e->kind != JITSCOPE_NEWCOMER &&
+	    (e->kind >= JIT_NPROBES || s->options.stream & 1u << e->kind))
 		s->options.event(s->options.ctx, e);
 	return 0;
 }

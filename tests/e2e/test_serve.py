@@ -12,6 +12,7 @@ import subprocess
 from harness import (JITSCOPE, check_totals, embed, finish, for_others, held, jitscope, kill,
                      need, need_bpf, nonzero, pin_dir, program, read_line, run, semaphores, snapshot, start,
                      tempdir, wait_for)
+from test_runs import Counted, check_counts, pinned, runs_dir, runs_of, tally_of
 
 LOAD = ["--loops", "7", "--bridges", "3", "--aborts", "2"]
 
@@ -19,7 +20,8 @@ LOAD = ["--loops", "7", "--bridges", "3", "--aborts", "2"]
 def serve(*options, **more):
     """Starts it with pins of its own: the process, and the environment for those who read."""
     need_bpf()
-    env = {"JITSCOPE_PIN_DIR": more.pop("pins", None) or pin_dir()}
+    pins = {"JITSCOPE_PIN_DIR": more.pop("pins", None) or pin_dir()}
+    env = {**runs_dir()[1], **more.pop("env", {}), **pins}
     process = start([JITSCOPE, "serve", *map(str, options)], env=env, **more)
     read_line(process, "watching this machine", stream=process.stderr)
     return process, env
@@ -249,3 +251,73 @@ def test_two_hundred_at_once_are_all_accounted_for():
 def all_known(env):
     return [json.loads(line) for line in
             jitscope("snapshot", "-a", "--json", env=env, status=None).out.splitlines()]
+
+
+# ---- Loop runs ----------------------------------------------------------------------------
+
+
+def counting_serve(*options):
+    return serve(*options, env=runs_dir()[1])
+
+
+def test_loop_runs_are_counted_and_others_read_them():
+    need("bpftool")
+    process, env = counting_serve()
+    counted = Counted("--loops", 9, env=env)
+    told = counted.do("wait", "run 50")
+    snap = snapshot(counted.pid, env=env)
+    check_counts(snap, told, "kernel")
+    path = f"{env['JITSCOPE_PIN_DIR']}/loop_run_times/{counted.pid}"
+    wait_for(lambda: os.path.exists(path), path)
+    assert sum(pinned(path).values()) == sum(tally_of(told).values())
+    counted.send("die")
+    counted.process.wait()
+    wait_for(lambda: not known(counted.pid, env)["alive"], "its end")
+    assert runs_of(known(counted.pid, env)) == tally_of(told)
+    assert sum(pinned(path).values()) == sum(tally_of(told).values())
+    stop(process)
+    assert not os.path.exists(env["JITSCOPE_RUNS_DIR"])
+
+
+def test_who_chose_what_he_watches_gets_the_counts():
+    process, env = counting_serve()
+    report = os.path.join(tempdir(), "report.json")
+    one = start([JITSCOPE, "run", "--json", "-o", report, "--", program("runs"), "--loops", "5"],
+                stdin=subprocess.PIPE, env=env)
+    out, err = one.communicate("wait\nrun 100\n")
+    assert one.returncode == 0, (out, err)
+    with open(report) as f:
+        check_counts(json.load(f), json.loads(out.splitlines()[-1]), "kernel")
+    stop(process)
+
+
+def test_the_next_one_goes_on_where_a_killed_one_stopped():
+    process, env = counting_serve()
+    counted = Counted("--loops", 9, env=env)
+    counted.do("wait", "run 50")
+    kill(process, signal.SIGKILL)
+    process.wait()
+    counted.do("run 7")  # uncounted, if it has heard of it by then
+    process, _ = serve(env=env, pins=env["JITSCOPE_PIN_DIR"])
+    told = counted.do("wait", "run 50")
+    check_counts(snapshot(counted.pid, env=env), told, "kernel")
+    stop(process)
+
+
+def test_two_hundred_that_count_at_once_leave_nothing():
+    process, env = counting_serve("--keep", "2", "-f", program("runs"))
+    before = resources(process)
+    crowd = [start([program("runs"), "--loops", "5"], stdin=subprocess.PIPE, env=env)
+             for _ in range(200)]
+    told = [json.loads(one.communicate("wait\nrun 100\nforks 2 10\n")[0].splitlines()[-1])
+            for one in crowd]
+    seen = {s["pid"]: s for s in all_known(env)}
+    wrong = [one.pid for one, t in zip(crowd, told) if runs_of(seen[one.pid]) != tally_of(t)]
+    assert not wrong, f"{len(wrong)} of 200"
+    wait_for(lambda: not any(one.pid in {s["pid"] for s in all_known(env)} for one in crowd),
+             "all of them to be forgotten", 60)
+    wait_for(lambda: resources(process)[0] <= before[0], "the maps to be closed")
+    assert resources(process)[1] <= before[1] + 16384, (before, resources(process))
+    left = os.listdir(f"{env['JITSCOPE_PIN_DIR']}/loop_run_times")
+    assert not [name for name in left if name.isdigit() and int(name) in {o.pid for o in crowd}]
+    stop(process)
