@@ -58,8 +58,9 @@
  * Environment: JITHOOKS_REGION_DIR=DIR puts the region in a file DIR/PID.N,
  * so that its last state outlives the process. `jitscope run` sets it where
  * it cannot use BPF. JITHOOKS_COUNT_RUNS=1 counts loop runs from the start,
- * in the region. JITHOOKS_RUNS_DIR=DIR looks for observers there and not in
- * JIT_RUNS_DIR. All are ignored in set-user-ID programs.
+ * in the region ("all": also where that costs the program time, in PyPy).
+ * JITHOOKS_RUNS_DIR=DIR looks for observers there and not in JIT_RUNS_DIR.
+ * All are ignored in set-user-ID programs.
  */
 #ifndef JITHOOKS_HOOKS_H
 #define JITHOOKS_HOOKS_H
