@@ -58,9 +58,8 @@
  * Environment: JITHOOKS_REGION_DIR=DIR puts the region in a file DIR/PID.N,
  * so that its last state outlives the process. `jitscope run` sets it where
  * it cannot use BPF. JITHOOKS_COUNT_RUNS=1 counts loop runs from the start,
- * in the region ("all": also where that costs the program time, in PyPy).
- * JITHOOKS_RUNS_DIR=DIR looks for observers there and not in JIT_RUNS_DIR.
- * All are ignored in set-user-ID programs.
+ * in the region. JITHOOKS_RUNS_DIR=DIR looks for observers there and not in
+ * JIT_RUNS_DIR. All are ignored in set-user-ID programs.
  */
 #ifndef JITHOOKS_HOOKS_H
 #define JITHOOKS_HOOKS_H
@@ -387,9 +386,10 @@ JIT_API void jit_told_aborted(jit_told *told, JIT_TOLD_STATE, unsigned counter, 
 JIT_API void jit_told_state(jit_told *told, JIT_TOLD_STATE);
 
 /*
- * Loop runs as the VM counts them itself, since its start: of bridges (type
- * bridge) or of the others, by the VM's numbers. Of a number that was not told
- * nothing is kept; of one that several have, the last told has the runs.
+ * Loop runs as the VM counts them itself, whoever wishes it, since its start:
+ * of bridges (type bridge) or of the others, by the VM's numbers. Of a number
+ * that was not told nothing is kept; of one that several have, the last told
+ * has the runs.
  */
 JIT_API void jit_told_runs(jit_told *told, unsigned type, const uint64_t *numbers,
 			   const uint64_t *runs, size_t n);

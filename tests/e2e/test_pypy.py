@@ -430,7 +430,7 @@ def runs_of(rows):
 
 def test_loop_runs_are_those_that_pypy_counts():
     need("pypy3")
-    snap, result = watch(pypy(COUNTS), "--no-bpf", env={"JITHOOKS_COUNT_RUNS": "all"})
+    snap, result = watch(pypy(COUNTS), "--no-bpf", env={"JITHOOKS_PYPY_RUNS": "1"})
     assert result.err == "", result
     rows = only_line(result)["runs"]
     theirs = runs_of(rows)
@@ -462,7 +462,7 @@ exec("def f(n):\\n s = 0\\n for i in range(n):\\n" + "".join(
 for _ in range(10):
     space["f"](2000)
 say(done=True)
-"""), "--no-bpf", env={"JITHOOKS_COUNT_RUNS": "all"})
+"""), "--no-bpf", env={"JITHOOKS_PYPY_RUNS": "1"})
     assert only_line(result)["done"] and result.err == "", result
     assert snap["counters"]["ABORT_SEGMENTED_TRACE"] > 0, snap["counters"]
     assert any(x["runs"] > 1000 for x in snap["loops"]), snap["loops"]
@@ -471,7 +471,7 @@ say(done=True)
 def test_a_pypy_that_cannot_count_says_so():
     need("pypy3")
     _, result = watch(pypy("say(done=True)", "--jit", "off"), "--no-bpf",
-                      env={"JITHOOKS_COUNT_RUNS": "all"})
+                      env={"JITHOOKS_PYPY_RUNS": "1"})
     assert only_line(result)["done"], result
     assert result.err == ("jithooks: this PyPy cannot count loop runs: its JIT is off, or has no "
                           "small loop compiled\n"), result
