@@ -104,7 +104,8 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	if (--e->failures || e->bridge)
 		return;
 	e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
-	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts])
+	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts] ||
+	    frame_function(f)->proto->jit_off || traces_family(jit, t)->flushed)
 		return;
 	moved = s->frames || s->below || t->pc != f->u.lua.pc;
 	shared = shared_bridge(jit, t, exit, f->u.lua.pc, moved);
@@ -207,4 +208,6 @@ void jit_enter(lua_State *L, uint32_t number)
 	g->running = here.previous;
 	if (unlikely(g->jit->dead))
 		traces_bury(L);
+	if (unlikely(g->jit->lingering))
+		traces_drop_flushed(L);
 }

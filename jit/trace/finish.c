@@ -78,10 +78,10 @@ static int assemble(lua_State *L, Trace *t)
  */
 static bool is_overtaken(const Jit *jit, const Trace *t)
 {
-	if (t->flushes != jit->flushes)
+	if (t->flushes != jit->flushes || t->proto->jit_off || traces_lead_to_flushed(jit, t))
 		return true;
 	if (t->kind == TRACE_BRIDGE)
-		return !jit->traces[t->parent] ||
+		return !jit->traces[t->parent] || traces_family(jit, t)->flushed ||
 		       jit->traces[t->parent]->exits[t->parent_exit].bridge;
 	return *t->patch != t->original;
 }
