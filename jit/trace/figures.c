@@ -49,9 +49,11 @@ static unsigned count_forced(const Ir *ir)
 static unsigned count_holes(const Ir *ir, IrRef ref)
 {
 	const IrShape *s = &ir->shapes[ir->ops[ref].descr];
-	unsigned room = s->array + s->hash;
+	unsigned room = s->array + s->hash, used = 0;
 
-	return room > s->keys ? room - s->keys : 0;
+	for (unsigned i = 0; i < s->keys; i++)
+		used += ir->shape_keys[s->key + i].tag != TAG_NIL;
+	return room > used ? room - used : 0;
 }
 
 /* Tables that exits would make. */

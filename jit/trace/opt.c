@@ -271,9 +271,8 @@ IrRef opt_append(Opt *o, const IrOp *op, const IrRef *args)
  */
 static void count_cached(Opt *o, enum ir_opcode opcode)
 {
-	if (o->to->label < 0 &&
-	    (ir_info[opcode].flags & IR_LOAD || opcode == IR_GUARD_VALUE ||
-	     opcode == IR_GUARD_NONNULL || opcode == IR_GUARD_ISNULL))
+	if (o->to->label < 0 && (ir_info[opcode].flags & IR_LOAD || opcode == IR_GUARD_VALUE ||
+				 opcode == IR_GUARD_NONNULL || opcode == IR_GUARD_ISNULL))
 		o->cached++;
 }
 
