@@ -152,6 +152,13 @@ typedef struct running_trace {
 	Trace *t;
 } RunningTrace;
 
+/* Code that is not a trace's first: "exit 3", "counter"; or shared by all: "entry". */
+typedef struct code_piece {
+	const void *at;
+	size_t size; /* bytes */
+	char what[24];
+} CodePiece;
+
 /* What a backend does. x64/backend.c and run.c (the IR interpreter) have one each. */
 typedef struct backend {
 	const char *name;
@@ -177,6 +184,9 @@ typedef struct backend {
 	void (*free)(lua_State *L, Trace *t);
 	/* What code of t jumps to there: "exit 3"; NULL: nothing that it knows. Or no such call. */
 	const char *(*describe)(const Trace *t, const void *at, char text[32]);
+	/* Number n of t's pieces in the order in which they were made, of the shared ones if t is
+	 * NULL; false: there are no more. Or no such call. */
+	bool (*piece)(const struct jit *jit, const Trace *t, unsigned n, CodePiece *piece);
 	/* All traces are freed: what is left of the backend's in jit; NULL: nothing. */
 	void (*close)(struct jit *jit);
 	/* Bytes for code, and how many of them are in use; NULL: none. */

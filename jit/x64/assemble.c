@@ -66,7 +66,7 @@ static int install(Compile *c)
 		free(exits);
 		return ABORT_NO_MEMORY + 1;
 	}
-	at = machine_install(c->m, c->x, &c->code, exits);
+	at = machine_install(c->m, c->x, &c->code, exits, CODE_TRACE);
 	free(exits);
 	if (!at)
 		return ABORT_CODE_FULL + 1;
@@ -200,6 +200,7 @@ const Backend backend_x64 = {
 	.count = x64_count,
 	.free = x64_free,
 	.describe = x64_describe,
+	.piece = machine_piece,
 	.close = machine_close,
 	.memory = x64_memory,
 };

@@ -6,6 +6,7 @@
  * are writable or executable, never both: they are made writable for as long as code
  * is copied or a jump is changed, during which none of it runs.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -86,7 +87,8 @@ static bool copy_code(Code *code, const uint32_t *exits, size_t pool, uint8_t *a
 	return make_executable(at, size);
 }
 
-uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t *exits)
+uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t *exits,
+			 int32_t what)
 {
 	size_t pool = (code->n + 7) & ~(size_t)7;
 	Block block;
@@ -97,6 +99,7 @@ uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t
 		space_give(&m->space, block);
 		return NULL;
 	}
+	block.what = what;
 	if (x)
 		x->blocks[x->n_blocks++] = block;
 	return m->area + block.at;
@@ -207,32 +210,81 @@ static void code_barrier(Code *code, const void *slow)
 	emit_byte(code, 0xc3);
 }
 
-static const void *install_shared(Machine *m, Code *code)
+/* Where the next piece begins. */
+static uint32_t next_piece(Code *code)
 {
-	const void *at = code->failed ? NULL : machine_install(m, NULL, code, NULL);
-
-	code_open(code);
-	return at;
+	while (code->n % 16)
+		emit_byte(code, 0xcc);
+	return code->n;
 }
 
 static bool make_shared(Machine *m)
 {
 	Code code = {0};
-	bool made;
+	uint32_t leave, force, barrier_back, barrier;
+	const uint8_t *at;
 
+	code_open(&code);
 	code_enter(&code);
-	*(const void **)&m->enter = install_shared(m, &code);
+	leave = next_piece(&code);
 	code_leave(&code, m);
-	m->leave = install_shared(m, &code);
+	force = next_piece(&code);
 	code_force(&code, m);
-	m->force = install_shared(m, &code);
+	barrier_back = next_piece(&code);
 	code_barrier(&code, (void *)(uintptr_t)gc_barrier_back_slow);
-	m->barrier_back = install_shared(m, &code);
+	barrier = next_piece(&code);
 	code_barrier(&code, (void *)(uintptr_t)gc_barrier_forward_slow);
-	m->barrier = install_shared(m, &code);
-	made = m->enter && m->leave && m->force && m->barrier_back && m->barrier;
+	at = code.failed ? NULL : machine_install(m, NULL, &code, NULL, CODE_SHARED);
+	if (at) {
+		*(const void **)&m->enter = at;
+		m->leave = at + leave;
+		m->force = at + force;
+		m->barrier_back = at + barrier_back;
+		m->barrier = at + barrier;
+		m->shared_end = at + code.n;
+	}
 	code_close(&code);
-	return made;
+	return at;
+}
+
+/* ---- Pieces, for who names code ----------------------------------------------------------- */
+
+static bool shared_piece(const Machine *m, unsigned n, CodePiece *piece)
+{
+	static const char *const names[] = {"entry", "exit", "force", "barrier back", "barrier"};
+	const void *begin[] = {*(const void *const *)&m->enter,
+			       m->leave,
+			       m->force,
+			       m->barrier_back,
+			       m->barrier,
+			       m->shared_end};
+
+	if (n >= sizeof(names) / sizeof(*names))
+		return false;
+	piece->at = begin[n];
+	piece->size = (size_t)((const uint8_t *)begin[n + 1] - (const uint8_t *)begin[n]);
+	snprintf(piece->what, sizeof(piece->what), "%s", names[n]);
+	return true;
+}
+
+bool machine_piece(const Jit *jit, const Trace *t, unsigned n, CodePiece *piece)
+{
+	const MachineTrace *x = t ? t->backend : NULL;
+	const Machine *m = jit->machine;
+	Block block;
+
+	if (!m || (t && (!x || n + 1 >= x->n_blocks)))
+		return false;
+	if (!t)
+		return shared_piece(m, n, piece);
+	block = x->blocks[n + 1]; /* the first is the trace's own */
+	piece->at = m->area + block.at;
+	piece->size = block.size;
+	if (block.what == CODE_COUNTER)
+		snprintf(piece->what, sizeof(piece->what), "counter");
+	else
+		snprintf(piece->what, sizeof(piece->what), "exit %d", block.what);
+	return true;
 }
 
 /* ---- The machine ----------------------------------------------------------------------------- */

@@ -465,6 +465,10 @@ class Map:
             return f.read().splitlines()
 
 
+PIECE = re.compile(r"trace (\d+) (exit \d+ |counter )?(.*)$")
+SHARED = ["entry", "exit", "force", "barrier back", "barrier"]
+
+
 def test_map_names_all_traces():
     if not X86:
         return
@@ -472,11 +476,17 @@ def test_map_names_all_traces():
         log = os.path.join(tempdir(), "log")
         with Map(*options, f"-jv={log}", EVENTS, env=env) as m:
             compiled = kinds(verbose_events(log)[0])[1]
-            rows = [re.match(r"([0-9a-f]+) ([0-9a-f]+) jitlua trace (\d+) (.*)$", l).groups() for l in m.lines()]
+            lines = [re.match(r"([0-9a-f]+) ([0-9a-f]+) jitlua (.*)$", l).groups() for l in m.lines()]
+            pieces = [(a, size, *PIECE.match(name).groups()) for a, size, name in lines if PIECE.match(name)]
+            rows = [(a, size, no, place) for a, size, no, what, place in pieces if not what]
             assert [(int(size, 16), no, place) for _, size, no, place in rows] == \
                 [(int(e["bytes"]), e["no"], e["place"]) for e in compiled] and len(rows) > 5, (rows, compiled)
             assert any(e["parent"] for e in compiled)
-            spans = sorted((int(a, 16), int(a, 16) + int(s, 16)) for a, s, _, _ in rows)
+            # What leads into a bridge has the name of its exit; what all share is there once.
+            into = [(no, what.split()[1]) for _, _, no, what, _ in pieces if what]
+            assert into and set(into) <= {(e["parent"], e["exit"]) for e in compiled}, (into, rows)
+            assert [name for _, _, name in lines if not PIECE.match(name)] == SHARED, lines
+            spans = sorted((int(a, 16), int(a, 16) + int(s, 16)) for a, s, _ in lines)
             assert all(end <= begin for (_, end), (begin, _) in zip(spans, spans[1:])), spans
             mode = os.stat(m.path).st_mode
             assert stat.S_ISREG(mode) and stat.S_IMODE(mode) == 0o600, oct(mode)
@@ -531,9 +541,21 @@ def test_map_of_several_states_and_of_a_fork():
         with open(f"/tmp/perf-{pid}.map") as f:
             names.append([line.split(" ", 2)[2].strip() for line in f])
         os.unlink(f"/tmp/perf-{pid}.map")
-    assert names[0] == ["jitlua trace 1 first:1", "jitlua trace 1 second:2", "jitlua trace 1 third:4"], names
+    shared = [f"jitlua {name}" for name in SHARED]
+    assert names[0] == [*shared, "jitlua trace 1 first:1", *shared, "jitlua trace 1 second:2",
+                        *shared, "jitlua trace 1 third:4"], names
     # The child's has what its state had compiled before.
-    assert names[1] == ["jitlua trace 1 first:1", "jitlua trace 2 child:3"], names
+    assert names[1] == [*shared, "jitlua trace 1 first:1", "jitlua trace 2 child:3"], names
+
+
+def test_map_names_counters():
+    """Code that counts runs is made when it is asked for."""
+    if not X86:
+        return
+    with Map("-jperf", "-e", "local h, s = require 'jithooks', 0 for n = 1, 3 do for i = 1, 300 do s = s + i end "
+             "h.enable_debug() end") as m:
+        names = [line.split(" ", 2)[2] for line in m.lines()]
+    assert names[len(SHARED)::][:2] == ["jitlua trace 1 (command line):1", "jitlua trace 1 counter (command line):1"], names
 
 
 def test_profiler_names_compiled_loops():
