@@ -174,6 +174,11 @@ typedef struct backend {
 	 * in the exit's ir_snapshot_refs().
 	 */
 	Payload (*value)(lua_State *L, const Trace *t, IrRef ref, unsigned n);
+	/*
+	 * Between `begin` and its end no code runs, and assemble(), link() and count() may put
+	 * off what they can do better together. NULL: they do not.
+	 */
+	void (*write)(lua_State *L, bool begin);
 	/* Exit `exit` of t goes on in bridge `to` from now on. */
 	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
 	/*

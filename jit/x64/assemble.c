@@ -150,6 +150,17 @@ static int32_t x64_run(lua_State *L, Trace *t, Trace **last)
 	return exit;
 }
 
+/* The code of a trace and what leads into it are written at once. */
+static void x64_write(lua_State *L, bool begin)
+{
+	Machine *m = machine_of(L);
+
+	if (m && begin)
+		machine_begin(m);
+	else if (m)
+		machine_end(m);
+}
+
 static void x64_free(lua_State *L, Trace *t)
 {
 	(void)L;
@@ -197,6 +208,7 @@ const Backend backend_x64 = {
 	.run = x64_run,
 	.value = machine_value,
 	.link = link_exit,
+	.write = x64_write,
 	.count = x64_count,
 	.free = x64_free,
 	.describe = x64_describe,

@@ -40,7 +40,7 @@ void x64_count(lua_State *L, Trace *t, uint64_t *runs)
 	int32_t distance;
 
 	if (!runs) {
-		machine_write(at, nothing, COUNT_SIZE);
+		machine_write(x->machine, at, nothing, COUNT_SIZE);
 		return;
 	}
 	/* Where a trace's runs are counted stays the same. */
@@ -52,5 +52,5 @@ void x64_count(lua_State *L, Trace *t, uint64_t *runs)
 	}
 	distance = (int32_t)(x->counter - (at + COUNT_SIZE));
 	memcpy(jump + 1, &distance, sizeof(distance));
-	machine_write(at, jump, COUNT_SIZE);
+	machine_write(x->machine, at, jump, COUNT_SIZE);
 }

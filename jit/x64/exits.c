@@ -482,6 +482,7 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 	t->exits[exit].bridge = to->number;
 	if (!m || !jit_may_link(t, exit, to) || L->global->jit->fail_guards)
 		return;
+	machine_begin(m);
 	for (uint32_t i = 0; i < x->n_records; i++) {
 		const Record *r = &x->records[i];
 		uint8_t *at;
@@ -498,6 +499,7 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 		if (at)
 			listen_extended(L->global->jit, t);
 	}
+	machine_end(m);
 	code_close(&code);
 }
 

@@ -252,12 +252,17 @@ typedef struct exit_state {
 } ExitState;
 
 /* Of one Jit. */
+#define MAX_WRITTEN 8
+
 typedef struct machine {
 	ExitState state;
 	const MachineTrace *left; /* whose state that is */
 	const Record *record;	  /* at which guard */
 	uint8_t *area;
 	Space space;
+	unsigned writing;	    /* machine_begin() that have no end yet */
+	Block written[MAX_WRITTEN]; /* pages that are writable */
+	unsigned n_written;
 	bool has_round; /* SSE4.1 */
 	/* Code that all traces share: one block. */
 	int32_t (*enter)(lua_State *L, const void *code);
@@ -280,7 +285,10 @@ void machine_remove(Machine *m, MachineTrace *x);
 /* Writes a rel32. */
 void machine_patch(Machine *m, uint8_t *at, const uint8_t *target);
 /* Overwrites code. */
-void machine_write(uint8_t *at, const uint8_t *bytes, size_t n);
+void machine_write(Machine *m, uint8_t *at, const uint8_t *bytes, size_t n);
+/* All that is written until the last end is done at once; no code runs. */
+void machine_begin(Machine *m);
+void machine_end(Machine *m);
 
 /* ---- allocate.c ------------------------------------------------------------------------------ */
 
