@@ -207,11 +207,23 @@ static void guard_not_invalidated(Compile *c, const IrOp *op)
 	exit_if(c, record, CC_G);
 }
 
+/* Is it true that nothing was done yet if the guard fails? */
+static bool may_do_again(const Compile *c, const IrOp *op)
+{
+	const IrOp *from = op->nargs && op->arg[0] >= 0 ? ir_op(c->ir, op->arg[0]) : NULL;
+
+	return !from || !(ir_info[from->opcode].flags & IR_CALL) ||
+	       !(helper_info[from->descr].effects & HELPER_ONCE);
+}
+
 /* Test mode: the first time the guard fails whatever its condition is. */
 static void fail_once(Compile *c, const IrOp *op)
 {
-	uint32_t record = new_record(c, op), done;
+	uint32_t record, done;
 
+	if (!may_do_again(c, op))
+		return;
+	record = new_record(c, op);
 	emit_mov_imm(&c->code, RAX, (uintptr_t)&c->x->forced[c->at]);
 	emit_compare_byte(&c->code, at_reg(RAX, 0), 0);
 	done = emit_jump_short(&c->code, CC_NE);

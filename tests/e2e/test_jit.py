@@ -202,6 +202,14 @@ def test_only_variables_that_are_shared_by_then_are_kept_in_memory():
         assert not any("value(" in l and "guard" not in l for l in loop_of(text)), loop_of(text)
 
 
+def test_lists_are_changed_in_the_middle_by_machine_code():
+    loop = loop_of("local t = {1} for i = 1, 500 do table.insert(t, i // 2 + 1, i) if i % 2 == 0 then table.remove(t, 1) end end")
+    text = "\n".join(loop)
+    assert "helper_table_insert" in text and "helper_call_function" not in text, text
+    assert "helper_table_remove" in "\n".join(l for _, lines in heads("i", "-e", "local t = {1, 2} for i = 1, 500 do t[3] = i table.remove(t, 1) end")
+                                             for l in lines)
+
+
 # ---- -jdump -----------------------------------------------------------------------------------
 
 
