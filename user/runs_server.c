@@ -28,8 +28,8 @@
 
 #include "runs.h"
 
-#define MAX_CONNECTIONS 256
-#define MAX_PER_USER 64
+#define MAX_CONNECTIONS 512
+#define MAX_PER_USER 256
 #define MAX_ACCEPTS 64		  /* between two looks at the connections */
 #define PATIENCE_NS 1000000000ull /* for a request */
 #define MAX_PER_SECOND 4000	  /* connections of one user but root */

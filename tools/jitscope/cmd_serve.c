@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "adapters.h"
 #include "commands.h"
@@ -68,6 +69,8 @@ static int give_up_privileges(void)
 		say("%s", jitscope_error());
 		return err;
 	}
+	/* Processes wait for its threads: those keep the priority that they are made with. */
+	setpriority(PRIO_PROCESS, 0, -10);
 	err = privileges_drop(!jitscope_attaches_at_once());
 	if (err)
 		say("cannot give up privileges (%s); going on with them", strerror(-err));
@@ -80,6 +83,7 @@ static int start(struct serve *serve, const struct options *o)
 	size_t n;
 	int err = session_open(&serve->session, o, on_event, serve, 0);
 
+	setpriority(PRIO_PROCESS, 0, 0);
 	if (!err)
 		err = attach_files(serve);
 	if (!err)
