@@ -39,7 +39,7 @@ static struct {
 	uint64_t session;   /* whose it is */
 	/* With the first. */
 	char socket[JIT_SOCKET_NAME]; /* where it came from */
-	unsigned short wish;	      /* attached to `runs` when we last asked */
+	unsigned short wish;	      /* attached to `runs` when we last looked */
 	bool unanswered;	      /* by anybody, when we last asked */
 	uint64_t again_ns;	      /* we do not ask before that; 0: any time */
 	/* With the second. */
@@ -178,7 +178,7 @@ static void ask(const jit_vm *vm, unsigned short wish, const struct jit_runs_req
 	if (!done || !map || jit_slots_lie_elsewhere(vm, map) || jit_slots_lie_beyond(vm, map))
 		self.again_ns = jit_now() + AGAIN_NS;
 	jit_region_unlock();
-	self.wish = wish;
+	__atomic_store_n(&self.wish, wish, __ATOMIC_RELAXED);
 	self.unanswered = !heard;
 }
 
@@ -187,15 +187,17 @@ static void follow(const jit_vm *vm)
 	struct jit_runs_request request;
 	unsigned short wish;
 
-	if (!attached() && !__atomic_load_n(&self.map.id, __ATOMIC_RELAXED) &&
+	if (!attached() && !__atomic_load_n(&self.wish, __ATOMIC_RELAXED) &&
 	    !jit_slots_lie_in_maps())
 		return;
 	jit_lock_take(&self.lock);
 	wish = attached();
-	if (!wish)
+	if (!wish) {
 		go_back(vm);
-	else if (need(vm, wish, &request))
+		__atomic_store_n(&self.wish, 0, __ATOMIC_RELAXED);
+	} else if (need(vm, wish, &request)) {
 		ask(vm, wish, &request);
+	}
 	jit_lock_drop(&self.lock);
 }
 
