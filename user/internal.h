@@ -129,6 +129,8 @@ struct watched {
 	pid_t pid;
 	bool alive;
 	bool inherits;		/* forked: has code that no event told of */
+	pid_t parent;		/* by this one, */
+	uint64_t forked_ns;	/* then */
 	uint64_t look_again_ns; /* when to look for newly mapped files; 0: never */
 	uint64_t pause_ns;	/* how long the last wait was */
 	uint64_t start_ticks;	/* tells a pid used again */
@@ -177,8 +179,10 @@ struct jitscope_session {
 	size_t n_strangers;
 	struct watched *watched;
 	size_t n_watched;
-	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns;
+	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns, next_inherit_ns;
 	bool sweep_wanted;
+	struct heir *heirs; /* see inherit.c */
+	size_t n_heirs;
 	uint64_t seed_lost;	    /* rows that found no room while seeding */
 	uint64_t seed_failed;	    /* processes whose region could not be read */
 	uint32_t loops_share;	    /* what one process may have of them; 0: the whole map */
@@ -201,6 +205,12 @@ void jitscope_detach_all(struct jitscope_session *s);
 
 /* seed.c */
 int jitscope_seed(struct jitscope_session *s, pid_t pid);
+
+/* inherit.c */
+/* It has ended before its memory could be looked at. */
+void jitscope_remember_heir(struct jitscope_session *s, const struct watched *w);
+/* Gives the processes remembered what they had of their parents. */
+void jitscope_inherit(struct jitscope_session *s);
 
 /* watch.c */
 int jitscope_mark_watched(struct jitscope_session *s, pid_t pid);

@@ -194,6 +194,7 @@ void jitscope_close(jitscope_session *s)
 	ring_buffer__free(s->ring);
 	jitscope_bpf__destroy(s->bpf);
 	free(s->watched);
+	free(s->heirs);
 	free(s);
 }
 
