@@ -155,7 +155,8 @@ TRACE = {"trace_no": int, "type": ("loop", "entry bridge", "bridge"), "greenkey"
          "loop_no": int, "parent_no": Maybe(int), "exit_no": Maybe(int), "vm": int}
 EVENT = {"when_ns": int, "seconds": float, "pid": int, "tid": int, "comm": str, "jitdriver": str}
 EVENTS = {
-    "start": TRACE, "free": {**TRACE, "runs": int}, "runs": {**TRACE, "runs": int}, "exec": {}, "exit": {}, "fork": {"parent_pid": int},
+    "start": TRACE, "exec": {}, "exit": {}, "fork": {"parent_pid": int},
+    "free": {**TRACE, "runs": int}, "runs": {**TRACE, "runs": int},
     "optimize": {**TRACE, "ops_before": int, "operations": int},
     "compile": {**TRACE, "operations": int, "asmaddr": int, "asmlen": int,
                 "compile_seconds": float},
