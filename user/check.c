@@ -160,8 +160,8 @@ static void check_runs(struct checks *c)
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "check", sizeof(uint32_t), sizeof(uint64_t),
 				(uint32_t)(size / sizeof(uint64_t)), &opts);
-	void *mapped = fd < 0 ? MAP_FAILED
-			      : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *mapped =
+		fd < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (mapped == MAP_FAILED)
 		add(c, "runs", JITSCOPE_LIMITED, remedy,

@@ -130,6 +130,8 @@ struct watched {
 	bool alive;
 	bool inherits;		/* forked: has code that no event told of */
 	bool unseeded;		/* what it did before could not be read */
+	pid_t parent;		/* by this one, */
+	uint64_t forked_ns;	/* then */
 	uint64_t look_again_ns; /* when to look for newly mapped files; 0: never */
 	uint64_t pause_ns;	/* how long the last wait was */
 	uint64_t start_ticks;	/* tells a pid used again */
@@ -179,14 +181,16 @@ struct jitscope_session {
 	size_t n_strangers;
 	struct watched *watched;
 	size_t n_watched;
-	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns;
 	struct newcomer {
 		pid_t pid;
 		bool looked;
 		uint64_t look_ns;
 	} * newcomers; /* system-wide: programs that were just started */
 	size_t n_newcomers;
+	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns, next_inherit_ns;
 	bool sweep_wanted;
+	struct heir *heirs; /* see inherit.c */
+	size_t n_heirs;
 	uint64_t seed_lost;	    /* rows that found no room while seeding */
 	uint64_t seed_failed;	    /* processes whose region could not be read */
 	uint32_t loops_share;	    /* what one process may have of them; 0: the whole map */
@@ -212,6 +216,12 @@ void jitscope_detach_all(struct jitscope_session *s);
 
 /* seed.c */
 int jitscope_seed(struct jitscope_session *s, pid_t pid);
+
+/* inherit.c */
+/* It has ended before its memory could be looked at. */
+void jitscope_remember_heir(struct jitscope_session *s, const struct watched *w);
+/* Gives the processes remembered what they had of their parents. */
+void jitscope_inherit(struct jitscope_session *s);
 
 /* watch.c */
 int jitscope_mark_watched(struct jitscope_session *s, pid_t pid);

@@ -393,6 +393,20 @@ void jitscope_runs_forget(struct jitscope_session *s, pid_t pid)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* Of the first refusal that is not the process's own fault. */
+static void tell_refusals(struct jitscope_session *s, const struct jitscope_run_stats *stats)
+{
+	if (s->options.note)
+		s->options.note(s->options.ctx,
+				stats->failed
+					? "a process could not be given a map to count loop "
+					  "runs in (out of memory or of file descriptors); it "
+					  "counts in its own memory"
+					: "the maps in which loop runs are counted have the "
+					  "memory that they may have; further processes count "
+					  "in their own");
+}
+
 /*
  * An event of a process's end may be lost, or come before the request that it
  * left behind. A few processes each time, so that no call takes long.
@@ -400,6 +414,7 @@ void jitscope_runs_forget(struct jitscope_session *s, pid_t pid)
 void jitscope_runs_check(struct jitscope_session *s)
 {
 	struct jitscope_runs *r = s->runs;
+	struct jitscope_run_stats stats;
 	uint64_t now = jitscope_now();
 
 	if (!r)
@@ -410,10 +425,16 @@ void jitscope_runs_check(struct jitscope_session *s)
 
 		if (m->ended_ns ? m->fd >= 0 : !is_there(m))
 			has_ended(m);
-		if (s->options.system_wide && m->ended_ns && now - m->ended_ns > KEEP_NS)
+		/* It may have ended since we looked at the clock. */
+		if (s->options.system_wide && m->ended_ns && now > m->ended_ns + KEEP_NS)
 			forget(r, m);
 	}
+	stats = r->stats;
 	pthread_mutex_unlock(&r->lock);
+	if (!r->told && (stats.failed || stats.limited)) {
+		r->told = true;
+		tell_refusals(s, &stats);
+	}
 }
 
 /* ---- Start and end ------------------------------------------------------------------- */

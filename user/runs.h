@@ -57,6 +57,7 @@ struct jitscope_runs {
 	size_t n_gone;
 	struct jitscope_run_stats stats;
 	size_t next_check;
+	bool told; /* that there were refusals */
 
 	/* runs_publish.c */
 	pthread_t publisher;

@@ -203,6 +203,7 @@ void jitscope_close(jitscope_session *s)
 	jitscope_bpf__destroy(s->bpf);
 	free(s->watched);
 	free(s->newcomers);
+	free(s->heirs);
 	free(s);
 }
 

@@ -209,11 +209,16 @@ void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e
 	case JITSCOPE_EXEC:
 		w = jitscope_watched(s, pid, true);
 		look_soon(w);
-		if (w)
+		if (w) {
 			w->inherits = e->kind == JITSCOPE_FORK;
+			w->parent = (pid_t)e->parent_no;
+			w->forked_ns = e->when_ns;
+		}
 		break;
 	case JITSCOPE_EXIT:
 		w = jitscope_watched(s, pid, false);
+		if (w && w->inherits)
+			jitscope_remember_heir(s, w);
 		if (w)
 			w->alive = false;
 		jitscope_runs_ended(s, pid);
@@ -270,6 +275,15 @@ static void sweep(struct jitscope_session *s, uint64_t now)
 	s->next_sweep_ns = jitscope_now() + SWEEP_EVERY + 10 * (jitscope_now() - now);
 }
 
+/* At once, before anybody asks; but that takes a small part of our time as well. */
+static void inherit(struct jitscope_session *s, uint64_t now)
+{
+	if (!s->n_heirs || now < s->next_inherit_ns)
+		return;
+	jitscope_inherit(s);
+	s->next_inherit_ns = now + 10 * (jitscope_now() - now);
+}
+
 void jitscope_housekeeping(struct jitscope_session *s)
 {
 	uint64_t now = jitscope_now();
@@ -279,6 +293,7 @@ void jitscope_housekeeping(struct jitscope_session *s)
 		    now >= s->watched[i].look_again_ns)
 			look_again(s, &s->watched[i], now);
 	look_at_newcomers(s, now);
+	inherit(s, now);
 	if (s->options.system_wide && s->next_scan_ns && now >= s->next_scan_ns)
 		jitscope_watch_all(s);
 	if (now >= s->next_sweep_ns)

@@ -11,6 +11,8 @@
  *
  *	ask:N		a request for N slots, as instance 1: the reply
  *	as:N		the same as instance N, for 1 slot
+ *	grab:N		N requests for large maps, each as another instance; it
+ *			holds on to all that it gets
  *	fill:N		writes N into every slot of the map
  *	attack		what must be refused: freeze, truncate, more access
  *	rubbish:N	N messages at random, descriptors with some
@@ -144,6 +146,22 @@ static void ask(uint64_t instance, uint32_t n)
 	printf("{\"status\":%u,\"slots\":%u,\"map\":%s,\"first\":%llu}\n", reply.status,
 	       reply.slots, fd >= 0 && counts ? "true" : "false",
 	       counts ? (unsigned long long)counts[1] : 0);
+}
+
+static void grab(unsigned long n)
+{
+	unsigned long got = 0;
+
+	for (unsigned long i = 0; i < n; i++) {
+		struct jit_runs_request request = request_of(1000 + i, 65536);
+		struct jit_runs_reply reply;
+		int s = open_socket();
+
+		if (s >= 0 && send(s, &request, sizeof(request), MSG_NOSIGNAL) == sizeof(request))
+			got += receive(s, &reply) >= 0;
+		close(s);
+	}
+	printf("{\"grabbed\":%lu}\n", got);
 }
 
 /* ---- The map ------------------------------------------------------------------------- */
@@ -290,6 +308,8 @@ static void execute(const char *dir, const char *command)
 		ask(1, (uint32_t)n);
 	else if (IS("as"))
 		ask(n, 1);
+	else if (IS("grab"))
+		grab(n);
 	else if (IS("fill"))
 		fill(n);
 	else if (IS("attack"))
