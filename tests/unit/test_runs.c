@@ -553,6 +553,32 @@ TEST(a_second_observer_leaves_the_map_where_it_is)
 	observer_remove_directory();
 }
 
+/* One died and another came before the process looked: as many are attached as were. */
+TEST(an_observer_that_took_anothers_place_unseen_is_found_in_time)
+{
+	struct told t = {0};
+	struct observer first, second;
+	uint64_t no;
+	jit_vm *vm;
+
+	observer_directory();
+	observer_start(&first, 1, PLENTY);
+	vm = vm_that_counts(&t);
+	no = unit_loop(vm);
+	observer_attach(1);
+	jit_runs_update(vm);
+	run(jit_run_count(vm, no), 10);
+	observer_stop(&first);
+	observer_start(&second, 2, PLENTY);
+	usleep(2050000);
+	jit_runs_update(vm); /* as at a compile */
+	CHECK_EQ(jit_region->runs_session, 2);
+	CHECK_EQ(in_map(&second, no), 10);
+	jit_vm_destroy(vm);
+	observer_stop(&second);
+	observer_remove_directory();
+}
+
 TEST(who_refuses_is_asked_again_later)
 {
 	struct told t = {0};
@@ -1018,6 +1044,7 @@ void suite_runs(void)
 	ADD(a_larger_observer_takes_what_was_beyond_the_first);
 	ADD(a_smaller_map_after_a_larger);
 	ADD(a_second_observer_leaves_the_map_where_it_is);
+	ADD(an_observer_that_took_anothers_place_unseen_is_found_in_time);
 	ADD(who_refuses_is_asked_again_later);
 	ADD(who_comes_after_one_that_refused_is_asked_at_once);
 	ADD(a_session_that_knows_us_no_longer_is_left);
