@@ -698,6 +698,34 @@ TEST(an_observer_at_its_limit_keeps_what_it_has_given)
 	observer_remove_directory();
 }
 
+/* Of a VM that counts itself and tells of it: what it has told last. */
+TEST(runs_that_are_told_are_in_the_map)
+{
+	static const uint64_t none[JIT_ABORT_OTHER], number = 7, runs[] = {100, 150, 160};
+	struct observer o;
+	jit_told *told;
+
+	observer_directory();
+	observer_start(&o, 1, PLENTY);
+	told = jit_told_create("unit", none, JIT_ABORT_OTHER, 0, 0);
+	CHECK(told);
+	jit_told_compiled(told, none, JIT_ABORT_OTHER, 0, 0, JIT_TYPE_LOOP, number, 0, "a", 0, 0);
+	jit_told_runs(told, JIT_TYPE_LOOP, &number, &runs[0], 1);
+	CHECK_EQ(o.requests, 0);
+	CHECK_EQ(counted(1), 100);
+	observer_attach(1);
+	jit_told_runs(told, JIT_TYPE_LOOP, &number, &runs[1], 1);
+	CHECK_EQ(in_map(&o, 1), 150);
+	CHECK_EQ(counted(1), 150);
+	observer_attach(-1);
+	jit_told_runs(told, JIT_TYPE_LOOP, &number, &runs[2], 1);
+	CHECK_EQ(in_map(&o, 1), 150);
+	CHECK_EQ(counted(1), 160);
+	CHECK_EQ(jit_region->counting, JIT_RUNS_MEMORY); /* by itself, still */
+	observer_stop(&o);
+	observer_remove_directory();
+}
+
 /* ---- Several threads ----------------------------------------------------------------- */
 
 #define TIMES 10000000u /* at least */
@@ -1049,6 +1077,7 @@ void suite_runs(void)
 	ADD(who_comes_after_one_that_refused_is_asked_at_once);
 	ADD(a_session_that_knows_us_no_longer_is_left);
 	ADD(an_observer_at_its_limit_keeps_what_it_has_given);
+	ADD(runs_that_are_told_are_in_the_map);
 	ADD(threads_count_exactly_while_maps_come_and_go);
 	ADD(each_vm_moves_its_own);
 	ADD(a_child_gets_a_map_of_its_own);
