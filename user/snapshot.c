@@ -276,6 +276,17 @@ static void refresh(jitscope_session *session, struct jitscope_snapshot *s,
 		take_runs(session, s, p->region, there ? &r : NULL);
 }
 
+/* Of a process that has just ended the rest may be on its way, and is shown but once. */
+static void settle(jitscope_session *session, pid_t pid)
+{
+	if (session->ring)
+		ring_buffer__consume(session->ring);
+	if (!jitscope_is_heir(session, pid))
+		return;
+	jitscope_inherit(session);
+	jitscope_drop_rows(session);
+}
+
 int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snapshot **out)
 {
 	struct jitscope_process p;
@@ -297,6 +308,8 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 			     sizeof(s->info.counters), 0);
 	bpf_map__lookup_elem(bpf->maps.counter_times, &key, sizeof(key), &s->info.counter_times,
 			     sizeof(s->info.counter_times), 0);
+	if (!p.alive)
+		settle(session, pid);
 	err = have_rows(session);
 	if (!err)
 		err = take_tables(session, s);
