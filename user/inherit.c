@@ -49,6 +49,14 @@ void jitscope_remember_heir(struct jitscope_session *s, const struct watched *w)
 					    .forked_ns = w->forked_ns};
 }
 
+bool jitscope_is_heir(const struct jitscope_session *s, pid_t pid)
+{
+	for (size_t i = 0; i < s->n_heirs; i++)
+		if (s->heirs[i].pid == (uint32_t)pid)
+			return true;
+	return false;
+}
+
 static uint64_t instance_of(struct jitscope_session *s, uint32_t pid)
 {
 	struct jitscope_process p;

@@ -220,6 +220,8 @@ int jitscope_seed(struct jitscope_session *s, pid_t pid);
 /* inherit.c */
 /* It has ended before its memory could be looked at. */
 void jitscope_remember_heir(struct jitscope_session *s, const struct watched *w);
+/* Has it still to be given that? */
+bool jitscope_is_heir(const struct jitscope_session *s, pid_t pid);
 /* Gives the processes remembered what they had of their parents. */
 void jitscope_inherit(struct jitscope_session *s);
 

@@ -285,6 +285,17 @@ static bool is_complete(jitscope_session *session, const struct jitscope_snapsho
 	return !s->stats.map_full && !s->stats.busy && !s->lost && !p->bad && !(w && w->unseeded);
 }
 
+/* Of a process that has just ended the rest may be on its way, and is shown but once. */
+static void settle(jitscope_session *session, pid_t pid)
+{
+	if (session->ring)
+		ring_buffer__consume(session->ring);
+	if (!jitscope_is_heir(session, pid))
+		return;
+	jitscope_inherit(session);
+	jitscope_drop_rows(session);
+}
+
 int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snapshot **out)
 {
 	struct jitscope_process p;
@@ -306,6 +317,8 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 			     sizeof(s->info.counters), 0);
 	bpf_map__lookup_elem(bpf->maps.counter_times, &key, sizeof(key), &s->info.counter_times,
 			     sizeof(s->info.counter_times), 0);
+	if (!p.alive)
+		settle(session, pid);
 	err = have_rows(session);
 	if (!err)
 		err = take_tables(session, s);

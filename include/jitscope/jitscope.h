@@ -247,7 +247,8 @@ JITSCOPE_API int jitscope_pids(jitscope_session *session, pid_t **pids, size_t *
 
 /*
  * What the maps say of a process, dead or alive. -ENOENT: nothing. Call
- * jitscope_poll(session, 0) first for the newest.
+ * jitscope_poll(session, 0) first for the newest. Of a process that has ended its
+ * last events may come from in here.
  */
 JITSCOPE_API int jitscope_snapshot(jitscope_session *session, pid_t pid,
 				   struct jitscope_snapshot **out);

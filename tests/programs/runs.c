@@ -166,12 +166,27 @@ static void run_rounds(unsigned long n)
 		pthread_join(threads[i], NULL);
 }
 
+/* Does anything of ours lie in a map of the kernel? */
+static int is_mapped(void)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	char line[512];
+	int found = 0;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, "bpf-map") != NULL;
+	if (f)
+		fclose(f);
+	return found;
+}
+
 static void print(void)
 {
 	JitInfoSnapshot *s = jit_get_stats_snapshot();
 	const char *comma = "";
 
-	printf("{\"pid\":%d,\"how\":%u,\"tally\":{", (int)getpid(), vms[0].how);
+	printf("{\"pid\":%d,\"how\":%u,\"mapped\":%s,\"tally\":{", (int)getpid(), vms[0].how,
+	       is_mapped() ? "true" : "false");
 	for (unsigned long i = 0; i < opt.threads; i++)
 		for (unsigned long k = vms[i].freed; k < vms[i].n; k++, comma = ",")
 			printf("%s\"%llu\":%lu", comma, (unsigned long long)vms[i].loops[k].no,
