@@ -479,7 +479,6 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 	Machine *m = machine_of(L);
 	Code code = {0};
 
-	t->exits[exit].bridge = to->number;
 	if (!m || !jit_may_link(t, exit, to) || L->global->jit->fail_guards)
 		return;
 	machine_begin(m);
