@@ -94,10 +94,10 @@ enum jit_abort_reason {
 /* Slots from its base that a trace can use; a multiple of 64. */
 #define MAX_SLOTS 256
 
-static inline bool slot_is_captured(const uint64_t *captured, int slot)
-{
-	return slot >= 0 && captured[slot / 64] >> (slot % 64) & 1;
-}
+/* By register, or by slot. */
+typedef struct register_set {
+	uint64_t bits[MAX_SLOTS / 64];
+} RegisterSet;
 
 enum { TRACE_LOOP, TRACE_FUNCTION, TRACE_BRIDGE };
 
@@ -115,16 +115,11 @@ typedef struct trace {
 	uint32_t flushes;   /* Jit.flushes when it began */
 	struct trace *next; /* in Jit.finishing */
 	uint8_t kind;
-	/*
-	 * Slots that closures may share (open upvalues): the trace keeps them in memory.
-	 * It may only be entered when no other slots of its frame are shared.
-	 */
-	uint64_t captured[MAX_SLOTS / 64];
-	bool links_itself; /* ends in `jump` */
-	bool retired;	   /* its place does not enter it any more */
-	bool flushed;	   /* a family's first: nobody comes to it, it is freed as soon as can be */
-	bool ends_early;   /* in `finish`, before what cannot be traced */
-	Proto *proto;	   /* where it begins */
+	bool links_itself;     /* ends in `jump` */
+	bool retired;	       /* its place does not enter it any more */
+	bool flushed;	       /* a family's first: nobody comes to it, it is freed as soon as can be */
+	bool ends_early;       /* in `finish`, before what cannot be traced */
+	Proto *proto;	       /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
 	Instruction *patch;    /* loop or function: the instruction that enters it, else NULL */
 	Instruction original;  /* of a loop or function: what the patched place held */
@@ -268,8 +263,8 @@ typedef struct jit {
 	jit_vm *vm;		     /* libjithooks */
 	struct listener *listeners;  /* listen.h; NULL: nobody looks */
 	struct shared_slots {
-		const Instruction *pc; /* a trace that begins here keeps these slots in memory */
-		uint64_t slots[MAX_SLOTS / 64];
+		const Instruction *pc; /* closures made in a trace from here share these */
+		RegisterSet slots;
 	} shared[SHARED_PLACES];      /* by a hash of pc */
 	uint32_t removed;	      /* allocations that are not made, see REMOVED_SHARE */
 	lua_Integer position;	      /* where the last traversal was (helpers.c) */
@@ -376,8 +371,6 @@ void jit_count_runs(lua_State *L, bool on);
 
 /* Enters trace `number` at a patched place; L->frame is the frame to go on with. */
 void jit_enter(lua_State *L, uint32_t number);
-/* May that exit of `from` go on in `to` without asking anew whether `to` may be entered? */
-bool jit_may_link(const Trace *from, int32_t exit, const Trace *to);
 
 /* ---- traces.c --------------------------------------------------------------------------- */
 

@@ -289,6 +289,63 @@ def test_on_and_off_take_functions_of_lua():
         assert said.startswith("false\t") and "Lua function expected" in said, (call, said)
 
 
+SHARED = """
+local limit, total, count = 7, 0, 0
+local function turns(n)
+  local t = 0
+  while t < limit do
+    if t * t > n then break end
+    t = t + 1
+  end
+  return t
+end
+local function totals() return total, count end
+for y = 1, 60 do
+  for x = 1, 60 do
+    total = total + turns(x)
+    if total % 5 == 0 then count = count + 1 end
+  end
+end
+print(totals())
+"""
+
+
+def test_a_return_into_a_frame_whose_variables_are_shared_is_followed():
+    log = os.path.join(tempdir(), "log")
+    result = jitlua(f"-jv={log}", "-e", SHARED)
+    assert result.out == run([LUA, "-e", SHARED]).out, result
+    _, compiled, aborts = kinds(verbose_events(log)[0])
+    bridges = [e for e in compiled if e["parent"]]
+    assert len(bridges) > 1 and all(e["link"] != "interpreter" for e in bridges), [e[0] for e in bridges]
+    assert not [e[0] for e in aborts if e["parent"] and "returned below" in e["reason"]], open(log).read()
+
+
+def loop_of(text):
+    """The operations of the only loop, behind its label."""
+    loops = [lines for _, lines in heads("i", "-e", text) if any(l.startswith("label(") for l in lines)]
+    assert len(loops) == 1, loops
+    return loops[0][[l.startswith("label(") for l in loops[0]].index(True):]
+
+
+def test_only_variables_that_are_shared_by_then_are_kept_in_memory():
+    loop = "for i = 1, 500 do s = s + i end"
+    before = f"local s = 0 local function get() return s end {loop} print(get())"
+    after = f"local s = 0 {loop} print((function() return s end)())"
+    closed = f"do local a, b, c, d, e = 1, 2, 3, 4, 5 print((function() return a + b + c + d + e end)()) end local s = 0 {loop} print(s)"
+    around = f"for n = 1, 3 do local s = 0 {loop} print((function() return s end)()) end"
+    assert any("setvalue" in l for l in loop_of(before)), loop_of(before)
+    for text in (after, closed, around):
+        assert not any("value(" in l and "guard" not in l for l in loop_of(text)), loop_of(text)
+
+
+def test_lists_are_changed_in_the_middle_by_machine_code():
+    loop = loop_of("local t = {1} for i = 1, 500 do table.insert(t, i // 2 + 1, i) if i % 2 == 0 then table.remove(t, 1) end end")
+    text = "\n".join(loop)
+    assert "helper_table_insert" in text and "helper_call_function" not in text, text
+    assert "helper_table_remove" in "\n".join(l for _, lines in heads("i", "-e", "local t = {1, 2} for i = 1, 500 do t[3] = i table.remove(t, 1) end")
+                                             for l in lines)
+
+
 # ---- -jdump -----------------------------------------------------------------------------------
 
 
