@@ -515,7 +515,7 @@ def test_code_that_nobody_comes_back_to_costs_little():
     # Who asks for low thresholds gets all.
     assert loops_compiled(once, "-jthreshold=20") > 550
     # It may be so long in one place that a trace pays all the same.
-    assert loops_compiled(f"{once} load({loop})(100000)", "-jon") == loops_compiled(once, "-jon") + 1
+    assert loops_compiled(f"{once} load(({loop}):format(1))(100000)", "-jon") == loops_compiled(once, "-jon") + 1
     again = f"""local work = {{}} for i = 1, 300 do work[i] = load(({loop}):format(i)) end
       for round = 1, 20 do for i = 1, 300 do work[i](150) end end"""
     assert loops_compiled(again, "-jon") > 300, loops_compiled(again, "-jon")
