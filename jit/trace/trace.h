@@ -115,11 +115,11 @@ typedef struct trace {
 	uint32_t flushes;   /* Jit.flushes when it began */
 	struct trace *next; /* in Jit.finishing */
 	uint8_t kind;
-	bool links_itself;     /* ends in `jump` */
-	bool retired;	       /* its place does not enter it any more */
-	bool flushed;	       /* a family's first: nobody comes to it, it is freed as soon as can be */
-	bool ends_early;       /* in `finish`, before what cannot be traced */
-	Proto *proto;	       /* where it begins */
+	bool links_itself; /* ends in `jump` */
+	bool retired;	   /* its place does not enter it any more */
+	bool flushed;	   /* a family's first: nobody comes to it, it is freed as soon as can be */
+	bool ends_early;   /* in `finish`, before what cannot be traced */
+	Proto *proto;	   /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
 	Instruction *patch;    /* loop or function: the instruction that enters it, else NULL */
 	Instruction original;  /* of a loop or function: what the patched place held */
