@@ -77,7 +77,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	moved = s->frames || s->below || t->pc != f->u.lua.pc;
 	shared = shared_bridge(jit, t, f->u.lua.pc, moved);
 	if (shared) {
-		jit->backend->link(L, t, exit, (Trace *)shared);
+		traces_link(L, t, exit, (Trace *)shared);
 		return;
 	}
 	bridge = jit_new_trace(L, TRACE_BRIDGE, frame_function(f)->proto, f->u.lua.pc);
@@ -167,6 +167,8 @@ void jit_enter(lua_State *L, uint32_t number)
 	Global *g = L->global;
 	RunningTrace here = {.previous = g->running, .t = g->jit->traces[number]};
 
+	if (unlikely(here.t->cost))
+		budget_entered(g->jit, here.t);
 	here.t->last_used = g->jit->generation;
 	g->running = &here;
 	while (may_enter(L, here.t) && run_trace(L, &here))

