@@ -210,6 +210,19 @@ def test_lists_are_changed_in_the_middle_by_machine_code():
                                              for l in lines)
 
 
+def test_a_loop_whose_values_get_other_types_is_compiled_for_these():
+    log = os.path.join(tempdir(), "log")
+    text = ("local t = {} for i = 1, 200 do t[i] = 0 end\n"
+            "local function sum() local s = 0.0\n"
+            "for i = 1, 200 do s = s + t[i] end\n"
+            "return s end\n"
+            "sum() for i = 1, 200 do t[i] = i / 4 end\n"
+            "for r = 1, 50 do sum() end print(sum())")
+    assert jitlua(f"-jv={log}", "-e", text).out == "5025.0\n"
+    compiled = [e for e in kinds(verbose_events(log)[0])[1] if e["place"].endswith(":3")]
+    assert [e["link"] for e in compiled if not e["parent"]] == ["loop", "loop"], [e[0] for e in compiled]
+
+
 # ---- -jdump -----------------------------------------------------------------------------------
 
 
