@@ -103,7 +103,8 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 	if (--e->failures || e->bridge)
 		return;
 	e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
-	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts])
+	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts] ||
+	    frame_function(f)->proto->jit_off || traces_family(jit, t)->flushed)
 		return;
 	if (wants_other_types(jit, t, left_at)) {
 		jit_supersede(jit, t);
@@ -211,4 +212,6 @@ void jit_enter(lua_State *L, uint32_t number)
 	g->running = here.previous;
 	if (unlikely(g->jit->dead))
 		traces_bury(L);
+	if (unlikely(g->jit->lingering))
+		traces_drop_flushed(L);
 }

@@ -305,6 +305,7 @@ typedef struct ir {
 	int32_t label;	     /* place of the label, -1: none */
 	uint32_t max_frames; /* that it inlines at once */
 	int max_slot;	     /* slots above base that it needs on the stack */
+	unsigned cached;     /* operations not written since what they read was known (opt.c) */
 	bool failed;	     /* memory ran out while it was built: nothing in it may be used */
 } Ir;
 

@@ -299,7 +299,8 @@ static bool may_end_before(const Recorder *r, enum jit_abort_reason reason)
 	       r->jit->traces[t->parent]->exits[t->parent_exit].aborted &&
 	       (reason == ABORT_NYI_INSTRUCTION || reason == ABORT_NYI_FUNCTION ||
 		reason == ABORT_NYI_OPERAND || reason == ABORT_METAMETHOD ||
-		reason == ABORT_RECURSION || reason == ABORT_OPEN_UPVALUE);
+		reason == ABORT_RECURSION || reason == ABORT_OPEN_UPVALUE ||
+		reason == ABORT_SWITCHED_OFF);
 }
 
 static void end_before(Recorder *r)

@@ -68,6 +68,8 @@ static void enter_function(Recorder *r, int func, const Value *v, int arguments,
 	const Proto *p = as_lua_function(v)->proto;
 	int kept = p->is_vararg && arguments > p->parameters ? arguments : p->parameters;
 
+	if (p->jit_off)
+		record_abort(r, ABORT_SWITCHED_OFF, NULL);
 	if (r->depth == MAX_INLINED || !r->jit->parameters[JIT_PARAMETER_inlining])
 		record_abort(r, ABORT_RECURSION, NULL);
 	for (int i = 0; i < arguments && i < kept; i++)
@@ -162,7 +164,7 @@ static bool may_return_below(const Recorder *r)
 	const Frame *to = caller(r);
 
 	return to && r->below < MAX_RETURNS && base_below(r, to) > -MAX_BELOW &&
-	       r->t->kind == TRACE_BRIDGE;
+	       r->t->kind == TRACE_BRIDGE && !frame_function(to)->proto->jit_off;
 }
 
 /* The trace goes on in the frame below, and guards that it is the one that is there now. */
@@ -361,6 +363,8 @@ static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 	if (arguments >= MAX_SLOTS)
 		record_abort(r, ABORT_TOO_LONG, NULL);
 	p = as_lua_function(v)->proto;
+	if (p->jit_off)
+		record_abort(r, ABORT_SWITCHED_OFF, NULL);
 	kept = p->is_vararg && arguments > p->parameters ? arguments : p->parameters;
 	guard_function(r, func, v);
 	for (int i = 0; i <= arguments; i++)

@@ -66,7 +66,7 @@ static int install(Compile *c)
 		free(exits);
 		return ABORT_NO_MEMORY + 1;
 	}
-	at = machine_install(c->m, c->x, &c->code, exits);
+	at = machine_install(c->m, c->x, &c->code, exits, CODE_TRACE);
 	free(exits);
 	if (!at)
 		return ABORT_CODE_FULL + 1;
@@ -156,6 +156,17 @@ static IrRef x64_left_at(lua_State *L, const Trace *t)
 	return ((const Machine *)L->global->jit->machine)->record->at;
 }
 
+/* The code of a trace and what leads into it are written at once. */
+static void x64_write(lua_State *L, bool begin)
+{
+	Machine *m = machine_of(L);
+
+	if (m && begin)
+		machine_begin(m);
+	else if (m)
+		machine_end(m);
+}
+
 static void x64_free(lua_State *L, Trace *t)
 {
 	(void)L;
@@ -204,9 +215,11 @@ const Backend backend_x64 = {
 	.left_at = x64_left_at,
 	.value = machine_value,
 	.link = link_exit,
+	.write = x64_write,
 	.count = x64_count,
 	.free = x64_free,
 	.describe = x64_describe,
+	.piece = machine_piece,
 	.close = machine_close,
 	.memory = x64_memory,
 };

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../trace/listen.h"
 #include "x64.h"
 
 /* ---- Records ------------------------------------------------------------------------------- */
@@ -477,6 +478,7 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 	t->exits[exit].bridge = to->number;
 	if (!m || L->global->jit->fail_guards)
 		return;
+	machine_begin(m);
 	for (uint32_t i = 0; i < x->n_records; i++) {
 		const Record *r = &x->records[i];
 		uint8_t *at;
@@ -487,10 +489,13 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 		go_on(&code, t, x, r, to,
 		      (struct refuge){FIX_ADDRESS, (uintptr_t)t->code + r->stub});
 		emit_jump_fixup(&code, -1, FIX_ADDRESS, (uintptr_t)to->code);
-		at = code.failed ? NULL : machine_install(m, x, &code, NULL);
+		at = code.failed ? NULL : machine_install(m, x, &code, NULL, exit);
 		for (unsigned j = 0; at && j < r->n_jumps; j++)
 			machine_patch(m, (uint8_t *)t->code + r->jumps[j], at);
+		if (at)
+			listen_extended(L->global->jit, t);
 	}
+	machine_end(m);
 	code_close(&code);
 }
 
