@@ -289,7 +289,7 @@ def test_on_and_off_take_functions_of_lua():
         assert said.startswith("false\t") and "Lua function expected" in said, (call, said)
 
 
-SHARED = """
+INTO_SHARED = """
 local limit, total, count = 7, 0, 0
 local function turns(n)
   local t = 0
@@ -312,8 +312,8 @@ print(totals())
 
 def test_a_return_into_a_frame_whose_variables_are_shared_is_followed():
     log = os.path.join(tempdir(), "log")
-    result = jitlua(f"-jv={log}", "-e", SHARED)
-    assert result.out == run([LUA, "-e", SHARED]).out, result
+    result = jitlua(f"-jv={log}", "-e", INTO_SHARED)
+    assert result.out == run([LUA, "-e", INTO_SHARED]).out, result
     _, compiled, aborts = kinds(verbose_events(log)[0])
     bridges = [e for e in compiled if e["parent"]]
     assert len(bridges) > 1 and all(e["link"] != "interpreter" for e in bridges), [e[0] for e in bridges]
