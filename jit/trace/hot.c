@@ -309,6 +309,16 @@ static void punish_loop(Jit *jit, Trace *t)
 	*jit_counter_of(jit, t->patch) = (uint16_t)(count + (rand_r(&jit->random) & 15));
 }
 
+void jit_supersede(Jit *jit, Trace *t)
+{
+	*t->patch = t->original;
+	if (t->kind == TRACE_FUNCTION)
+		t->proto->heat = 0;
+	else
+		*jit_counter_of(jit, t->patch) = 1;
+	t->patch = NULL;
+}
+
 void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason)
 {
 	if (t->kind == TRACE_FUNCTION) {

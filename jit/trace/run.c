@@ -378,8 +378,8 @@ static void count_run(const Trace *t)
 		++*t->runs;
 }
 
-/* Runs to an exit, whose number is the answer. */
-static int32_t run_list(struct run *r)
+/* Runs to an exit; the answer is the operation that takes it. */
+static uint32_t run_list(struct run *r)
 {
 	const Ir *ir = r->ir;
 
@@ -418,7 +418,7 @@ static int32_t run_list(struct run *r)
 		}
 		if (flags & IR_GUARD) {
 			if (!holds(r, op))
-				return op->snapshot;
+				return at;
 		} else if (flags & IR_CALL) {
 			r->values[at] = call_helper(r, op);
 		} else if (flags & IR_LOAD) {
@@ -439,7 +439,7 @@ static int run_assemble(lua_State *L, Trace *t)
 	(void)L;
 	t->code = NULL;
 	t->code_size = 0;
-	t->backend = malloc(t->ir.n_ops * sizeof(Payload));
+	t->backend = malloc((t->ir.n_ops + 1) * sizeof(Payload));
 	return t->backend ? 0 : ABORT_NO_MEMORY + 1;
 }
 
@@ -448,15 +448,22 @@ static int32_t run_trace(lua_State *L, Trace *t, Trace **last)
 	size_t values = t->ir.n_ops,
 	       next = t->ir.label >= 0 ? ir_op(&t->ir, t->ir.label)->nargs : 0;
 	struct run r = {.L = L, .t = t, .ir = &t->ir};
-	int32_t exit;
+	Payload left_at;
 
 	/* On the C stack: a helper that raises an error jumps over this function. */
 	r.values = __builtin_alloca((values + next) * sizeof(Payload));
 	r.next = r.values + values;
-	exit = run_list(&r);
+	left_at.i = run_list(&r);
 	memcpy(t->backend, r.values, values * sizeof(Payload));
+	((Payload *)t->backend)[values] = left_at;
 	*last = t;
-	return exit;
+	return ir_op(&t->ir, (IrRef)left_at.i)->snapshot;
+}
+
+static IrRef run_left_at(lua_State *L, const Trace *t)
+{
+	(void)L;
+	return (IrRef)((const Payload *)t->backend)[t->ir.n_ops].i;
 }
 
 static Payload run_value(lua_State *L, const Trace *t, IrRef ref, unsigned n)
@@ -486,6 +493,7 @@ const Backend backend_ir = {
 	.name = "ir",
 	.assemble = run_assemble,
 	.run = run_trace,
+	.left_at = run_left_at,
 	.value = run_value,
 	.link = run_link,
 	.free = run_free,

@@ -121,8 +121,9 @@ typedef struct trace {
 	bool ends_early;   /* in `finish`, before what cannot be traced */
 	Proto *proto;	   /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
-	Instruction *patch;    /* loop or function: the instruction that enters it, else NULL */
-	Instruction original;  /* of a loop or function: what the patched place held */
+	/* Loop or function: the instruction that enters it; NULL: bridge, or superseded. */
+	Instruction *patch;
+	Instruction original;	      /* of a loop or function: what the patched place held */
 	uint32_t parent, parent_exit; /* bridge */
 	uint16_t bridges;	      /* of a loop: that its family has */
 	uint8_t repeated;	      /* bridges in a row that begin at one instruction */
@@ -177,6 +178,8 @@ typedef struct backend {
 	 * Returns the exit's number and sets *last to the trace that was left.
 	 */
 	int32_t (*run)(lua_State *L, Trace *t, Trace **last);
+	/* The operation at which it was left; until other code runs. */
+	IrRef (*left_at)(lua_State *L, const Trace *t);
 	/*
 	 * Payload of operation ref's result at the exit that run() returned; n is its place
 	 * in the exit's ir_snapshot_refs().
@@ -311,6 +314,8 @@ void jit_unpatch(Trace *t);
 Instruction jit_original(const Jit *jit, const Instruction *pc);
 /* "file:line" of an instruction, as messages show the chunk. */
 void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size);
+/* Another trace is to take t's place, at the next occasion. */
+void jit_supersede(Jit *jit, Trace *t);
 /*
  * jit.on(f), jit.off(f): off, no trace begins in p, is entered from it or goes on into
  * it; on, its places are as new. What was recorded or compiled for p is dropped.

@@ -57,6 +57,7 @@ uint32_t new_record(Compile *c, const IrOp *op)
 	IrRef refs[MAX_SNAPSHOT_REFS];
 	unsigned n = ir_snapshot_refs(c->ir, op->snapshot, refs);
 	Record r = {
+		.at = c->at,
 		.snapshot = op->snapshot,
 		.locations = x->n_locations,
 		.may_link = op->opcode != IR_GUARD_NOT_INVALIDATED,

@@ -197,6 +197,7 @@ typedef uint16_t Location;
 
 /* A guard, or a call that writes its snapshot. */
 typedef struct record {
+	IrRef at; /* the operation */
 	int32_t snapshot;
 	uint32_t locations; /* one for each of the snapshot's entries */
 	uint32_t jumps[3];  /* places of their rel32 in the code; 0: none */

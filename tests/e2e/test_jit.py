@@ -289,7 +289,7 @@ def test_on_and_off_take_functions_of_lua():
         assert said.startswith("false\t") and "Lua function expected" in said, (call, said)
 
 
-SHARED = """
+INTO_SHARED = """
 local limit, total, count = 7, 0, 0
 local function turns(n)
   local t = 0
@@ -312,8 +312,8 @@ print(totals())
 
 def test_a_return_into_a_frame_whose_variables_are_shared_is_followed():
     log = os.path.join(tempdir(), "log")
-    result = jitlua(f"-jv={log}", "-e", SHARED)
-    assert result.out == run([LUA, "-e", SHARED]).out, result
+    result = jitlua(f"-jv={log}", "-e", INTO_SHARED)
+    assert result.out == run([LUA, "-e", INTO_SHARED]).out, result
     _, compiled, aborts = kinds(verbose_events(log)[0])
     bridges = [e for e in compiled if e["parent"]]
     assert len(bridges) > 1 and all(e["link"] != "interpreter" for e in bridges), [e[0] for e in bridges]
@@ -344,6 +344,19 @@ def test_lists_are_changed_in_the_middle_by_machine_code():
     assert "helper_table_insert" in text and "helper_call_function" not in text, text
     assert "helper_table_remove" in "\n".join(l for _, lines in heads("i", "-e", "local t = {1, 2} for i = 1, 500 do t[3] = i table.remove(t, 1) end")
                                              for l in lines)
+
+
+def test_a_loop_whose_values_get_other_types_is_compiled_for_these():
+    log = os.path.join(tempdir(), "log")
+    text = ("local t = {} for i = 1, 200 do t[i] = 0 end\n"
+            "local function sum() local s = 0.0\n"
+            "for i = 1, 200 do s = s + t[i] end\n"
+            "return s end\n"
+            "sum() for i = 1, 200 do t[i] = i / 4 end\n"
+            "for r = 1, 50 do sum() end print(sum())")
+    assert jitlua(f"-jv={log}", "-e", text).out == "5025.0\n"
+    compiled = [e for e in kinds(verbose_events(log)[0])[1] if e["place"].endswith(":3")]
+    assert [e["link"] for e in compiled if not e["parent"]] == ["loop", "loop"], [e[0] for e in compiled]
 
 
 # ---- -jdump -----------------------------------------------------------------------------------
