@@ -16,8 +16,10 @@ static bool is_root(const IrOp *op)
 	unsigned flags = ir_info[op->opcode].flags;
 
 	if (op->opcode == IR_ARG_I || op->opcode == IR_ARG_F || op->opcode == IR_ARG_R ||
-	    op->opcode == IR_LABEL || op->opcode == IR_JUMP)
+	    op->opcode == IR_LABEL)
 		return false;
+	if (op->opcode == IR_JUMP)
+		return op->descr > 0;
 	if (flags & IR_CALL && helper_info[op->descr].effects & (HELPER_WRITES | HELPER_FORCES))
 		return true;
 	return flags & (IR_EFFECT | IR_GUARD | IR_FINAL);

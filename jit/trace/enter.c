@@ -62,6 +62,20 @@ bool jit_may_link(const Trace *from, int32_t exit, const Trace *to)
 	return true;
 }
 
+/* Both keep the same slots in memory, so that neither misses what the other wrote. */
+bool jit_may_join(const Trace *from, int32_t exit, const Trace *to)
+{
+	int base = snapshot_base(&from->ir, &from->ir.snapshots[exit]);
+
+	if (to->ir.label < 0 || base + to->ir.max_slot > MAX_SLOTS || !jit_may_link(from, exit, to))
+		return false;
+	for (int slot = 0; slot < MAX_SLOTS; slot++)
+		if (slot_is_captured(to->captured, slot) &&
+		    (slot + base >= MAX_SLOTS || !slot_is_captured(from->captured, slot + base)))
+			return false;
+	return true;
+}
+
 /* ---- An exit is hot ----------------------------------------------------------------------- */
 
 /*
@@ -138,9 +152,8 @@ static Trace *next_trace(const Jit *jit, const Trace *t, int32_t exit)
 
 	if (t->exits[exit].bridge)
 		return jit->traces[t->exits[exit].bridge];
-	if (last->opcode == IR_FINISH && last->snapshot == exit && last->descr > 0 &&
-	    (uint32_t)last->descr < jit->n_traces)
-		return jit->traces[last->descr];
+	if (last->snapshot == exit && ir_next_trace(&t->ir) < jit->n_traces)
+		return jit->traces[ir_next_trace(&t->ir)];
 	return NULL;
 }
 

@@ -109,9 +109,10 @@ void virtual_set_field(Opt *o, IrRef ref, unsigned n, IrRef value);
 
 /*
  * Of a recorded loop: preamble, label and body. false: the types at the end are not
- * those at the beginning, `to` is to be thrown away.
+ * those at the beginning, `to` is to be thrown away. loop: the list of the trace that
+ * `from` goes on in, which is entered at its label if that can be done; NULL: it is not.
  */
-bool peel(Jit *jit, const Ir *from, Ir *to);
+bool peel(Jit *jit, const Ir *from, const Ir *loop, Ir *to);
 /* Operations that nobody needs become nop and are taken out. */
 void eliminate_dead_code(Ir *ir);
 

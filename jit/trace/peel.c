@@ -19,16 +19,22 @@
  * change, values are not; the body is copied, what turned out otherwise is noted,
  * and the body is copied again, until nothing changes any more.
  *
- * A list that ends in `finish` has no body: it is copied once.
+ * A list that ends in `finish` has no body: it is copied once, and enters the loop that
+ * it goes on in at the label if that can be done (join.c).
  */
+#include "join.h"
 #include "peel.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_ROUNDS 16
+
 /* Operations that a copy has at the most. */
-#define LARGEST(from) ((from)->n_ops * 4 + 2 * MAX_TURNS + 256)
+static uint32_t largest(const struct peel *p)
+{
+	return (p->from->n_ops + (p->loop ? p->loop->n_ops : 0)) * 4 + 2 * MAX_TURNS + 256;
+}
 
 static const struct turn *turn_of(const struct peel *p, int slot)
 {
@@ -139,6 +145,20 @@ static void force_all(struct peel *p, int32_t n, bool body)
 			virtual_force(&p->o, p->turns[i].value);
 }
 
+static void force_before(struct peel *p, uint32_t at, bool body)
+{
+	const IrOp *op = &p->from->ops[at];
+
+	copy_snapshots(p, at, body);
+	if (op->opcode == IR_CALL_MAY_FORCE_I)
+		force_all(p, op->snapshot, body);
+	/* What is certain to be made is made sooner here than by an exit. */
+	if (op->opcode == IR_FINISH) {
+		force_all(p, op->snapshot, body);
+		p->copied[op->snapshot] = -1;
+	}
+}
+
 /* ---- Copying ------------------------------------------------------------------------------ */
 
 /* What a getslot_* of the body reads: the slot as the last turn left it. IR_NONE: memory. */
@@ -172,16 +192,8 @@ static void copy_operation(struct peel *p, uint32_t at, bool body)
 	IrRef known = IR_NONE;
 
 	p->o.at = at;
-	if (p->o.virtuals) {
-		copy_snapshots(p, at, body);
-		if (op.opcode == IR_CALL_MAY_FORCE_I)
-			force_all(p, op.snapshot, body);
-		/* What is certain to be made is made sooner here than by an exit. */
-		if (op.opcode == IR_FINISH) {
-			force_all(p, op.snapshot, body);
-			p->copied[op.snapshot] = -1;
-		}
-	}
+	if (p->o.virtuals)
+		force_before(p, at, body);
 	for (unsigned i = 0; i < op.nargs && i < UINT8_MAX; i++)
 		mapped[i] = use(p, opt_map(&p->o, args[i]), body);
 	for (unsigned i = op.nargs; !many && i < 3; i++)
@@ -221,6 +233,7 @@ static bool begin(struct peel *p)
 {
 	opt_close(&p->o);
 	ir_clear(p->to);
+	p->to->max_frames = 0;
 	/* References to constants mean the same in both lists. */
 	if (!IR_ROOM(p->to, constants, p->from->n_constants))
 		return false;
@@ -228,9 +241,9 @@ static bool begin(struct peel *p)
 		memcpy(p->to->constants, p->from->constants,
 		       p->from->n_constants * sizeof(*p->to->constants));
 	p->to->n_constants = p->from->n_constants;
-	if (!opt_open(&p->o, p->to, p->from->n_ops, LARGEST(p->from)))
+	if (!opt_open(&p->o, p->to, p->from->n_ops, largest(p)))
 		return false;
-	return p->level == ALL_REAL || virtuals_open(&p->o, p->jit, p->real, LARGEST(p->from));
+	return p->level == ALL_REAL || virtuals_open(&p->o, p->jit, p->real, largest(p));
 }
 
 /* One try with the turns as they are taken to be. *again: they were not. */
@@ -279,11 +292,30 @@ static bool peel_loop(struct peel *p)
 	return !p->o.failed;
 }
 
+/* The end of a list that goes on in another trace's loop. */
+static bool join_loop(struct peel *p)
+{
+	uint32_t end = p->from->n_ops - 1;
+
+	p->o.at = end;
+	if (p->o.virtuals)
+		force_before(p, end, false);
+	if (!p->o.failed && join(&p->o, p->from, p->loop, p->from->ops[end].descr))
+		return true;
+	if (!p->o.restart)
+		p->loop = NULL;
+	p->o.restart = p->o.failed = true; /* again, as it is now */
+	return false;
+}
+
 static bool copy_once(struct peel *p)
 {
 	if (!begin(p) || !copy_turn(p, false))
 		return false;
-	copy_operation(p, p->from->n_ops - 1, false);
+	if (!p->loop)
+		copy_operation(p, p->from->n_ops - 1, false);
+	else if (!join_loop(p))
+		return false;
 	virtuals_finish(&p->o);
 	return !p->o.failed;
 }
@@ -322,14 +354,14 @@ static bool copy_all(struct peel *p)
 	return done;
 }
 
-bool peel(Jit *jit, const Ir *from, Ir *to)
+bool peel(Jit *jit, const Ir *from, const Ir *loop, Ir *to)
 {
-	struct peel p = {.from = from, .to = to, .jit = jit};
+	struct peel p = {.from = from, .to = to, .jit = jit, .loop = loop};
 	bool done = false;
 
 	p.copied = malloc((from->n_snapshots + 1) * sizeof(*p.copied));
 	p.preamble = malloc((from->n_ops + 1) * sizeof(*p.preamble));
-	p.used = malloc(LARGEST(from));
+	p.used = malloc(largest(&p));
 	p.real = calloc(from->n_ops, 1);
 	p.guards = calloc(from->n_snapshots + 1, 1);
 	if (p.copied && p.preamble && p.used && p.real && p.guards) {

@@ -337,6 +337,8 @@ void jit_count_runs(lua_State *L, bool on);
 void jit_enter(lua_State *L, uint32_t number);
 /* May that exit of `from` go on in `to` without asking anew whether `to` may be entered? */
 bool jit_may_link(const Trace *from, int32_t exit, const Trace *to);
+/* And may what `to`, a loop, does be done by `from` from there on, as a part of it? */
+bool jit_may_join(const Trace *from, int32_t exit, const Trace *to);
 
 /* ---- traces.c --------------------------------------------------------------------------- */
 
@@ -417,5 +419,10 @@ void lua_hooks_close(Jit *jit);
  * made: for those it may raise a memory error, in the state that it leaves.
  */
 void exit_restore(lua_State *L, const Trace *t, int32_t exit);
+/*
+ * The same for a jump to another trace's label: the slots in `dead` (bits, counted from
+ * the frame that is open then) stay as they are, and no table is made.
+ */
+void exit_go_on(lua_State *L, const Trace *t, int32_t exit, const uint64_t *dead);
 
 #endif

@@ -68,7 +68,7 @@ static void check_pass(const char *text, const char *wanted)
 	CHECK(f);
 	parse(L, &ir, text);
 	ir_open(&to);
-	CHECK(peel(L->global->jit, &ir, &to) && !to.failed);
+	CHECK(peel(L->global->jit, &ir, NULL, &to) && !to.failed);
 	eliminate_dead_code(&to);
 	if (!ir_verify(&to, message))
 		unit_fail(__FILE__, __LINE__, "%s", message);
@@ -159,7 +159,7 @@ TEST(what_is_stored_elsewhere_is_made_there)
 
 	parse(L, &ir, text);
 	ir_open(&to);
-	CHECK(peel(L->global->jit, &ir, &to) && !to.failed);
+	CHECK(peel(L->global->jit, &ir, NULL, &to) && !to.failed);
 	eliminate_dead_code(&to);
 	if (!ir_verify(&to, message))
 		unit_fail(__FILE__, __LINE__, "%s", message);
