@@ -87,7 +87,7 @@ static const Trace *shared_bridge(const Jit *jit, const Trace *t, int32_t exit,
 				  const Instruction *pc, bool moved)
 {
 	for (const Trace *to = traces_bridge_at(jit, pc); to; to = traces_next_at(to))
-		if (to != t && (moved || to->born > t->born) && jit_may_link(t, exit, to))
+		if ((moved || to->born > t->born) && jit_may_link(t, exit, to))
 			return to;
 	return NULL;
 }
@@ -120,7 +120,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
 	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts])
 		return;
-	moved = s->frames || s->below || t->pc != f->u.lua.pc;
+	moved = s->moved || s->frames || s->below || t->pc != f->u.lua.pc;
 	shared = shared_bridge(jit, t, exit, f->u.lua.pc, moved);
 	if (shared) {
 		jit->backend->link(L, t, exit, (Trace *)shared);

@@ -264,6 +264,7 @@ typedef struct snapshot {
 	const Instruction *pc;	     /* of the first frame: its next instruction; NULL: as it is */
 	const Proto *proto;	     /* of the first frame, NULL: it is Ir.proto */
 	uint32_t taken;		     /* operations before it */
+	bool moved;		     /* the trace has done an instruction */
 	uint16_t below;		     /* frames that were left for good */
 	int16_t base;		     /* the first frame's register 0 */
 	int16_t top;		     /* slot where L->top goes, or: */

@@ -335,6 +335,7 @@ static int32_t join_snapshot(struct joining *j, int32_t n)
 	copy.entries = collect_entries(j, s, entries);
 	copy.entry = to->n_snapshot_entries;
 	copy.taken = to->n_ops;
+	copy.moved = true;
 	copy.top = top_is_slot(s) ? (int16_t)(s->top + j->base) : s->top;
 	if (!end->frames)
 		copy.pc = s->pc;

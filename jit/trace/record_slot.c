@@ -182,6 +182,7 @@ int32_t record_snapshot(Recorder *r, const Instruction *pc, int top)
 		.below = (uint16_t)r->below,
 		.base = (int16_t)r->bottom_base,
 		.taken = ir->n_ops,
+		.moved = r->number > 1,
 		.top = (int16_t)top,
 	};
 	int end = top > frame_end(r) ? top : frame_end(r);

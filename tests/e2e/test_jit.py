@@ -18,7 +18,7 @@ EVENTS = program("lua/jit_events.lua")
 X86 = os.uname().machine == "x86_64"
 
 LINE = re.compile(r"\[TRACE +(?P<no>\d+) (\((?P<parent>\d+)/(?P<exit>\d+)\) )?(?P<place>.+?:\d+) "
-                  r"(?P<what>start|-> (?P<link>loop|interpreter|trace \d+), (?P<recorded>\d+) operations recorded, "
+                  r"(?P<what>start|-> (?P<link>(loop|trace) \d+|loop|interpreter), (?P<recorded>\d+) operations recorded, "
                   r"(?P<assembled>\d+) assembled, (?P<bytes>\d+) bytes"
                   r"|abort after (?P<operations>\d+) operations: (?P<reason>.+) at (?P<where>.+:\d+))\]\n")
 ADDRESS = re.compile(r"&[0-9a-f]+")
@@ -109,7 +109,7 @@ def test_verbose_lines():
     starts, compiled, aborts = kinds(events)
     assert any(e["link"] == "loop" for e in compiled), events
     bridges = [e for e in compiled if e["parent"]]
-    assert any(e["link"].startswith("trace") for e in bridges), events
+    assert any(e["link"].startswith(("trace ", "loop ")) for e in bridges), events
     numbers = {e["no"] for e in compiled}
     for e in bridges:
         assert e["parent"] in numbers and int(e["parent"]) < int(e["no"]), e[0]
