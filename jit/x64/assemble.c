@@ -39,6 +39,7 @@ static void compile_list(Compile *c)
 	const Ir *ir = c->ir;
 
 	allocate_reset(c);
+	hint_join(c);
 	code_open(&c->code);
 	c->n_cold = 0;
 	c->x->n_records = c->x->n_locations = 0;

@@ -19,6 +19,42 @@ static int argument_for(const Ir *loop, const IrRef *wanted, unsigned n, IrRef r
 	return -1;
 }
 
+static const Trace *target(const Compile *c, const IrOp *jump)
+{
+	const Trace *to = c->jit->traces[jump->descr];
+
+	return to && to->code ? to : NULL;
+}
+
+static bool is_called_before(const Compile *c, IrRef ref, IrRef end)
+{
+	int32_t call = c->next_call[ref + 1];
+
+	return call >= 0 && call < end;
+}
+
+void hint_join(Compile *c)
+{
+	IrRef wanted[MAX_LABEL_VALUES], end = (IrRef)c->ir->n_ops - 1;
+	const IrOp *jump = ir_op(c->ir, end);
+	const MachineTrace *x;
+	const Trace *to;
+
+	if (jump->opcode != IR_JUMP || jump->descr <= 0 || !(to = target(c, jump)) ||
+	    label_values(&to->ir, wanted) != jump->nargs)
+		return;
+	x = to->backend;
+	for (uint32_t i = 0; i < x->n_label; i++) {
+		int8_t reg = x->label[i].reg;
+		int n = argument_for(&to->ir, wanted, jump->nargs, x->label[i].ref);
+		IrRef ref = n < 0 ? IR_NONE : ir_args(c->ir, jump)[n];
+
+		if (reg != NO_REG && ref >= 0 &&
+		    (CALLEE_SAVED & bit(reg) || !is_called_before(c, ref, end)))
+			c->values[ref].hint = reg;
+	}
+}
+
 /* false: the jump does not say what a value is. */
 static bool list_moves(Compile *c, const IrOp *jump, const Trace *to, Move *moves, unsigned *n)
 {
@@ -46,7 +82,7 @@ static bool list_moves(Compile *c, const IrOp *jump, const Trace *to, Move *move
 void compile_join(Compile *c, const IrOp *op)
 {
 	const Snapshot *s = &c->ir->snapshots[op->snapshot];
-	const Trace *to = c->jit->traces[op->descr];
+	const Trace *to = target(c, op);
 	uint64_t dead[MAX_SLOTS / 64];
 	Move moves[MAX_MOVES];
 	unsigned n = 0;
@@ -58,7 +94,7 @@ void compile_join(Compile *c, const IrOp *op)
 	record = new_record(c, op);
 	if (c->failed)
 		return;
-	if (!to || !to->code || !list_moves(c, op, to, moves, &n)) {
+	if (!to || !list_moves(c, op, to, moves, &n)) {
 		exit_if(c, record, -1);
 		return;
 	}

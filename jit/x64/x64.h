@@ -390,7 +390,9 @@ void compile_barrier(Compile *c, const IrOp *op);
 void compile_division(Compile *c, const IrOp *op);
 void compile_guard(Compile *c, const IrOp *op);
 void compile_finish(Compile *c, const IrOp *op);
-void compile_join(Compile *c, const IrOp *op); /* join.c */
+/* join.c: a jump to another trace's label; before: values had best be where it wants them. */
+void compile_join(Compile *c, const IrOp *op);
+void hint_join(Compile *c);
 void compile_force(Compile *c, const IrOp *op);
 void compile_cold(Compile *c);
 /* A load's place in memory; how many bytes it reads: 1, 4, 8. */
