@@ -122,6 +122,43 @@ def test_verbose_lines():
         assert any(s["place"] == e["place"] and s["no"] == e["no"] and s.start() < e.start() for s in starts), e[0]
 
 
+TWO_WAYS = """local a, b = 0, %s
+for i = 1, 1000 do if i %% 2 == 0 then a = a + i else b = b %s end end
+print(a, b)
+"""
+
+
+def test_a_bridge_enters_the_loop_at_its_label():
+    """Its first turn is a part of the bridge, which knows what it wrote."""
+    for env in ({}, {"JITLUA_IR": "1", "JITLUA_VERIFY": "1"}):
+        log = os.path.join(tempdir(), "log")
+        script = os.path.join(tempdir(), "two_ways.lua")
+        with open(script, "w") as f:
+            f.write(TWO_WAYS % (0, "+ 3"))
+        result = jitlua(f"-jv={log}", f"-jdump=i,{log}.dump", script, env=env)
+        assert result.out == "250500\t1500\n", result
+        loop, bridge = [e for e in verbose_events(log)[0] if e["link"]][:2]
+        assert loop["link"] == "loop" and bridge["link"] == "loop " + loop["no"], (loop[0], bridge[0])
+        text = open(log + ".dump").read().split("---- TRACE 2 IR assembled\n")[1].split("----")[0]
+        assert re.search(r"^jump\(.*, descr=1\)", text, re.M) and "finish" not in text, text
+        assert text.count("guard_not_invalidated") == 1, text
+        # What the bridge has in slots is not read from there by the loop's turn.
+        slots = re.findall(r"getslot_\w\(descr=(\d+)\)", text)
+        assert len(slots) == len(set(slots)), text
+
+
+def test_a_bridge_that_leaves_another_type_begins_the_loop_anew():
+    log = os.path.join(tempdir(), "log")
+    script = os.path.join(tempdir(), "two_types.lua")
+    with open(script, "w") as f:
+        f.write("local s, n = 0, 0\nfor i = 1, 1000 do\n  if i % 10 == 0 then s = i + 0.5 elseif i % 10 == 1 then s = i\n"
+                "  else n = n + 1; if s == 3 then n = 0 end end\nend\nprint(s, n)\n")
+    result = jitlua(f"-jv={log}", script)
+    assert result.out == "1000.5\t800\n", result
+    links = [e["link"] for e in verbose_events(log)[0] if e["parent"] and e["link"]]
+    assert "trace 1" in links and "loop 1" in links, links
+
+
 def test_flushes_are_told():
     log = os.path.join(tempdir(), "log")
     script = os.path.join(tempdir(), "flushing.lua")
