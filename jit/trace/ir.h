@@ -57,7 +57,7 @@ enum {
  */
 #define IR_OPERATIONS(X)                                                                         \
 	/* Control. finish: back to the interpreter (descr -1) or into trace number descr. */    \
-	/* jump: to the list's own label, or (descr) to that of trace number descr (join.c), */   \
+	/* jump: to the list's own label, or (descr) to that of trace number descr (join.c), */  \
 	/* with a snapshot of the state there. */                                                \
 	X(LABEL, "label", 'v', "*", IR_EFFECT | IR_MANY)                                         \
 	X(JUMP, "jump", 'v', "*", IR_EFFECT | IR_MANY | IR_FINAL)                                \

@@ -33,11 +33,11 @@ struct joining {
 	Opt *o;
 	const Ir *loop;
 	const Ir *from;
-	const Snapshot *end;	/* of `from`: the state where it ends */
-	int base;		/* slot of the loop's register 0 in that state */
-	uint32_t start;		/* operations of the trace itself */
-	IrRef *map;		/* place in loop -> in the new list, IR_NONE: not there yet */
-	int32_t *snapshots;	/* the same of snapshots, -1 */
+	const Snapshot *end; /* of `from`: the state where it ends */
+	int base;	     /* slot of the loop's register 0 in that state */
+	uint32_t start;	     /* operations of the trace itself */
+	IrRef *map;	     /* place in loop -> in the new list, IR_NONE: not there yet */
+	int32_t *snapshots;  /* the same of snapshots, -1 */
 };
 
 /* ---- What a loop has at its label ----------------------------------------------------------- */
@@ -387,13 +387,32 @@ static bool move_to_frame(const struct joining *j, IrOp *op)
 		return true;
 	case IR_GUARD_FRAME_STATUS:
 	case IR_GUARD_FRAME_EXTRA:
-	case IR_GUARD_FRAME_PC:
-		/* Frames that the trace has opened are none yet. */
-		op->descr += j->end->below;
-		return !j->end->frames;
+		op->descr += j->end->below - (int32_t)j->end->frames;
+		return true;
 	default:
-		return op->opcode != IR_GUARD_TOP;
+		/* Those are of traces that return, or begin at an exit. */
+		return op->opcode != IR_GUARD_TOP && op->opcode != IR_GUARD_FRAME_PC;
 	}
+}
+
+/* The frame that a guard is about, if the trace has opened it; NULL: it was there before. */
+static const SnapshotFrame *opened_frame(const struct joining *j, const IrOp *guard)
+{
+	if ((guard->opcode != IR_GUARD_FRAME_STATUS && guard->opcode != IR_GUARD_FRAME_EXTRA) ||
+	    (uint32_t)guard->descr >= j->end->frames)
+		return NULL;
+	return &j->from->snapshot_frames[j->end->frame + j->end->frames - 1 -
+					 (uint32_t)guard->descr];
+}
+
+/* Is it, as it will be opened, what the guard wants? */
+static bool is_frame_wanted(const struct joining *j, const IrOp *guard, const SnapshotFrame *f)
+{
+	lua_Integer wanted = ir_constant(j->loop, guard->arg[0])->u.i;
+
+	if (guard->opcode == IR_GUARD_FRAME_EXTRA)
+		return wanted == f->extra_args;
+	return wanted == (lua_Integer)((uint16_t)f->nresults | (uint32_t)f->status << 16);
 }
 
 static bool is_slot_load(enum ir_opcode opcode)
@@ -406,9 +425,12 @@ static bool copy_operation(struct joining *j, IrRef at)
 	IrOp op = *ir_op(j->loop, at);
 	const IrRef *args = ir_args(j->loop, ir_op(j->loop, at));
 	IrRef mapped[UINT8_MAX] = {IR_NONE, IR_NONE, IR_NONE}, known = IR_NONE;
+	const SnapshotFrame *frame = opened_frame(j, &op);
 
 	if (op.opcode == IR_NOP)
 		return true;
+	if (frame)
+		return is_frame_wanted(j, &op, frame);
 	if (op.opcode == IR_VIRTUAL) {
 		copy_virtual(j, at);
 		return !j->o->failed;

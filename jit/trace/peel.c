@@ -22,8 +22,8 @@
  * A list that ends in `finish` has no body: it is copied once, and enters the loop that
  * it goes on in at the label if that can be done (join.c).
  */
-#include "join.h"
 #include "peel.h"
+#include "join.h"
 
 #include <stdlib.h>
 #include <string.h>

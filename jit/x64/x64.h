@@ -241,11 +241,11 @@ typedef struct machine_trace {
 	uint32_t n_spills;
 	Block *blocks; /* its code, and that of its linked exits */
 	uint32_t n_blocks, size_blocks;
-	uint8_t *forced;	/* test mode: operations whose guard failed once */
-	LabelLocation *label;	/* a loop: what there is at its label, and where */
+	uint8_t *forced;	      /* test mode: operations whose guard failed once */
+	LabelLocation *label;	      /* a loop: what there is at its label, and where */
 	uint32_t n_label, label_code; /* place of its code */
-	uint32_t count_at;	/* place of what counts runs, or could */
-	const uint8_t *counter; /* code that does; NULL: not made yet */
+	uint32_t count_at;	      /* place of what counts runs, or could */
+	const uint8_t *counter;	      /* code that does; NULL: not made yet */
 } MachineTrace;
 
 /* ---- memory.c ------------------------------------------------------------------------------ */

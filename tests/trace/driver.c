@@ -20,8 +20,8 @@
  * sharing, forwarding and guards are not passes of their own but parts of copying,
  * which is what `peel` does with a list that ends in finish. Before `passes:` there may
  * be the list of a loop, under `loop:`; `peel` then lets a list that ends in finish go on
- * in it. `expect: unstable` says that the passes must give the list up. Lists are verified before and after. The
- * last line is "N passed, N failed, N skipped".
+ * in it. `expect: unstable` says that the passes must give the list up. Lists are
+ * verified before and after. The last line is "N passed, N failed, N skipped".
  */
 #include <stdarg.h>
 #include <stdbool.h>

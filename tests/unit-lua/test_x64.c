@@ -390,10 +390,11 @@ static void make_joining(Ir *ir, const Ir *loop)
 	for (unsigned i = 0; i < n; i++) {
 		char type = ir_type(loop, values[i]);
 
-		values[i] = type == 'i'	  ? integer(ir)
-			    : type == 'f' ? number(ir)
-					  : ir_emit(ir, IR_NODE_AT, ir_address(ir, world.nodes),
-						    IR_NONE, IR_NONE, ir_op(loop, values[i])->descr);
+		values[i] = type == 'i' ? integer(ir)
+			    : type == 'f'
+				    ? number(ir)
+				    : ir_emit(ir, IR_NODE_AT, ir_address(ir, world.nodes), IR_NONE,
+					      IR_NONE, ir_op(loop, values[i])->descr);
 	}
 	values[0] = ir_integer(ir, below(5));
 	s = snapshot(ir, false);
