@@ -106,6 +106,7 @@ static bool copy_snapshot(struct adopting *a, int32_t n, const IrRef *refs)
 	Ir *ir = a->ir;
 	Snapshot copy = *s;
 
+	copy.taken = TAKEN_UNKNOWN;
 	copy.entry = ir->n_snapshot_entries;
 	copy.frame = ir->n_snapshot_frames;
 	if (!IR_ROOM(ir, snapshots, 1) || !IR_ROOM(ir, snapshot_entries, s->entries + 1) ||

@@ -145,11 +145,20 @@ static void renumber(Ir *ir, const IrRef *places)
 		ir->label = places[ir->label];
 }
 
+/* Snapshots are in the order in which they were taken; so many of the operations are left. */
+static uint32_t move_snapshots(Ir *ir, uint32_t next, uint32_t at, uint32_t left)
+{
+	while (next < ir->n_snapshots && ir->snapshots[next].taken <= at)
+		ir->snapshots[next++].taken = left;
+	return next;
+}
+
 static void take_out(Ir *ir, IrRef *places, const int32_t *kept)
 {
-	uint32_t to = 0;
+	uint32_t to = 0, snapshot = 0;
 
 	for (uint32_t at = 0; at < ir->n_ops; at++) {
+		snapshot = move_snapshots(ir, snapshot, at, to);
 		places[at] = IR_NONE;
 		if (!ir->ops[at].mark)
 			continue;

@@ -13,7 +13,7 @@
  */
 #include "../lua/call.h"
 #include "../lua/gc.h"
-#include "join.h"
+#include "label.h"
 #include "model.h"
 
 /* n: as in ir_snapshot_refs(). */

@@ -263,7 +263,8 @@ typedef struct snapshot {
 	uint32_t frame, frames;	     /* in Ir.snapshot_frames: inlined ones, outermost first */
 	const Instruction *pc;	     /* of the first frame: its next instruction; NULL: as it is */
 	const Proto *proto;	     /* of the first frame, NULL: it is Ir.proto */
-	uint32_t taken;		     /* operations before it */
+	uint32_t taken;		     /* operations before it, or: */
+#define TAKEN_UNKNOWN UINT32_MAX     /* a hook moved them */
 	bool moved;		     /* the trace has done an instruction */
 	uint16_t below;		     /* frames that were left for good */
 	int16_t base;		     /* the first frame's register 0 */

@@ -18,12 +18,13 @@
  * other slots with closures) or would be too much, the trace ends as others do: it
  * writes its state and begins the loop anew.
  */
-#include "join.h"
+#include "label.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "model.h"
+#include "opt.h"
 
 /* A preamble that is longer than this would make bridges too long. */
 #define MAX_PREAMBLE 400
@@ -38,128 +39,13 @@ struct joining {
 	uint32_t start;	     /* operations of the trace itself */
 	IrRef *map;	     /* place in loop -> in the new list, IR_NONE: not there yet */
 	int32_t *snapshots;  /* the same of snapshots, -1 */
+	uint32_t next;	     /* loop's snapshot that comes next */
+	uint8_t *guards;     /* loop's snapshots that guards of the preamble have */
 };
-
-/* ---- What a loop has at its label ----------------------------------------------------------- */
 
 static bool is_label_value(const IrOp *op)
 {
 	return op->opcode >= IR_ARG_I && op->opcode <= IR_ARG_R;
-}
-
-/* The body needs `ref`, or is made of what is in it. */
-static void need(const Ir *ir, IrRef ref, uint8_t *needed)
-{
-	const IrOp *op;
-	const IrRef *args;
-
-	if (ref < 0 || ref >= ir->label)
-		return;
-	op = ir_op(ir, ref);
-	args = ir_args(ir, op);
-	if (op->opcode != IR_VIRTUAL)
-		needed[ref] = 1;
-	/* A backend may compute a node's address where it is used. */
-	for (unsigned i = 0; i < op->nargs; i++)
-		if (op->opcode == IR_VIRTUAL || op->opcode == IR_NODE_AT)
-			need(ir, args[i], needed);
-}
-
-static void need_all_of(const Ir *ir, const IrOp *op, uint8_t *needed)
-{
-	const IrRef *args = ir_args(ir, op);
-	const Snapshot *s;
-
-	for (unsigned i = 0; i < op->nargs; i++)
-		need(ir, args[i], needed);
-	if (op->snapshot < 0)
-		return;
-	s = &ir->snapshots[op->snapshot];
-	for (uint32_t i = 0; i < s->entries; i++)
-		need(ir, ir->snapshot_entries[s->entry + i].ref, needed);
-}
-
-unsigned label_values(const Ir *ir, IrRef out[MAX_LABEL_VALUES])
-{
-	const IrOp *label = ir_op(ir, ir->label);
-	unsigned n = label->nargs;
-	uint8_t *needed;
-
-	if (n > MAX_LABEL_VALUES)
-		return MAX_LABEL_VALUES + 1;
-	needed = calloc((size_t)ir->label + 1, 1);
-	if (!needed)
-		return MAX_LABEL_VALUES + 1;
-	memcpy(out, ir_args(ir, label), n * sizeof(*out));
-	for (uint32_t at = (uint32_t)ir->label + 1; at < ir->n_ops; at++)
-		need_all_of(ir, &ir->ops[at], needed);
-	for (IrRef ref = 0; ref < ir->label && n <= MAX_LABEL_VALUES; ref++) {
-		if (!needed[ref])
-			continue;
-		if (n < MAX_LABEL_VALUES)
-			out[n] = ref;
-		n++;
-	}
-	free(needed);
-	return n;
-}
-
-/*
- * The first guard of the body, which every turn begins with: its snapshot is the state
- * at the label. NULL: it is not where it is expected.
- */
-static const IrOp *first_guard(const Ir *ir)
-{
-	for (uint32_t at = (uint32_t)ir->label + 1; at < ir->n_ops; at++) {
-		const IrOp *op = &ir->ops[at];
-
-		if (op->opcode == IR_GUARD_NOT_INVALIDATED)
-			return op;
-		if (ir_info[op->opcode].flags & (IR_GUARD | IR_STORE | IR_CALL | IR_EFFECT) &&
-		    !is_label_value(op))
-			return NULL;
-	}
-	return NULL;
-}
-
-/* Of the slots in `slots`, those that snapshot n says too. */
-static void keep_said(const Ir *ir, int32_t n, uint64_t slots[MAX_SLOTS / 64])
-{
-	const Snapshot *s = &ir->snapshots[n];
-	uint64_t said[MAX_SLOTS / 64] = {0};
-
-	for (uint32_t i = 0; i < s->entries; i++) {
-		int slot = ir->snapshot_entries[s->entry + i].slot;
-
-		if (slot >= 0 && slot < MAX_SLOTS)
-			said[slot / 64] |= UINT64_C(1) << slot % 64;
-	}
-	for (int i = 0; i < MAX_SLOTS / 64; i++)
-		slots[i] &= said[i];
-}
-
-static bool reads_slot(enum ir_opcode opcode)
-{
-	return opcode >= IR_GETSLOT_TAG && opcode <= IR_SLOT_ADDRESS;
-}
-
-_Static_assert(IR_SLOT_ADDRESS - IR_GETSLOT_TAG == 4, "tag, i, f, r, address");
-
-void label_dead_slots(const Ir *ir, uint64_t slots[MAX_SLOTS / 64])
-{
-	bool forced = false;
-
-	memset(slots, 0xff, MAX_SLOTS / 8);
-	for (uint32_t at = (uint32_t)ir->label + 1; at < ir->n_ops; at++) {
-		const IrOp *op = &ir->ops[at];
-
-		if (reads_slot(op->opcode) && op->descr >= 0 && op->descr < MAX_SLOTS)
-			slots[op->descr / 64] &= ~(UINT64_C(1) << op->descr % 64);
-		/* A call that may do anything has written its snapshot to the stack. */
-		if (op->snapshot >= 0 && !forced)
-			keep_said(ir, op->snapshot, slots);
-		forced |= op->opcode == IR_CALL_MAY_FORCE_I;
-	}
 }
 
 /* ---- References ------------------------------------------------------------------------------ */
@@ -233,7 +119,7 @@ static IrRef copy_virtual(struct joining *j, IrRef ref)
 	IrOp op = *from;
 
 	for (unsigned i = 0; i < op.nargs; i++)
-		mapped[i] = joined(j, args[i]);
+		mapped[i] = virtual_state(j->o, joined(j, args[i]));
 	op.descr = copy_shape(j, op.descr);
 	j->map[ref] = opt_append(j->o, &op, mapped);
 	return j->map[ref];
@@ -268,6 +154,12 @@ static bool says(const Ir *ir, const Snapshot *s, int slot)
 	return false;
 }
 
+/* What a snapshot names. */
+static IrRef state(struct joining *j, IrRef ref)
+{
+	return ref == IR_NONE ? ref : virtual_state(j->o, ref);
+}
+
 /* The trace's slots, and over them what the loop's turn has in its own. */
 static unsigned collect_entries(struct joining *j, const Snapshot *s,
 				SnapshotEntry entries[MAX_ENTRIES])
@@ -283,13 +175,14 @@ static unsigned collect_entries(struct joining *j, const Snapshot *s,
 		if (says(j->loop, s, e[i].slot - j->base))
 			continue;
 		entries[n] = e[i];
-		entries[n++].ref = e[i].ref == IR_NONE ? IR_NONE : opt_map(j->o, e[i].ref);
+		entries[n++].ref =
+			state(j, e[i].ref == IR_NONE ? IR_NONE : opt_map(j->o, e[i].ref));
 	}
 	e = j->loop->snapshot_entries + s->entry;
 	for (uint32_t i = 0; i < s->entries; i++) {
 		entries[n] = e[i];
 		entries[n].slot = (int16_t)(e[i].slot + j->base);
-		entries[n++].ref = joined(j, e[i].ref);
+		entries[n++].ref = state(j, joined(j, e[i].ref));
 	}
 	return n;
 }
@@ -350,6 +243,52 @@ static int32_t join_snapshot(struct joining *j, int32_t n)
 	if (ir_virtuals(to, (int32_t)to->n_snapshots, (IrRef[MAX_VIRTUALS]){0}) > MAX_VIRTUALS)
 		give_up(j);
 	return (int32_t)to->n_snapshots++;
+}
+
+/* ---- Virtual tables -------------------------------------------------------------------------- */
+
+/*
+ * As in peel.c: what the trace has in virtual tables changes while snapshots do not, so
+ * they are copied when they were taken.
+ */
+static void join_snapshots(struct joining *j, IrRef at)
+{
+	const Ir *loop = j->loop;
+
+	for (; j->next < loop->n_snapshots && loop->snapshots[j->next].taken <= (uint32_t)at;
+	     j->next++)
+		if (j->guards[j->next] && !j->o->failed)
+			j->o->snapshot = j->snapshots[j->next] = join_snapshot(j, (int32_t)j->next);
+}
+
+/* Is it known of the preamble's guards when their snapshots were taken? */
+static bool find_guards(struct joining *j)
+{
+	for (IrRef at = 0; at < j->loop->label; at++) {
+		const IrOp *op = ir_op(j->loop, at);
+
+		if (!(ir_info[op->opcode].flags & IR_GUARD) || op->snapshot < 0)
+			continue;
+		j->guards[op->snapshot] = 1;
+		if (j->loop->snapshots[op->snapshot].taken > (uint32_t)at)
+			return false;
+	}
+	return true;
+}
+
+/* What the trace has in a snapshot of the loop is made, as far as `dead` does not say more. */
+static void force_all(struct joining *j, int32_t n, const uint64_t *dead)
+{
+	const Snapshot *s = &j->loop->snapshots[n];
+	const SnapshotEntry *e = j->from->snapshot_entries + j->end->entry;
+
+	for (uint32_t i = 0; !is_written(j) && i < j->end->entries; i++)
+		if (e[i].ref != IR_NONE && !says(j->loop, s, e[i].slot - j->base))
+			virtual_force(j->o, opt_map(j->o, e[i].ref));
+	e = j->loop->snapshot_entries + s->entry;
+	for (uint32_t i = 0; i < s->entries; i++)
+		if (e[i].ref != IR_NONE && !label_slot_is_dead(dead, e[i].slot))
+			virtual_force(j->o, joined(j, e[i].ref));
 }
 
 /* ---- Operations ------------------------------------------------------------------------------ */
@@ -439,6 +378,10 @@ static bool copy_operation(struct joining *j, IrRef at)
 		return false;
 	for (unsigned i = 0; i < op.nargs; i++)
 		mapped[i] = joined(j, args[i]);
+	if (op.opcode == IR_CALL_MAY_FORCE_I) {
+		force_all(j, op.snapshot, NULL);
+		j->snapshots[op.snapshot] = -1;
+	}
 	if (is_slot_load(op.opcode))
 		known = pending_value(j, &op);
 	if (!move_to_frame(j, &op))
@@ -473,22 +416,40 @@ static bool writes_no_virtual(const struct joining *j, int32_t n)
 	return true;
 }
 
+/* What the label's values are; those that are virtual are made. */
+static bool collect_values(struct joining *j, IrRef values[MAX_LABEL_VALUES], unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char type = ir_type(j->loop, values[i]);
+
+		values[i] = virtual_force(j->o, joined(j, values[i]));
+		if (j->o->failed || ir_type(j->o->to, values[i]) != type ||
+		    virtual_is_part(j->o, values[i]))
+			return false;
+	}
+	/* To make one may have made others. */
+	for (unsigned i = 0; i < n; i++)
+		values[i] = opt_known(j->o, values[i]);
+	return true;
+}
+
 static bool emit_jump(struct joining *j, int32_t number)
 {
 	IrOp jump = {.opcode = IR_JUMP, .type = 'v', .descr = number};
+	const IrOp *guard = label_guard(j->loop);
+	uint64_t dead[MAX_SLOTS / 64];
 	IrRef values[MAX_LABEL_VALUES];
-	const IrOp *guard = first_guard(j->loop);
 	unsigned n = label_values(j->loop, values);
 
 	if (!guard || n > MAX_LABEL_VALUES)
 		return false;
-	for (unsigned i = 0; i < n; i++) {
-		char type = ir_type(j->loop, values[i]);
-
-		values[i] = joined(j, values[i]);
-		if (j->o->failed || ir_type(j->o->to, values[i]) != type)
-			return false;
-	}
+	label_dead_slots(j->loop, dead);
+	/* All that the turn did is done where this one leads to. */
+	if (j->o->virtuals)
+		j->o->snapshot = join_snapshot(j, guard->snapshot);
+	if (!collect_values(j, values, n))
+		return false;
+	force_all(j, guard->snapshot, dead);
 	jump.nargs = (uint16_t)n;
 	jump.line = j->from->ops[j->from->n_ops - 1].line;
 	jump.snapshot = join_snapshot(j, guard->snapshot);
@@ -502,9 +463,12 @@ static bool emit_jump(struct joining *j, int32_t number)
 
 static bool copy_preamble(struct joining *j, int32_t number)
 {
-	for (IrRef at = 0; at < j->loop->label; at++)
-		if (!copy_operation(j, at))
+	for (IrRef at = 0; at < j->loop->label; at++) {
+		if (j->o->virtuals)
+			join_snapshots(j, at);
+		if (j->o->failed || !copy_operation(j, at))
 			return false;
+	}
 	return emit_jump(j, number);
 }
 
@@ -517,29 +481,40 @@ static void make_room(const struct joining *j)
 	to->max_frames = j->end->frames + j->loop->max_frames;
 }
 
-bool join(Opt *o, const Ir *from, const Ir *loop, int32_t number)
+static bool open(struct joining *j)
+{
+	const Ir *loop = j->loop;
+
+	j->map = malloc(loop->n_ops * sizeof(*j->map));
+	j->snapshots = malloc((loop->n_snapshots + 1) * sizeof(*j->snapshots));
+	j->guards = calloc(loop->n_snapshots + 1, 1);
+	if (!j->map || !j->snapshots || !j->guards)
+		return false;
+	for (uint32_t i = 0; i < loop->n_ops; i++)
+		j->map[i] = IR_NONE;
+	for (uint32_t i = 0; i < loop->n_snapshots; i++)
+		j->snapshots[i] = -1;
+	return true;
+}
+
+bool join(Opt *o, const Ir *from, const Ir *loop, int32_t number, bool carry)
 {
 	struct joining j = {.o = o, .from = from, .loop = loop, .start = o->to->n_ops};
 	struct virtuals *virtuals = o->virtuals;
-	bool done = false;
+	bool done;
 
 	if (loop->label > MAX_PREAMBLE)
 		return false;
 	j.end = &from->snapshots[from->ops[from->n_ops - 1].snapshot];
 	j.base = snapshot_base(from, j.end);
-	j.map = malloc(loop->n_ops * sizeof(*j.map));
-	j.snapshots = malloc((loop->n_snapshots + 1) * sizeof(*j.snapshots));
-	for (uint32_t i = 0; j.map && i < loop->n_ops; i++)
-		j.map[i] = IR_NONE;
-	for (uint32_t i = 0; j.snapshots && i < loop->n_snapshots; i++)
-		j.snapshots[i] = -1;
-	/* Which tables of the loop are made is settled. */
-	o->virtuals = NULL;
-	if (j.map && j.snapshots)
-		done = copy_preamble(&j, number);
+	done = open(&j) && (find_guards(&j) || !carry);
+	if (!carry)
+		o->virtuals = NULL; /* all are made */
+	done = done && copy_preamble(&j, number);
 	o->virtuals = virtuals;
 	make_room(&j);
 	free(j.map);
 	free(j.snapshots);
+	free(j.guards);
 	return done;
 }

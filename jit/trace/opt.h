@@ -105,6 +105,19 @@ uint8_t virtual_field_tag(const Opt *o, IrRef ref, unsigned n);
 IrRef virtual_copy(Opt *o, IrRef ref);
 void virtual_set_field(Opt *o, IrRef ref, unsigned n, IrRef value);
 
+/* Does it stand for a part of a virtual table, its array or a node? */
+bool virtual_is_part(const Opt *o, IrRef ref);
+
+/* ---- join.c ---------------------------------------------------------------------------------- */
+
+/*
+ * The list `from` was copied to o->to up to its end, a `finish` into trace `number`,
+ * whose list is `loop`: puts loop's preamble and a jump to its label behind it. carry:
+ * virtual tables may stay so on the way. false: that cannot be done, what is in o is to
+ * be thrown away.
+ */
+bool join(Opt *o, const Ir *from, const Ir *loop, int32_t number, bool carry);
+
 /* ---- peel.c, dce.c --------------------------------------------------------------------------- */
 
 /*

@@ -23,7 +23,6 @@
  * it goes on in at the label if that can be done (join.c).
  */
 #include "peel.h"
-#include "join.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -292,18 +291,27 @@ static bool peel_loop(struct peel *p)
 	return !p->o.failed;
 }
 
-/* The end of a list that goes on in another trace's loop. */
+/*
+ * The end of a list that goes on in another trace's loop: first with virtual tables as
+ * they are, then with all made that the loop can see, then not by its label.
+ */
 static bool join_loop(struct peel *p)
 {
 	uint32_t end = p->from->n_ops - 1;
 
 	p->o.at = end;
-	if (p->o.virtuals)
+	if (p->o.virtuals && p->carry)
+		copy_snapshots(p, end, false);
+	else if (p->o.virtuals)
 		force_before(p, end, false);
-	if (!p->o.failed && join(&p->o, p->from, p->loop, p->from->ops[end].descr))
+	/* Tables that the loop's turn makes are those that it cannot do without. */
+	p->real[end] = 1;
+	if (!p->o.failed && join(&p->o, p->from, p->loop, p->from->ops[end].descr, p->carry))
 		return true;
-	if (!p->o.restart)
+	if (!p->o.restart && !p->carry)
 		p->loop = NULL;
+	if (!p->o.restart)
+		p->carry = false;
 	p->o.restart = p->o.failed = true; /* again, as it is now */
 	return false;
 }
@@ -344,6 +352,7 @@ static bool copy_all(struct peel *p)
 	bool done = false, loop = p->from->ops[p->from->n_ops - 1].opcode == IR_JUMP;
 
 	p->level = p->jit && makes_tables(p->from) ? ACROSS_TURNS : ALL_REAL;
+	p->carry = p->level > ALL_REAL;
 	for (; !done && p->level >= ALL_REAL; p->level--) {
 		do {
 			done = loop ? peel_loop(p) : copy_once(p);

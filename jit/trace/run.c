@@ -13,7 +13,7 @@
 
 #include "../lua/gc.h"
 #include "../lua/number.h"
-#include "join.h"
+#include "label.h"
 
 struct run {
 	lua_State *L;

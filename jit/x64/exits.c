@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../trace/join.h"
+#include "../trace/label.h"
 #include "x64.h"
 
 /* ---- Records ------------------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
  * join.c - a jump to the label of a loop that is another trace: each value that the loop
  * has there goes to where the loop has it, in a register, in a spill slot, or in both.
  */
-#include "../trace/join.h"
+#include "../trace/label.h"
 #include "x64.h"
 
 /* The argument of the jump for a value that the loop has at its label; -1: none. */

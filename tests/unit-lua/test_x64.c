@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../../jit/trace/join.h"
+#include "../../jit/trace/label.h"
 #include "lua_unit.h"
 
 #ifdef __x86_64__

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* join.h - a trace goes on in a loop at its label: see join.c. */
-#ifndef JITLUA_JOIN_H
-#define JITLUA_JOIN_H
+/*
+ * label.h - what a loop has at its label, for who enters it there from another trace
+ * (join.c, and the backends).
+ */
+#ifndef JITLUA_LABEL_H
+#define JITLUA_LABEL_H
 
-#include "opt.h"
+#include "helpers.h"
 
 /* Values that a jump to another trace's label hands on at the most. */
 #define MAX_LABEL_VALUES 200
@@ -17,6 +20,12 @@
 unsigned label_values(const Ir *ir, IrRef out[MAX_LABEL_VALUES]);
 
 /*
+ * The first guard of the body, which every turn begins with: its snapshot is the state
+ * at the label. NULL: it is not where it is expected.
+ */
+const IrOp *label_guard(const Ir *ir);
+
+/*
  * Slots that nobody reads from memory once ir's label is passed, for the body knows what
  * is in them: a bit each.
  */
@@ -25,12 +34,5 @@ static inline bool label_slot_is_dead(const uint64_t *slots, int slot)
 {
 	return slots && slot >= 0 && slot < MAX_SLOTS && slots[slot / 64] >> (slot % 64) & 1;
 }
-
-/*
- * The list from was copied to o->to up to its end, a `finish` into trace `number`, whose
- * list is loop: puts loop's preamble and the jump behind it. false: that cannot be done,
- * and o is to be thrown away.
- */
-bool join(Opt *o, const Ir *from, const Ir *loop, int32_t number);
 
 #endif
