@@ -28,7 +28,7 @@ static bool is_virtual(const Ir *ir, IrRef ref)
 }
 
 static void write_slots(lua_State *L, const Trace *t, int32_t exit, Value *base,
-			const uint64_t *dead)
+			const RegisterSet *dead)
 {
 	const Snapshot *s = &t->ir.snapshots[exit];
 	const SnapshotEntry *e = t->ir.snapshot_entries + s->entry;
@@ -167,7 +167,7 @@ static void open_frames(lua_State *L, const Trace *t, const Snapshot *s, Value *
 	}
 }
 
-void exit_go_on(lua_State *L, const Trace *t, int32_t exit, const uint64_t *dead)
+void exit_go_on(lua_State *L, const Trace *t, int32_t exit, const RegisterSet *dead)
 {
 	const Snapshot *s = &t->ir.snapshots[exit];
 	Value *base = frame_base(L->frame);

@@ -277,7 +277,7 @@ static bool find_guards(struct joining *j)
 }
 
 /* What the trace has in a snapshot of the loop is made, as far as `dead` does not say more. */
-static void force_all(struct joining *j, int32_t n, const uint64_t *dead)
+static void force_all(struct joining *j, int32_t n, const RegisterSet *dead)
 {
 	const Snapshot *s = &j->loop->snapshots[n];
 	const SnapshotEntry *e = j->from->snapshot_entries + j->end->entry;
@@ -321,7 +321,6 @@ static bool move_to_frame(const struct joining *j, IrOp *op)
 	case IR_GETSLOT_I:
 	case IR_GETSLOT_F:
 	case IR_GETSLOT_R:
-	case IR_GUARD_NOT_SHARED:
 		op->descr += j->base;
 		return true;
 	case IR_GUARD_FRAME_STATUS:
@@ -403,14 +402,14 @@ static bool writes_no_virtual(const struct joining *j, int32_t n)
 {
 	const Ir *to = j->o->to;
 	const Snapshot *s = &to->snapshots[n];
-	uint64_t dead[MAX_SLOTS / 64];
+	RegisterSet dead;
 
-	label_dead_slots(j->loop, dead);
+	label_dead_slots(j->loop, &dead);
 	for (uint32_t i = 0; i < s->entries; i++) {
 		const SnapshotEntry *e = &to->snapshot_entries[s->entry + i];
 
 		if (e->ref >= 0 && ir_op(to, e->ref)->opcode == IR_VIRTUAL &&
-		    !label_slot_is_dead(dead, e->slot - j->base))
+		    !label_slot_is_dead(&dead, e->slot - j->base))
 			return false;
 	}
 	return true;
@@ -437,19 +436,19 @@ static bool emit_jump(struct joining *j, int32_t number)
 {
 	IrOp jump = {.opcode = IR_JUMP, .type = 'v', .descr = number};
 	const IrOp *guard = label_guard(j->loop);
-	uint64_t dead[MAX_SLOTS / 64];
+	RegisterSet dead;
 	IrRef values[MAX_LABEL_VALUES];
 	unsigned n = label_values(j->loop, values);
 
 	if (!guard || n > MAX_LABEL_VALUES)
 		return false;
-	label_dead_slots(j->loop, dead);
+	label_dead_slots(j->loop, &dead);
 	/* All that the turn did is done where this one leads to. */
 	if (j->o->virtuals)
 		j->o->snapshot = join_snapshot(j, guard->snapshot);
 	if (!collect_values(j, values, n))
 		return false;
-	force_all(j, guard->snapshot, dead);
+	force_all(j, guard->snapshot, &dead);
 	jump.nargs = (uint16_t)n;
 	jump.line = j->from->ops[j->from->n_ops - 1].line;
 	jump.snapshot = join_snapshot(j, guard->snapshot);
@@ -501,6 +500,7 @@ bool join(Opt *o, const Ir *from, const Ir *loop, int32_t number, bool carry)
 {
 	struct joining j = {.o = o, .from = from, .loop = loop, .start = o->to->n_ops};
 	struct virtuals *virtuals = o->virtuals;
+	unsigned cached = o->cached;
 	bool done;
 
 	if (loop->label > MAX_PREAMBLE)
@@ -512,6 +512,7 @@ bool join(Opt *o, const Ir *from, const Ir *loop, int32_t number, bool carry)
 		o->virtuals = NULL; /* all are made */
 	done = done && copy_preamble(&j, number);
 	o->virtuals = virtuals;
+	o->cached = cached; /* that was no recording */
 	make_room(&j);
 	free(j.map);
 	free(j.snapshots);

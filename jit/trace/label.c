@@ -82,19 +82,19 @@ const IrOp *label_guard(const Ir *ir)
 }
 
 /* Of the slots in `slots`, those that snapshot n says too. */
-static void keep_said(const Ir *ir, int32_t n, uint64_t slots[MAX_SLOTS / 64])
+static void keep_said(const Ir *ir, int32_t n, RegisterSet *slots)
 {
 	const Snapshot *s = &ir->snapshots[n];
-	uint64_t said[MAX_SLOTS / 64] = {0};
+	RegisterSet said = {0};
 
 	for (uint32_t i = 0; i < s->entries; i++) {
 		int slot = ir->snapshot_entries[s->entry + i].slot;
 
 		if (slot >= 0 && slot < MAX_SLOTS)
-			said[slot / 64] |= UINT64_C(1) << slot % 64;
+			set_add(&said, slot);
 	}
 	for (int i = 0; i < MAX_SLOTS / 64; i++)
-		slots[i] &= said[i];
+		slots->bits[i] &= said.bits[i];
 }
 
 static bool reads_slot(enum ir_opcode opcode)
@@ -104,16 +104,16 @@ static bool reads_slot(enum ir_opcode opcode)
 
 _Static_assert(IR_SLOT_ADDRESS - IR_GETSLOT_TAG == 4, "tag, i, f, r, address");
 
-void label_dead_slots(const Ir *ir, uint64_t slots[MAX_SLOTS / 64])
+void label_dead_slots(const Ir *ir, RegisterSet *slots)
 {
 	bool forced = false;
 
-	memset(slots, 0xff, MAX_SLOTS / 8);
+	memset(slots, 0xff, sizeof(*slots));
 	for (uint32_t at = (uint32_t)ir->label + 1; at < ir->n_ops; at++) {
 		const IrOp *op = &ir->ops[at];
 
 		if (reads_slot(op->opcode) && op->descr >= 0 && op->descr < MAX_SLOTS)
-			slots[op->descr / 64] &= ~(UINT64_C(1) << op->descr % 64);
+			slots->bits[op->descr / 64] &= ~(UINT64_C(1) << op->descr % 64);
 		/* A call that may do anything has written its snapshot to the stack. */
 		if (op->snapshot >= 0 && !forced)
 			keep_said(ir, op->snapshot, slots);

@@ -7,6 +7,7 @@
 #define JITLUA_LABEL_H
 
 #include "helpers.h"
+#include "shared.h"
 
 /* Values that a jump to another trace's label hands on at the most. */
 #define MAX_LABEL_VALUES 200
@@ -27,12 +28,13 @@ const IrOp *label_guard(const Ir *ir);
 
 /*
  * Slots that nobody reads from memory once ir's label is passed, for the body knows what
- * is in them: a bit each.
+ * is in them.
  */
-void label_dead_slots(const Ir *ir, uint64_t slots[MAX_SLOTS / 64]);
-static inline bool label_slot_is_dead(const uint64_t *slots, int slot)
+void label_dead_slots(const Ir *ir, RegisterSet *slots);
+/* slots: NULL for none. */
+static inline bool label_slot_is_dead(const RegisterSet *slots, int slot)
 {
-	return slots && slot >= 0 && slot < MAX_SLOTS && slots[slot / 64] >> (slot % 64) & 1;
+	return slots && slot >= 0 && slot < MAX_SLOTS && set_has(slots, slot);
 }
 
 #endif

@@ -166,6 +166,37 @@ static bool goes_on_at_return(Recorder *r, const Instruction *pc)
 	return true;
 }
 
+static bool reads_slot(enum ir_opcode opcode)
+{
+	return opcode >= IR_GETSLOT_TAG && opcode <= IR_GETSLOT_R;
+}
+
+/* What one of the two has in memory must not be what the other has, or had, of a slot. */
+bool record_may_join(const Jit *jit, int32_t snapshot, const Trace *to)
+{
+	const Recorder *r = jit->recorder;
+	const Snapshot *s = &r->ir->snapshots[snapshot];
+	int base = snapshot_base(r->ir, s);
+
+	if (to->ir.label < 0 || base + to->ir.max_slot > MAX_SLOTS)
+		return false;
+	for (uint32_t i = 0; i < s->entries; i++) {
+		int slot = r->ir->snapshot_entries[s->entry + i].slot - base;
+
+		if (slot >= 0 && slot < MAX_SLOTS && set_has(&to->shared, slot))
+			return false;
+	}
+	for (IrRef at = 0; at < to->ir.label; at++) {
+		const IrOp *op = ir_op(&to->ir, at);
+		int slot = op->descr + base;
+
+		if (reads_slot(op->opcode) &&
+		    (slot < -MAX_BELOW || slot >= MAX_SLOTS || record_is_shared(r, slot)))
+			return false;
+	}
+	return true;
+}
+
 bool record_goes_on(Recorder *r, const Instruction *pc)
 {
 	return goes_on_elsewhere(r, pc) || goes_on_in_function(r, pc) || goes_on_at_return(r, pc);

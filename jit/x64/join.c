@@ -83,7 +83,7 @@ void compile_join(Compile *c, const IrOp *op)
 {
 	const Snapshot *s = &c->ir->snapshots[op->snapshot];
 	const Trace *to = target(c, op);
-	uint64_t dead[MAX_SLOTS / 64];
+	RegisterSet dead;
 	Move moves[MAX_MOVES];
 	unsigned n = 0;
 	uint32_t record;
@@ -98,10 +98,10 @@ void compile_join(Compile *c, const IrOp *op)
 		exit_if(c, record, -1);
 		return;
 	}
-	label_dead_slots(&to->ir, dead);
+	label_dead_slots(&to->ir, &dead);
 	c->x->records[record].has_stub = true;
 	go_on(&c->code, c->t, c->x, &c->x->records[record], to, (struct refuge){FIX_EXIT, record},
-	      dead);
+	      &dead);
 	move_all(c, moves, n);
 	emit_jump_fixup(&c->code, -1, FIX_ADDRESS,
 			(uintptr_t)to->code + ((MachineTrace *)to->backend)->label_code);
