@@ -26,8 +26,6 @@
 #include "model.h"
 #include "opt.h"
 
-/* A preamble that is longer than this would make bridges too long. */
-#define MAX_PREAMBLE 400
 #define MAX_ENTRIES 300
 
 struct joining {
@@ -503,8 +501,6 @@ bool join(Opt *o, const Ir *from, const Ir *loop, int32_t number, bool carry)
 	unsigned cached = o->cached;
 	bool done;
 
-	if (loop->label > MAX_PREAMBLE)
-		return false;
 	j.end = &from->snapshots[from->ops[from->n_ops - 1].snapshot];
 	j.base = snapshot_base(from, j.end);
 	done = open(&j) && (find_guards(&j) || !carry);

@@ -9,6 +9,8 @@
 #include "helpers.h"
 #include "shared.h"
 
+/* A loop whose preamble is longer is begun anew: bridges would get too long. */
+#define MAX_PREAMBLE 120
 /* Values that a jump to another trace's label hands on at the most. */
 #define MAX_LABEL_VALUES 200
 
