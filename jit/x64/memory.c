@@ -170,14 +170,22 @@ void machine_patch(Machine *m, uint8_t *at, const uint8_t *target)
 static const uint8_t saved[] = {RBX, RBP, R12, R13, R14, R15};
 static const uint8_t clobbered[] = {RCX, RDX, RSI, RDI, R8, R9, R10, R11};
 
+/* The short forms: of pop, valgrind knows no other. */
+static void push_or_pop(Code *code, unsigned opcode, int reg)
+{
+	if (reg >= R8)
+		emit_byte(code, 0x41);
+	emit_byte(code, opcode | (reg & 7));
+}
+
 static void emit_push(Code *code, int reg)
 {
-	emit_rr(code, 0xff, 6, reg);
+	push_or_pop(code, 0x50, reg);
 }
 
 static void emit_pop(Code *code, int reg)
 {
-	emit_rr(code, 0x8f, 0, reg);
+	push_or_pop(code, 0x58, reg);
 }
 
 static void code_enter(Code *code)
