@@ -191,7 +191,9 @@ static void dispatch(Recorder *r)
 /* A C function that is called for real may run Lua functions: they are not recorded. */
 static bool is_recorded_frame(Recorder *r, Frame *f)
 {
-	if (r->entering && f->previous == r->frame) {
+	const Frame *pcall = record_pcall_of(f);
+
+	if (r->entering && (pcall ? pcall : f)->previous == r->frame) {
 		r->entering = false;
 		r->starting = true;
 		r->frame = f;

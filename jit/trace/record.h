@@ -213,6 +213,14 @@ void record_finish_instruction(Recorder *r, const Instruction *pc, const Recorde
 /* The function in slot `func`, as a part of this instruction. */
 void record_enter_nested(Recorder *r, int func, const Value *v, int arguments, int nresults);
 
+/* What is above the running frame's registers is no value of the trace any more. */
+void record_forget_above(Recorder *r, int slot);
+/* Gives up if there is no room for n more inlined frames. */
+void record_need_frames(Recorder *r, int n);
+/* One that the running instruction opens. */
+void record_push_frame(Recorder *r, const SnapshotFrame *f);
+/* The results go to slot func and what follows, as many as are wanted. */
+void record_put_results(Recorder *r, int func, const RecordedSlot *results, int n, int wanted);
 void record_call_instruction(Recorder *r, enum opcode op);
 void record_return(Recorder *r, enum opcode op);
 /* The running frame was made by a tail call, for as many results as now. */
@@ -228,6 +236,15 @@ void record_close(Recorder *r);
 void record_close_block(Recorder *r, int slot);
 /* Does it resume a coroutine? */
 bool record_is_resume(const Value *v);
+/*
+ * A call of v, in slot func, that is pcall() or xpcall() of a Lua function: that is
+ * entered. false: it is not, or has to be called like any other C function.
+ */
+bool record_enter_pcall(Recorder *r, int func, const Value *v, int arguments, int nresults);
+/* The frame of pcall() that Lua frame f returns to, or NULL: it is no such. */
+Frame *record_pcall_of(const Frame *f);
+/* pcall() at slot func, for nresults, returns true and what its function returned. */
+void record_leave_pcall(Recorder *r, int func, int nresults, const RecordedSlot *results, int n);
 /*
  * A function of Lua's own libraries in slot func: how many results it has now, which
  * are what `results` says; -1: it is not one that is known, but by its tag.

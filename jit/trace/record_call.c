@@ -16,8 +16,7 @@
 /* ---- Lua functions ------------------------------------------------------------------------------
  */
 
-/* What is above the running frame's registers is no value of the trace any more. */
-static void forget_above(Recorder *r, int slot)
+void record_forget_above(Recorder *r, int slot)
 {
 	for (; slot < MAX_SLOTS; slot++)
 		*known_slot(r, slot) = (RecordedSlot){.state = SLOT_UNKNOWN};
@@ -63,32 +62,52 @@ static bool is_loop_of_tail_calls(const Recorder *r, const Proto *p)
 	       r->L->frame->status & FRAME_TAIL && p->code == r->t->pc;
 }
 
-static void enter_function(Recorder *r, int func, const Value *v, int arguments, int nresults)
+/* All arguments that are taken are there, and the function in slot func is v. */
+static int guard_call(Recorder *r, int func, const Value *v, int arguments)
 {
 	const Proto *p = as_lua_function(v)->proto;
 	int kept = p->is_vararg && arguments > p->parameters ? arguments : p->parameters;
 
-	if (r->depth == MAX_INLINED || !r->jit->parameters[JIT_PARAMETER_inlining])
-		record_abort(r, ABORT_RECURSION, NULL);
 	for (int i = 0; i < arguments && i < kept; i++)
 		record_use_slot(r, func + 1 + i, NULL);
 	guard_function(r, func, v);
-	for (int i = arguments; i < p->parameters; i++)
-		record_set_slot(r, func + 1 + i, IR_NONE, TAG_NIL);
-	forget_above(r, func + 1 + kept);
-	r->given = kept;
-	if (r->depth)
-		r->inlined[r->depth - 1].pc = r->pc;
-	else
+	return kept;
+}
+
+void record_need_frames(Recorder *r, int n)
+{
+	if (r->depth + n > MAX_INLINED || !r->jit->parameters[JIT_PARAMETER_inlining])
+		record_abort(r, ABORT_RECURSION, NULL);
+}
+
+void record_push_frame(Recorder *r, const SnapshotFrame *f)
+{
+	if (!r->depth)
 		r->return_pc = r->pc;
-	r->inlined[r->depth++] = (SnapshotFrame){
-		.func_slot = (int16_t)func,
-		.nresults = (int16_t)nresults,
-		.proto = p,
-		.pc = p->code,
-	};
+	else if (!snapshot_frame_is_pcall(&r->inlined[r->depth - 1]))
+		r->inlined[r->depth - 1].pc = r->pc;
+	r->inlined[r->depth++] = *f;
 	if ((uint32_t)r->depth > r->ir->max_frames)
 		r->ir->max_frames = (uint32_t)r->depth;
+}
+
+static void enter_function(Recorder *r, int func, const Value *v, int arguments, int nresults)
+{
+	const Proto *p = as_lua_function(v)->proto;
+	int kept;
+
+	record_need_frames(r, 1);
+	kept = guard_call(r, func, v, arguments);
+	for (int i = arguments; i < p->parameters; i++)
+		record_set_slot(r, func + 1 + i, IR_NONE, TAG_NIL);
+	record_forget_above(r, func + 1 + kept);
+	r->given = kept;
+	record_push_frame(r, &(SnapshotFrame){
+				     .func_slot = (int16_t)func,
+				     .nresults = (int16_t)nresults,
+				     .proto = p,
+				     .pc = p->code,
+			     });
 	r->base = func + 1;
 	r->entering = true;
 }
@@ -100,7 +119,7 @@ void record_enter_nested(Recorder *r, int func, const Value *v, int arguments, i
 }
 
 /* The results go where the function was, as many as are wanted. */
-static void put_results(Recorder *r, int func, const RecordedSlot *results, int n, int wanted)
+void record_put_results(Recorder *r, int func, const RecordedSlot *results, int n, int wanted)
 {
 	int count = wanted < 0 ? n : wanted;
 
@@ -113,7 +132,7 @@ static void put_results(Recorder *r, int func, const RecordedSlot *results, int 
 			record_set_slot(r, func + i, IR_NONE, TAG_NIL);
 	}
 	r->variable_top = wanted < 0 ? func + n : NO_VALUES;
-	forget_above(r, func + count);
+	record_forget_above(r, func + count);
 }
 
 /* ---- Returns
@@ -131,11 +150,19 @@ void record_guard_tail_called(Recorder *r)
 	record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), r->below);
 }
 
+/* Where the running function returns to: over a pcall(), which has no code. */
+static Frame *frame_before(const Frame *f)
+{
+	Frame *pcall = record_pcall_of(f);
+
+	return pcall ? pcall->previous : f->previous;
+}
+
 /* The Lua function that goes on behind its call when the running one returns, or NULL. */
 static Frame *caller(const Recorder *r)
 {
 	const Frame *f = r->L->frame;
-	Frame *to = f->previous;
+	Frame *to = frame_before(f);
 	enum opcode op;
 	Instruction i;
 
@@ -143,6 +170,8 @@ static Frame *caller(const Recorder *r)
 		return NULL;
 	i = jit_original(r->jit, to->u.lua.pc - 1);
 	op = get_op(i);
+	if (record_pcall_of(f))
+		return to;
 	if (f->status & FRAME_NESTED)
 		return op == OP_CLOSE || op == OP_RETURN || (op == OP_CONCAT && get_b(i) > 2) ||
 				       to->status & FRAME_LEQ
@@ -151,10 +180,15 @@ static Frame *caller(const Recorder *r)
 	return op == OP_CALL || op == OP_TFORCALL ? to : NULL;
 }
 
+static int slot_of(const Recorder *r, const Value *v)
+{
+	return r->base - (int)(frame_base(r->L->frame) - v);
+}
+
 /* Slot of register 0 of that frame. */
 static int base_below(const Recorder *r, const Frame *to)
 {
-	return r->base - (int)(frame_base(r->L->frame) - frame_base(to));
+	return slot_of(r, frame_base(to));
 }
 
 /* Does a closure share a variable of that frame? Those of the running one are closed. */
@@ -179,7 +213,7 @@ static bool may_return_below(const Recorder *r)
 static void guard_return(Recorder *r, const Frame *to)
 {
 	bool entered = r->depth == 0;
-	const Frame *f = r->L->frame;
+	const Frame *f = r->L->frame, *pcall = record_pcall_of(f);
 	int n = r->below;
 
 	record_guard_not_invalidated(r);
@@ -190,17 +224,20 @@ static void guard_return(Recorder *r, const Frame *to)
 					   ir_integer(r->ir, f->u.lua.extra_args), n);
 		n++;
 	}
+	if (pcall)
+		record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(pcall)),
+				   n++);
 	record_guard_frame(r, IR_GUARD_FRAME_PC, ir_address(r->ir, to->u.lua.pc), n);
 	record_guard_frame(r, IR_GUARD_NOT_SHARED, IR_NONE, base_below(r, to));
 }
 
-/* That frame is the one at the bottom now. */
-static void return_below(Recorder *r, const Frame *to, bool entered)
+/* That frame is the one at the bottom now. left: frames that were there before. */
+static void return_below(Recorder *r, const Frame *to, int left)
 {
 	r->bottom_base = base_below(r, to);
 	r->floor = r->bottom_base - 1;
 	r->bottom = frame_function(to)->proto;
-	r->below += entered;
+	r->below += left;
 	r->base = r->bottom_base;
 }
 
@@ -222,8 +259,8 @@ void record_return(Recorder *r, enum opcode op)
 			   .status = r->L->frame->status,
 			   .extra_args = r->L->frame->u.lua.extra_args};
 	RecordedSlot results[MAX_SLOTS];
-	Frame *to = r->L->frame->previous;
-	int func;
+	Frame *to = frame_before(r->L->frame), *pcall = record_pcall_of(r->L->frame);
+	int func, pcall_func;
 
 	if (below && !may_return_below(r)) {
 		end_at_return(r);
@@ -243,23 +280,30 @@ void record_return(Recorder *r, enum opcode op)
 	/* While the frame is still there: what has to be loaded has guards. */
 	for (int i = 0; i < n; i++)
 		results[i].ref = record_use(r, a + i, &results[i].tag);
+	if (below && pcall)
+		record_emit(r, IR_LEAVE_PCALL, IR_NONE, IR_NONE, r->below + entered);
+	pcall_func = pcall ? slot_of(r, pcall->func) : 0;
 	if (!entered)
 		f = r->inlined[--r->depth];
+	if (pcall && !below)
+		r->depth--;
 	func = f.func_slot;
 	if (op == OP_RETURN && get_c(r->i))
 		func -= f.extra_args + get_c(r->i);
 	if (below)
-		return_below(r, to, entered);
+		return_below(r, to, entered + !!pcall);
 	else
 		r->base = r->depth ? r->inlined[r->depth - 1].func_slot + 1 : r->bottom_base;
 	r->frame = to;
-	if (f.status & FRAME_NESTED) {
-		forget_above(r, func);
+	if (pcall) {
+		record_leave_pcall(r, pcall_func, pcall->nresults, results, n);
+	} else if (f.status & FRAME_NESTED) {
+		record_forget_above(r, func);
 		r->variable_top = NO_VALUES;
 		record_finish_instruction(r, to->u.lua.pc,
 					  n ? results : &(RecordedSlot){.ref = IR_NONE});
 	} else {
-		put_results(r, func, results, n, f.nresults);
+		record_put_results(r, func, results, n, f.nresults);
 	}
 }
 
@@ -295,7 +339,7 @@ static void call_c_function(Recorder *r, int func, const Value *v, int arguments
 		record_abort(r, ABORT_NO_MEMORY, NULL);
 	r->ir->ops[done].snapshot = snapshot;
 	r->ir->ops[done].line = r->line;
-	forget_above(r, func);
+	record_forget_above(r, func);
 	all_is_in_memory(r, func);
 	if (nresults < 0) {
 		r->pending = func;
@@ -308,9 +352,11 @@ static void c_function(Recorder *r, int func, const Value *v, int arguments, int
 	RecordedSlot results[MAX_KNOWN_RESULTS];
 	int n;
 
+	if (record_enter_pcall(r, func, v, arguments, nresults))
+		return;
 	n = record_known_function(r, func, v, arguments, results);
 	if (n >= 0)
-		put_results(r, func, results, n, nresults);
+		record_put_results(r, func, results, n, nresults);
 	else
 		call_c_function(r, func, v, arguments, nresults);
 }
@@ -383,7 +429,7 @@ static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 		else
 			record_set_slot(r, to + i, IR_NONE, TAG_NIL);
 	}
-	forget_above(r, to + 1 + kept);
+	record_forget_above(r, to + 1 + kept);
 	r->given = kept;
 	r->base = to + 1;
 	r->starting = true;

@@ -207,7 +207,8 @@ static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
 		if (ir->constants[i].tag & TAG_COLLECTABLE)
 			mark_object(g, ir->constants[i].u.object, mark_white);
 	for (uint32_t i = 0; i < ir->n_snapshot_frames; i++)
-		mark_object(g, ir->snapshot_frames[i].proto, mark_white);
+		if (ir->snapshot_frames[i].proto)
+			mark_object(g, ir->snapshot_frames[i].proto, mark_white);
 	for (uint32_t i = 0; i < ir->n_snapshots; i++)
 		if (ir->snapshots[i].proto)
 			mark_object(g, ir->snapshots[i].proto, mark_white);
