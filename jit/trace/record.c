@@ -250,6 +250,8 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 		record_abort(r, ABORT_HOOK, NULL);
 	if (!is_recorded_frame(r, f))
 		return;
+	if (r->raises)
+		record_abort(r, ABORT_ERROR, NULL);
 	if (r->ir->n_ops > r->jit->parameters[JIT_PARAMETER_trace_limit])
 		record_abort(r, ABORT_TOO_LONG, NULL);
 	if (r->begun && r->depth == 0 && !r->below && pc - 1 == r->t->pc &&
@@ -304,7 +306,7 @@ static bool may_end_before(const Recorder *r, enum jit_abort_reason reason)
 		reason == ABORT_RECURSION || reason == ABORT_OPEN_UPVALUE);
 }
 
-static void end_before(Recorder *r)
+void record_end_before(Recorder *r)
 {
 	IrRef last;
 
@@ -333,7 +335,7 @@ void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 			return;
 		}
 		ends = true;
-		end_before(r);
+		record_end_before(r);
 		return;
 	}
 	one_instruction(r, pc);

@@ -76,6 +76,7 @@ typedef struct recorder {
 	int top;     /* where exits of this instruction put L->top: behind those that it takes */
 	int pending; /* slot of variable results whose number is not known yet */
 	IrRef pending_count; /* their number */
+	bool raises; /* the recorded instruction raises an error, and goes on where it is caught */
 	bool begun;
 	jmp_buf *give_up; /* record_abort() */
 	RecordedSlot slots[MAX_BELOW + MAX_SLOTS];
@@ -85,6 +86,8 @@ typedef struct recorder {
 
 /* Gives the trace up; does not return. */
 _Noreturn void record_abort(Recorder *r, enum jit_abort_reason reason, const char *detail);
+/* Ends the trace before this instruction, with a bridge never to begin there. */
+void record_end_before(Recorder *r);
 /* The name of the instruction that is recorded, for messages. */
 const char *record_instruction_name(const Recorder *r);
 
@@ -141,6 +144,8 @@ IrRef record_load(Recorder *r, IrRef tag_ref, uint8_t tag, enum ir_opcode intege
 IrRef record_call(Recorder *r, enum ir_helper helper, unsigned n, const IrRef *args);
 /* Operand n of the next helper (Jit.operands). */
 void record_operand(Recorder *r, unsigned n, IrRef ref, uint8_t tag);
+/* Guards that a helper made string s, of the length that it has now; returns its tag. */
+uint8_t record_new_string(Recorder *r, IrRef s, size_t length);
 /* Takes a snapshot of the state at pc, L->top at slot `top`, or TOP_*. */
 int32_t record_snapshot(Recorder *r, const Instruction *pc, int top);
 /* Ends the trace: the state is that of before this instruction; descr as in finish. */
@@ -223,6 +228,15 @@ void record_push_frame(Recorder *r, const SnapshotFrame *f);
 void record_put_results(Recorder *r, int func, const RecordedSlot *results, int n, int wanted);
 void record_call_instruction(Recorder *r, enum opcode op);
 void record_return(Recorder *r, enum opcode op);
+/* Of a value in the stack, and of register 0 of that frame. */
+int record_slot_of(const Recorder *r, const Value *v);
+int record_base_below(const Recorder *r, const Frame *to);
+/* f, which is the frame n before the one that entered, is what it is now. */
+void record_guard_status(Recorder *r, const Frame *f, int n);
+/* Frame `to`, n before that, goes on where it would now, and no closure shares its slots. */
+void record_guard_below(Recorder *r, const Frame *to, int n);
+/* That frame is the one at the bottom now. left: frames that were there before. */
+void record_go_below(Recorder *r, const Frame *to, int left);
 /* The running frame was made by a tail call, for as many results as now. */
 void record_guard_tail_called(Recorder *r);
 /* Frames of p that the trace knows of. */
@@ -241,6 +255,11 @@ bool record_is_resume(const Value *v);
  * entered. false: it is not, or has to be called like any other C function.
  */
 bool record_enter_pcall(Recorder *r, int func, const Value *v, int arguments, int nresults);
+/*
+ * A call of v, in slot func, that is error(), or assert() of what is false: goes on where
+ * the error is caught, or ends the trace. false: it is no such, or has to be called.
+ */
+bool record_raise(Recorder *r, int func, const Value *v, int arguments);
 /* The frame of pcall() that Lua frame f returns to, or NULL: it is no such. */
 Frame *record_pcall_of(const Frame *f);
 /* pcall() at slot func, for nresults, returns true and what its function returned. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * record_call.c - calls and returns.
+ * record_call.c - calls.
  *
  * A call of a Lua function is inlined: the trace guards that it is this function
  * and goes on in it, its registers being slots further up; the frame exists only in
@@ -9,9 +9,6 @@
  */
 #include "../lua/interp.h"
 #include "record.h"
-
-/* A function that returns earlier is no trace of its own: to call it is cheaper. */
-#define MIN_FUNCTION 50
 
 /* ---- Lua functions ------------------------------------------------------------------------------
  */
@@ -135,178 +132,6 @@ void record_put_results(Recorder *r, int func, const RecordedSlot *results, int 
 	record_forget_above(r, func + count);
 }
 
-/* ---- Returns
- * --------------------------------------------------------------------------------------- */
-
-static uint32_t status_word(const Frame *f)
-{
-	return (uint16_t)f->nresults | (uint32_t)f->status << 16;
-}
-
-void record_guard_tail_called(Recorder *r)
-{
-	const Frame *f = r->L->frame;
-
-	record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), r->below);
-}
-
-/* Where the running function returns to: over a pcall(), which has no code. */
-static Frame *frame_before(const Frame *f)
-{
-	Frame *pcall = record_pcall_of(f);
-
-	return pcall ? pcall->previous : f->previous;
-}
-
-/* The Lua function that goes on behind its call when the running one returns, or NULL. */
-static Frame *caller(const Recorder *r)
-{
-	const Frame *f = r->L->frame;
-	Frame *to = frame_before(f);
-	enum opcode op;
-	Instruction i;
-
-	if (f->status & (uint16_t) ~(FRAME_TAIL | FRAME_NESTED) || !frame_is_lua(to))
-		return NULL;
-	i = jit_original(r->jit, to->u.lua.pc - 1);
-	op = get_op(i);
-	if (record_pcall_of(f))
-		return to;
-	if (f->status & FRAME_NESTED)
-		return op == OP_CLOSE || op == OP_RETURN || (op == OP_CONCAT && get_b(i) > 2) ||
-				       to->status & FRAME_LEQ
-			       ? NULL
-			       : to;
-	return op == OP_CALL || op == OP_TFORCALL ? to : NULL;
-}
-
-static int slot_of(const Recorder *r, const Value *v)
-{
-	return r->base - (int)(frame_base(r->L->frame) - v);
-}
-
-/* Slot of register 0 of that frame. */
-static int base_below(const Recorder *r, const Frame *to)
-{
-	return slot_of(r, frame_base(to));
-}
-
-/* Does a closure share a variable of that frame? Those of the running one are closed. */
-static bool is_shared(const Recorder *r, const Frame *to)
-{
-	const Upvalue *uv = r->L->open_upvalues;
-
-	while (uv && uv->v >= frame_base(r->L->frame))
-		uv = uv->u.open.next;
-	return uv && uv->v >= frame_base(to);
-}
-
-static bool may_return_below(const Recorder *r)
-{
-	const Frame *to = caller(r);
-
-	return to && r->below < MAX_RETURNS && base_below(r, to) > -MAX_BELOW &&
-	       !is_shared(r, to) && r->t->kind == TRACE_BRIDGE;
-}
-
-/* The trace goes on in the frame below, and guards that it is the one that is there now. */
-static void guard_return(Recorder *r, const Frame *to)
-{
-	bool entered = r->depth == 0;
-	const Frame *f = r->L->frame, *pcall = record_pcall_of(f);
-	int n = r->below;
-
-	record_guard_not_invalidated(r);
-	if (entered) {
-		record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), n);
-		if (get_op(r->i) == OP_RETURN && get_c(r->i))
-			record_guard_frame(r, IR_GUARD_FRAME_EXTRA,
-					   ir_integer(r->ir, f->u.lua.extra_args), n);
-		n++;
-	}
-	if (pcall)
-		record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(pcall)),
-				   n++);
-	record_guard_frame(r, IR_GUARD_FRAME_PC, ir_address(r->ir, to->u.lua.pc), n);
-	record_guard_frame(r, IR_GUARD_NOT_SHARED, IR_NONE, base_below(r, to));
-}
-
-/* That frame is the one at the bottom now. left: frames that were there before. */
-static void return_below(Recorder *r, const Frame *to, int left)
-{
-	r->bottom_base = base_below(r, to);
-	r->floor = r->bottom_base - 1;
-	r->bottom = frame_function(to)->proto;
-	r->below += left;
-	r->base = r->bottom_base;
-}
-
-/* The trace ends at a return that it cannot follow. */
-static void end_at_return(Recorder *r)
-{
-	if (r->t->kind == TRACE_LOOP || r->number == 1 ||
-	    (r->t->kind == TRACE_FUNCTION && r->number < MIN_FUNCTION))
-		record_abort(r, ABORT_RETURNED, NULL);
-	record_finish(r, r->pc - 1, -1);
-}
-
-void record_return(Recorder *r, enum opcode op)
-{
-	int a = get_a(r->i), n = op == OP_RETURN0 ? 0 : op == OP_RETURN1 ? 1 : get_b(r->i) - 1;
-	bool below = r->depth == 0 || (r->depth == 1 && !r->bottom), entered = r->depth == 0;
-	SnapshotFrame f = {.func_slot = (int16_t)(r->base - 1),
-			   .nresults = r->L->frame->nresults,
-			   .status = r->L->frame->status,
-			   .extra_args = r->L->frame->u.lua.extra_args};
-	RecordedSlot results[MAX_SLOTS];
-	Frame *to = frame_before(r->L->frame), *pcall = record_pcall_of(r->L->frame);
-	int func, pcall_func;
-
-	if (below && !may_return_below(r)) {
-		end_at_return(r);
-		return;
-	}
-	if (n < 0) {
-		if (r->variable_top == NO_VALUES)
-			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
-		n = r->variable_top - (r->base + a);
-	}
-	if (n >= MAX_SLOTS)
-		record_abort(r, ABORT_TOO_LONG, NULL);
-	if (op == OP_RETURN && get_k(r->i))
-		record_close_block(r, r->base);
-	if (below)
-		guard_return(r, to);
-	/* While the frame is still there: what has to be loaded has guards. */
-	for (int i = 0; i < n; i++)
-		results[i].ref = record_use(r, a + i, &results[i].tag);
-	if (below && pcall)
-		record_emit(r, IR_LEAVE_PCALL, IR_NONE, IR_NONE, r->below + entered);
-	pcall_func = pcall ? slot_of(r, pcall->func) : 0;
-	if (!entered)
-		f = r->inlined[--r->depth];
-	if (pcall && !below)
-		r->depth--;
-	func = f.func_slot;
-	if (op == OP_RETURN && get_c(r->i))
-		func -= f.extra_args + get_c(r->i);
-	if (below)
-		return_below(r, to, entered + !!pcall);
-	else
-		r->base = r->depth ? r->inlined[r->depth - 1].func_slot + 1 : r->bottom_base;
-	r->frame = to;
-	if (pcall) {
-		record_leave_pcall(r, pcall_func, pcall->nresults, results, n);
-	} else if (f.status & FRAME_NESTED) {
-		record_forget_above(r, func);
-		r->variable_top = NO_VALUES;
-		record_finish_instruction(r, to->u.lua.pc,
-					  n ? results : &(RecordedSlot){.ref = IR_NONE});
-	} else {
-		record_put_results(r, func, results, n, f.nresults);
-	}
-}
-
 /* ---- C functions
  * ----------------------------------------------------------------------------------- */
 
@@ -352,7 +177,8 @@ static void c_function(Recorder *r, int func, const Value *v, int arguments, int
 	RecordedSlot results[MAX_KNOWN_RESULTS];
 	int n;
 
-	if (record_enter_pcall(r, func, v, arguments, nresults))
+	if (record_enter_pcall(r, func, v, arguments, nresults) ||
+	    record_raise(r, func, v, arguments))
 		return;
 	n = record_known_function(r, func, v, arguments, results);
 	if (n >= 0)
@@ -371,7 +197,7 @@ static void reopen_frame(Recorder *r)
 
 	if (r->below == MAX_RETURNS)
 		record_abort(r, ABORT_RETURNED, NULL);
-	record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), r->below);
+	record_guard_status(r, f, r->below);
 	if (get_c(r->i))
 		record_guard_frame(r, IR_GUARD_FRAME_EXTRA, ir_integer(r->ir, f->u.lua.extra_args),
 				   r->below);

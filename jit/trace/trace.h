@@ -382,6 +382,8 @@ void figures_optimized(Jit *jit, const Ir *ir);
 bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t);
 /* How many instructions it has followed. */
 unsigned record_instructions(const Jit *jit);
+/* Is the error that is raised now a part of what it follows? */
+bool record_expects_error(struct recorder *r);
 /* Frees the recorder, if there is one. */
 void record_stop(Jit *jit);
 /* MODE_RECORD: called before each instruction is executed, pc behind it. */
