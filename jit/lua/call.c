@@ -10,6 +10,7 @@
  * A thread whose mode is not MODE_NORMAL has a hook (or records): calls and
  * returns then look at hook_mask. All else pays one test of `mode`.
  */
+#include "../trace/trace.h"
 #include "call.h"
 #include "debug.h"
 #include "function.h"
@@ -384,9 +385,8 @@ void call_finish_pcall(lua_State *L, Frame *f)
 bool call_can_push_pcall(const lua_State *L, const Value *func, ptrdiff_t arguments,
 			 bool with_handler)
 {
-	return L->c_calls & RECOVERABLE &&
-	       (mode_is_quick(L) || (L->mode == MODE_RECORD && !L->hook_mask)) &&
-	       arguments >= 1 + with_handler && (!with_handler || is_function(func + 2));
+	return L->c_calls & RECOVERABLE && !L->hook_mask && arguments >= 1 + with_handler &&
+	       (!with_handler || is_function(func + 2));
 }
 
 void call_open_pcall(lua_State *L, Frame *f, uint16_t status)
@@ -405,7 +405,9 @@ Frame *call_prepare_pcall(lua_State *L, Value *func, int nresults, bool with_han
 {
 	Frame *f, *callee;
 
-	if (unlikely(!call_can_push_pcall(L, func, L->top - func - 1, with_handler)))
+	/* While the JIT records, an error that it is not to follow has a handler of its own. */
+	if (unlikely(!call_can_push_pcall(L, func, L->top - func - 1, with_handler) ||
+		     (L->mode == MODE_RECORD && !jit_follows_call(L))))
 		return call_prepare(L, func, nresults);
 	func = ensure_over(L, LUA_MINSTACK, func);
 	f = state_next_frame(L);

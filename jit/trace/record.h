@@ -76,6 +76,7 @@ typedef struct recorder {
 	int top;     /* where exits of this instruction put L->top: behind those that it takes */
 	int pending; /* slot of variable results whose number is not known yet */
 	IrRef pending_count; /* their number */
+	const struct longjmp_handler *handler; /* of errors, before the instruction */
 	bool raises; /* the recorded instruction raises an error, and goes on where it is caught */
 	bool begun;
 	jmp_buf *give_up; /* record_abort() */

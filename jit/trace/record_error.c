@@ -7,7 +7,8 @@
  * goes on behind the pcall() (call_recover()), still in the mode that records. So the
  * recorder has done all that belongs to it when it comes to the call: it makes the error
  * value, closes what is shared, forgets the frames and gives the results of pcall(). It
- * then expects the one error (record_expects_error()).
+ * then expects the one error (record_survives_error()). Another one ends the recording,
+ * unless it is caught by a C function that the recorded instruction called.
  *
  * The frame that catches is one that the trace inlined, or in a bridge one that was there
  * when it began, which is guarded together with all frames before it. An error with a
@@ -232,10 +233,12 @@ bool record_raise(Recorder *r, int func, const Value *v, int arguments)
 	return true;
 }
 
-bool record_expects_error(Recorder *r)
+bool record_survives_error(Recorder *r, int status)
 {
-	bool raises = r->raises;
-
+	if (r->L->handler != r->handler)
+		return true;
+	if (!r->raises || status != LUA_ERRRUN)
+		return false;
 	r->raises = false;
-	return raises;
+	return true;
 }

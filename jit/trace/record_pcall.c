@@ -21,13 +21,49 @@ static bool is_pcall(const Value *v)
 	return v->tag == TAG_C_FUNCTION && v->u.f && (v->u.f == luaB_pcall || v->u.f == luaB_xpcall);
 }
 
+/* What is known of a call of pcall() that is behind pc. */
+static struct pcall_place *place_of(const Recorder *r, const Instruction *pc)
+{
+	return &r->jit->pcalls[((uintptr_t)pc >> 2) & (SHARED_PLACES - 1)];
+}
+
+/*
+ * So often a recording may be given up in the function that a pcall() calls. Then it is
+ * called for real, and the trace around it can be made.
+ */
+#define MAX_PCALL_ABORTS 2
+
+void record_given_up(Recorder *r, enum jit_abort_reason reason)
+{
+	struct pcall_place *place;
+	const Instruction *pc;
+	int i = r->depth - 1;
+
+	while (i >= 0 && !snapshot_frame_is_pcall(&r->inlined[i]))
+		i--;
+	if (i < 0 || reason == ABORT_OPEN_UPVALUE)
+		return;
+	pc = i ? r->inlined[i - 1].pc : r->return_pc;
+	place = place_of(r, pc);
+	if (place->pc != pc)
+		*place = (struct pcall_place){.pc = pc};
+	place->aborts++;
+}
+
+static bool is_left_alone(const Recorder *r)
+{
+	const struct pcall_place *place = place_of(r, r->pc);
+
+	return place->pc == r->pc && place->aborts >= MAX_PCALL_ABORTS;
+}
+
 /* Does the call of v need no C code, and does it catch errors of a Lua function? */
 static bool can_inline(const Recorder *r, int func, const Value *v, int arguments)
 {
 	const Value *at = record_value(r, func - r->base);
 	bool with_handler = is_pcall(v) && v->u.f == luaB_xpcall;
 
-	return is_pcall(v) && r->L->allow_hook &&
+	return is_pcall(v) && r->L->allow_hook && !is_left_alone(r) &&
 	       call_can_push_pcall(r->L, at, arguments, with_handler) && is_lua_function(at + 1) &&
 	       func + 2 + LUA_MINSTACK < MAX_SLOTS &&
 	       !(with_handler && (slot_is_captured(r->t->captured, func + 1) ||
@@ -70,6 +106,11 @@ bool record_enter_pcall(Recorder *r, int func, const Value *v, int arguments, in
 	record_enter_nested(r, func + 1 + with_handler, v, arguments - 1 - with_handler,
 			    LUA_MULTRET);
 	return true;
+}
+
+bool record_follows_call(const Recorder *r)
+{
+	return r->entering;
 }
 
 Frame *record_pcall_of(const Frame *f)
