@@ -113,16 +113,9 @@ struct catcher {
 	const Frame *first; /* and their innermost */
 };
 
-/* Nothing is shared or to be closed that the trace would not close: as of now. */
-static bool may_unwind_below(const Recorder *r, const Frame *catcher)
+static bool has_to_close(const lua_State *L, const Value *level)
 {
-	const lua_State *L = r->L;
-	const Value *level = catcher->func + 1, *base = frame_base(catcher->previous);
-
-	for (const Upvalue *uv = L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next)
-		if (uv->v < level)
-			return false;
-	return !(L->tbc_count && L->stack + L->tbc[L->tbc_count - 1] >= level);
+	return L->tbc_count && L->stack + L->tbc[L->tbc_count - 1] >= level;
 }
 
 static bool catches(const Frame *f)
@@ -144,7 +137,7 @@ static bool find_below(const Recorder *r, Frame *f, struct catcher *c)
 			return false;
 	c->frame = f;
 	return catches(f) && r->below + c->left <= MAX_RETURNS &&
-	       record_base_below(r, f->previous) > -MAX_BELOW && may_unwind_below(r, f);
+	       record_base_below(r, f->previous) > -MAX_BELOW && !has_to_close(r->L, f->func);
 }
 
 static bool find_catcher(const Recorder *r, struct catcher *c)

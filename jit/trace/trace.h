@@ -87,12 +87,27 @@ enum jit_abort_reason {
 		ABORT_REASON_COUNT
 };
 
-/* Slots from its base that a trace can use; a multiple of 64. */
+/* Slots from its base that a trace can use; below it, of functions that it returned to. */
 #define MAX_SLOTS 256
+#define MAX_BELOW 256
 
-static inline bool slot_is_captured(const uint64_t *captured, int slot)
+/* Slots that closures share: a bit for each, the lowest first. */
+typedef struct slot_set {
+	uint64_t words[(MAX_BELOW + MAX_SLOTS) / 64];
+} SlotSet;
+
+static inline bool slot_is_captured(const SlotSet *captured, int slot)
 {
-	return slot >= 0 && captured[slot / 64] >> (slot % 64) & 1;
+	unsigned n = (unsigned)(slot + MAX_BELOW);
+
+	return n < MAX_BELOW + MAX_SLOTS && captured->words[n / 64] >> (n % 64) & 1;
+}
+
+static inline void slot_capture(SlotSet *captured, int slot)
+{
+	unsigned n = (unsigned)(slot + MAX_BELOW);
+
+	captured->words[n / 64] |= 1ull << (n % 64);
 }
 
 enum { TRACE_LOOP, TRACE_FUNCTION, TRACE_BRIDGE };
@@ -113,9 +128,10 @@ typedef struct trace {
 	uint8_t kind;
 	/*
 	 * Slots that closures may share (open upvalues): the trace keeps them in memory.
-	 * It may only be entered when no other slots of its frame are shared.
+	 * It may only be entered when no other slots of its frame are shared. Of frames
+	 * below that one it holds from where the trace returns to them.
 	 */
-	uint64_t captured[MAX_SLOTS / 64];
+	SlotSet captured;
 	bool links_itself;     /* ends in `jump` */
 	bool retired;	       /* its place does not enter it any more */
 	bool ends_early;       /* in `finish`, before what cannot be traced */
@@ -246,7 +262,7 @@ typedef struct jit {
 	struct listener *listeners;  /* listen.h; NULL: nobody looks */
 	struct shared_slots {
 		const Instruction *pc; /* a trace that begins here keeps these slots in memory */
-		uint64_t slots[MAX_SLOTS / 64];
+		SlotSet slots;
 	} shared[SHARED_PLACES];      /* by a hash of pc */
 	struct pcall_place {
 		const Instruction *pc; /* a call of pcall() */
