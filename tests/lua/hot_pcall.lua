@@ -174,7 +174,7 @@ for i = 1, 60 do
 end
 local function nest(n) if n == 0 then return "end" end return select(2, pcall(nest, n - 1)) end
 for i = 1, 60 do nest(i % 30) end
-print(nest(100), nest(150000) ~= nil)
+print(nest(100), nest(20000) ~= nil)
 local function into(n) if n == 0 then error("deepest", 0) end local ok, e = pcall(into, n - 1) return e end
 for i = 1, 60 do pcall(into, i % 20) end
 print(pcall(into, 30))
