@@ -253,6 +253,7 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 	if (r->raises)
 		record_abort(r, ABORT_ERROR, NULL);
 	r->handler = r->L->handler;
+	r->succeeds = false;
 	if (r->ir->n_ops > r->jit->parameters[JIT_PARAMETER_trace_limit])
 		record_abort(r, ABORT_TOO_LONG, NULL);
 	if (r->begun && r->depth == 0 && !r->below && pc - 1 == r->t->pc &&

@@ -75,6 +75,7 @@ typedef struct recorder {
 	int pending; /* slot of variable results whose number is not known yet */
 	IrRef pending_count; /* their number */
 	const struct longjmp_handler *handler; /* of errors, before the instruction */
+	bool succeeds; /* a pcall() of a C function that is taken not to fail */
 	bool raises; /* the recorded instruction raises an error, and goes on where it is caught */
 	bool begun;
 	jmp_buf *give_up; /* record_abort() */
@@ -258,8 +259,8 @@ void record_close_block(Recorder *r, int slot);
 /* Does it resume a coroutine? */
 bool record_is_resume(const Value *v);
 /*
- * A call of v, in slot func, that is pcall() or xpcall() of a Lua function: that is
- * entered. false: it is not, or has to be called like any other C function.
+ * A call of v, in slot func, that is pcall() or xpcall(): its Lua function is entered, or
+ * its C function done. false: it is not, or has to be called like any other C function.
  */
 bool record_enter_pcall(Recorder *r, int func, const Value *v, int arguments, int nresults);
 /*

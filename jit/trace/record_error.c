@@ -229,7 +229,7 @@ bool record_raise(Recorder *r, int func, const Value *v, int arguments)
 bool record_survives_error(Recorder *r, int status)
 {
 	if (r->L->handler != r->handler)
-		return true;
+		return !r->succeeds;
 	if (!r->raises || status != LUA_ERRRUN)
 		return false;
 	r->raises = false;

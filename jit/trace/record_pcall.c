@@ -9,6 +9,8 @@
  * frame like any other. As long as the trace runs nothing needs it, since what runs in
  * there raises no errors.
  *
+ * A C function that the recorder knows needs no frame at all.
+ *
  * Where the function returns to a frame that was there when the trace began, the trace
  * guards what frame that is and takes it away (leave_pcall).
  */
@@ -61,9 +63,9 @@ static bool is_left_alone(const Recorder *r)
 static bool can_inline(const Recorder *r, int func, const Value *v, int arguments)
 {
 	const Value *at = record_value(r, func - r->base);
-	bool with_handler = is_pcall(v) && v->u.f == luaB_xpcall;
+	bool with_handler = v->u.f == luaB_xpcall;
 
-	return is_pcall(v) && r->L->allow_hook && !is_left_alone(r) &&
+	return r->L->allow_hook && !is_left_alone(r) &&
 	       call_can_push_pcall(r->L, at, arguments, with_handler) && is_lua_function(at + 1) &&
 	       func + 2 + LUA_MINSTACK < MAX_SLOTS &&
 	       !(with_handler && (slot_is_captured(&r->t->captured, func + 1) ||
@@ -81,13 +83,37 @@ static void exchange(Recorder *r, int slot)
 	record_set_slot(r, slot + 1, f.ref, f.tag);
 }
 
+/*
+ * pcall() of a function that becomes operations: where those do not succeed they leave the
+ * trace before the call.
+ */
+static bool call_known(Recorder *r, int func, const Value *v, int arguments, int nresults)
+{
+	const Value *f = record_value(r, func + 1 - r->base);
+	RecordedSlot results[MAX_KNOWN_RESULTS];
+	int n;
+
+	if (v->u.f != luaB_pcall || arguments < 1 || f->tag != TAG_C_FUNCTION)
+		return false;
+	record_guard(r, IR_GUARD_VALUE, record_use_slot(r, func, NULL),
+		     ir_object(r->ir, v->u.p, v->tag));
+	n = record_known_function(r, func + 1, f, arguments - 1, results);
+	if (n < 0)
+		return false;
+	record_leave_pcall(r, func, nresults, results, n);
+	r->succeeds = true;
+	return true;
+}
+
 bool record_enter_pcall(Recorder *r, int func, const Value *v, int arguments, int nresults)
 {
 	SnapshotFrame f = {.func_slot = (int16_t)func, .nresults = (int16_t)nresults};
 	bool with_handler;
 
-	if (!can_inline(r, func, v, arguments))
+	if (!is_pcall(v))
 		return false;
+	if (!can_inline(r, func, v, arguments))
+		return call_known(r, func, v, arguments, nresults);
 	with_handler = v->u.f == luaB_xpcall;
 	record_need_frames(r, 2);
 	/* Of these guards all that follow have their snapshot: that of before the call. */

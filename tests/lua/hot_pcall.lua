@@ -32,6 +32,12 @@ each("tail", function(i) return tail(sum, i % 3, 1) end)
 each("tail2", function(i) return pcall(function(a) return tail(sum, a, 1) end, i % 3) end)
 each("callee", function(i) return pcall(function(a) return sum(a, 1) end, i % 3) end)
 
+-- C functions.
+each("known", function(i) return pcall(math.floor, i / 4 % 2), pcall(select, "#", 1, i), pcall(select, -1, 1, i % 2) end)
+each("knownfails", function(i) return pcall(math.floor, i % 4 == 0 and {} or 1.5), pcall(string.byte, i % 4 == 0 and print or "x"), pcall(assert, i % 4 ~= 0, "no"), pcall(assert) end)
+each("knownwrites", function(i) local t = setmetatable({1}, i % 4 == 0 and {__index = 1} or nil) local ok, e = pcall(table.insert, t, i % 2) return ok, e, #t, pcall(rawset, t, i % 5 ~= 0 and 2 or nil, 3) end)
+each("error", function(i) return pcall(error, i % 3), pcall(error, "text" .. i % 3), pcall(error, "text", 2), pcall(error) end)
+
 -- Errors: of the interpreter, of C functions, of error() at each level, values of all types.
 each("arith", function(i) return pcall(function(a) return a + 1 end, i % 5 == 0 and {} or i % 5) end)
 each("index", function(i) local t = i % 5 == 0 and nil or {x = 1} return pcall(function() return t.x end) end)
