@@ -32,7 +32,7 @@ static bool knows_captured(const lua_State *L, const Trace *t, const Value *base
 {
 	for (const Upvalue *uv = L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next)
 		if (uv->v - base >= MAX_SLOTS ||
-		    !slot_is_captured(&t->captured, (int)(uv->v - base)))
+		    !slot_is_captured(t->captured, (int)(uv->v - base)))
 			return false;
 	return true;
 }
@@ -55,9 +55,9 @@ bool jit_may_link(const Trace *from, int32_t exit, const Trace *to)
 {
 	int base = snapshot_base(&from->ir, &from->ir.snapshots[exit]);
 
-	for (int slot = base; slot < MAX_SLOTS; slot++)
-		if (slot_is_captured(&from->captured, slot) &&
-		    (slot - base >= MAX_SLOTS || !slot_is_captured(&to->captured, slot - base)))
+	for (int slot = base < 0 ? 0 : base; slot < MAX_SLOTS; slot++)
+		if (slot_is_captured(from->captured, slot) &&
+		    (slot - base >= MAX_SLOTS || !slot_is_captured(to->captured, slot - base)))
 			return false;
 	return true;
 }
@@ -84,9 +84,9 @@ static void inherit_captured(Trace *bridge, const Trace *t, int32_t exit)
 	const Snapshot *s = &t->ir.snapshots[exit];
 	int base = snapshot_base(&t->ir, s);
 
-	for (int slot = base; slot < MAX_SLOTS; slot++)
-		if (slot_is_captured(&t->captured, slot) && slot - base < MAX_SLOTS)
-			slot_capture(&bridge->captured, slot - base);
+	for (int slot = base < 0 ? 0 : base; slot < MAX_SLOTS; slot++)
+		if (slot_is_captured(t->captured, slot) && slot - base < MAX_SLOTS)
+			bridge->captured[(slot - base) / 64] |= 1ull << ((slot - base) % 64);
 }
 
 /* An exit was taken: is it hot enough for a bridge of its own? */

@@ -323,15 +323,6 @@ static lua_Integer helper_nothing_to_close(lua_State *L, Value *level)
 	return !has_to_close(L, level) && !(L->open_upvalues && L->open_upvalues->v >= level);
 }
 
-static lua_Integer helper_knows_shared(lua_State *L, const Value *level, lua_Integer slot,
-				       const SlotSet *captured)
-{
-	for (const Upvalue *uv = L->open_upvalues; uv && uv->v >= level; uv = uv->u.open.next)
-		if (!slot_is_captured(captured, (int)(slot + (uv->v - level))))
-			return 0;
-	return 1;
-}
-
 /* ---- Strings
  * ---------------------------------------------------------------------------------------- */
 

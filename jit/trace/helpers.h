@@ -74,8 +74,6 @@ enum {
 	/* From a slot on: 1, or 0 if there is a variable to be closed. */                        \
 	X(CLOSE_UPVALUES, helper_close_upvalues, 'i', "r", HELPER_WRITES)                         \
 	X(NOTHING_TO_CLOSE, helper_nothing_to_close, 'i', "r", HELPER_READS)                      \
-	/* (its address, slot, SlotSet): do closures share no others of the slots from there? */  \
-	X(KNOWS_SHARED, helper_knows_shared, 'i', "rir", HELPER_READS)                            \
 	/* Strings; NULL if they fail. concat: n values in operands. */                           \
 	X(CONCAT, helper_concat, 'r', "i", HELPER_ALLOCATES)                                      \
 	X(STRING_SUB, helper_string_sub, 'r', "rii", HELPER_ALLOCATES)                            \

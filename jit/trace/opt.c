@@ -160,9 +160,6 @@ static enum proof prove(const Opt *o, const IrOp *op)
 		    is_integer_constant(o, op->arg[1], &b))
 			return a == b ? HOLDS : FAILS;
 		return UNKNOWN;
-	case IR_GUARD_RECOVERABLE:
-		/* What the trace calls returns to it with no more C code above than before. */
-		return o->last[IR_GUARD_RECOVERABLE] >= 0 ? HOLDS : UNKNOWN;
 	default:
 		return UNKNOWN;
 	}
@@ -220,7 +217,7 @@ static void learn(Opt *o, const IrOp *op)
 /* Done again, it would be done twice. What is written for a helper does not count. */
 static bool has_effect(const IrOp *op, const IrRef *args)
 {
-	if (effects(op) & (HELPER_WRITES | HELPER_FORCES) || op->opcode == IR_LEAVE_PCALL)
+	if (effects(op) & (HELPER_WRITES | HELPER_FORCES))
 		return true;
 	return ir_info[op->opcode].flags & IR_STORE &&
 	       !(op->opcode == IR_SETVALUE && ir_is_constant(args[0]));

@@ -349,11 +349,10 @@ void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 static bool find_captured(Recorder *r, const Value *base)
 {
 	const struct shared_slots *shared = jit_shared_at(r->jit, r->t->pc);
-	SlotSet *captured = &r->t->captured;
+	uint64_t *captured = r->t->captured;
 
-	for (int slot = 0; shared->pc == r->t->pc && slot < MAX_SLOTS; slot++)
-		if (slot_is_captured(&shared->slots, slot))
-			slot_capture(captured, slot);
+	for (int i = 0; shared->pc == r->t->pc && i < MAX_SLOTS / 64; i++)
+		captured[i] |= shared->slots[i];
 	for (const Upvalue *uv = r->L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next) {
 		ptrdiff_t slot = uv->v - base;
 
@@ -361,7 +360,7 @@ static bool find_captured(Recorder *r, const Value *base)
 			jit_abort(r->L, ABORT_OPEN_UPVALUE, NULL);
 			return false;
 		}
-		slot_capture(captured, (int)slot);
+		captured[slot / 64] |= 1ull << (slot % 64);
 	}
 	return true;
 }

@@ -26,6 +26,8 @@
 #include "helpers.h"
 
 #define MAX_INLINED 16
+/* Slots below the first frame's, of functions that it returned to. */
+#define MAX_BELOW 256
 #define MAX_RETURNS 8
 #define MAX_TAIL_CALLS 20
 #define NO_VALUES INT_MIN
@@ -233,10 +235,7 @@ int record_slot_of(const Recorder *r, const Value *v);
 int record_base_below(const Recorder *r, const Frame *to);
 /* f, which is the frame n before the one that entered, is what it is now. */
 void record_guard_status(Recorder *r, const Frame *f, int n);
-/*
- * Frame `to`, n before that, goes on where it would now, and closures share none of its
- * slots but those that the trace keeps in memory from now on.
- */
+/* Frame `to`, n before that, goes on where it would now, and no closure shares its slots. */
 void record_guard_below(Recorder *r, const Frame *to, int n);
 /* That frame is the one at the bottom now. left: frames that were there before. */
 void record_go_below(Recorder *r, const Frame *to, int left);
@@ -249,11 +248,6 @@ void record_vararg_prepare(Recorder *r);
 void record_vararg(Recorder *r);
 void record_closure(Recorder *r);
 void record_close(Recorder *r);
-/*
- * Slots of frame `to`, below the running one, that closures share, or will, are kept in
- * memory from now on. true: some are shared now.
- */
-bool record_find_shared_below(Recorder *r, const Frame *to);
 /* A block is left whose variables begin at `slot`. */
 void record_close_block(Recorder *r, int slot);
 /* Does it resume a coroutine? */

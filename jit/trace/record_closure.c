@@ -8,15 +8,16 @@
 static bool shares_from(const Recorder *r, int slot)
 {
 	for (; slot < MAX_SLOTS; slot++)
-		if (slot_is_captured(&r->t->captured, slot))
+		if (slot_is_captured(r->t->captured, slot))
 			return true;
 	return false;
 }
 
-/* Variables that closures of p share, where its register 0 is slot `base`. */
-static void find_shared(const Recorder *r, const Proto *p, int base, int first, int end,
-			SlotSet *shared)
+/* The variables of the running function that its closures share. */
+static void find_shared(const Recorder *r, uint64_t *shared)
 {
+	const Proto *p = frame_function(r->L->frame)->proto;
+
 	for (int i = 0; i < p->code_count; i++) {
 		Instruction instruction = jit_original(r->jit, &p->code[i]);
 		const Proto *inner;
@@ -25,29 +26,12 @@ static void find_shared(const Recorder *r, const Proto *p, int base, int first, 
 			continue;
 		inner = p->protos[get_bx(instruction)];
 		for (int n = 0; n < inner->upvalue_count; n++) {
-			int slot = base + inner->upvalues[n].index;
+			int slot = r->base + inner->upvalues[n].index;
 
-			if (inner->upvalues[n].in_stack && slot >= first && slot < end)
-				slot_capture(shared, slot);
+			if (inner->upvalues[n].in_stack && slot >= 0 && slot < MAX_SLOTS)
+				shared[slot / 64] |= 1ull << (slot % 64);
 		}
 	}
-}
-
-bool record_find_shared_below(Recorder *r, const Frame *to)
-{
-	const Value *own = frame_base(r->L->frame);
-	int base = record_base_below(r, to);
-	bool open = false;
-
-	for (const Upvalue *uv = r->L->open_upvalues; uv && uv->v >= frame_base(to);
-	     uv = uv->u.open.next) {
-		if (uv->v >= own)
-			continue; /* is closed by the return */
-		slot_capture(&r->t->captured, record_slot_of(r, uv->v));
-		open = true;
-	}
-	find_shared(r, frame_function(to)->proto, base, base, r->base, &r->t->captured);
-	return open;
 }
 
 /*
@@ -64,13 +48,12 @@ void record_closure(Recorder *r)
 	for (int n = 0; n < p->upvalue_count; n++) {
 		int slot = r->base + p->upvalues[n].index;
 
-		if (!p->upvalues[n].in_stack || slot_is_captured(&r->t->captured, slot))
+		if (!p->upvalues[n].in_stack || slot_is_captured(r->t->captured, slot))
 			continue;
 		shared = jit_shared_at(r->jit, r->t->pc);
 		if (shared->pc != r->t->pc)
 			*shared = (struct shared_slots){.pc = r->t->pc};
-		find_shared(r, frame_function(r->L->frame)->proto, r->base, 0, MAX_SLOTS,
-			    &shared->slots);
+		find_shared(r, shared->slots);
 		record_abort(r, ABORT_OPEN_UPVALUE, NULL);
 	}
 	args[0] = record_use(r, -1, NULL);

@@ -113,9 +113,16 @@ struct catcher {
 	const Frame *first; /* and their innermost */
 };
 
-static bool has_to_close(const lua_State *L, const Value *level)
+/* Nothing is shared or to be closed that the trace would not close: as of now. */
+static bool may_unwind_below(const Recorder *r, const Frame *catcher)
 {
-	return L->tbc_count && L->stack + L->tbc[L->tbc_count - 1] >= level;
+	const lua_State *L = r->L;
+	const Value *level = catcher->func + 1, *base = frame_base(catcher->previous);
+
+	for (const Upvalue *uv = L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next)
+		if (uv->v < level)
+			return false;
+	return !(L->tbc_count && L->stack + L->tbc[L->tbc_count - 1] >= level);
 }
 
 static bool catches(const Frame *f)
@@ -137,7 +144,7 @@ static bool find_below(const Recorder *r, Frame *f, struct catcher *c)
 			return false;
 	c->frame = f;
 	return catches(f) && r->below + c->left <= MAX_RETURNS &&
-	       record_base_below(r, f->previous) > -MAX_BELOW && !has_to_close(r->L, f->func);
+	       record_base_below(r, f->previous) > -MAX_BELOW && may_unwind_below(r, f);
 }
 
 static bool find_catcher(const Recorder *r, struct catcher *c)

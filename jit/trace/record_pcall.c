@@ -68,8 +68,8 @@ static bool can_inline(const Recorder *r, int func, const Value *v, int argument
 	return r->L->allow_hook && !is_left_alone(r) &&
 	       call_can_push_pcall(r->L, at, arguments, with_handler) && is_lua_function(at + 1) &&
 	       func + 2 + LUA_MINSTACK < MAX_SLOTS &&
-	       !(with_handler && (slot_is_captured(&r->t->captured, func + 1) ||
-				  slot_is_captured(&r->t->captured, func + 2)));
+	       !(with_handler && (slot_is_captured(r->t->captured, func + 1) ||
+				  slot_is_captured(r->t->captured, func + 2)));
 }
 
 /* xpcall(f, handler, ...): the two change places. */

@@ -68,28 +68,28 @@ int record_base_below(const Recorder *r, const Frame *to)
 	return record_slot_of(r, frame_base(to));
 }
 
+/* Does a closure share a variable of that frame? Those of the running one are closed. */
+static bool is_shared(const Recorder *r, const Frame *to)
+{
+	const Upvalue *uv = r->L->open_upvalues;
+
+	while (uv && uv->v >= frame_base(r->L->frame))
+		uv = uv->u.open.next;
+	return uv && uv->v >= frame_base(to);
+}
+
 static bool may_return_below(const Recorder *r)
 {
 	const Frame *to = caller(r);
 
 	return to && r->below < MAX_RETURNS && record_base_below(r, to) > -MAX_BELOW &&
-	       r->t->kind == TRACE_BRIDGE;
+	       !is_shared(r, to) && r->t->kind == TRACE_BRIDGE;
 }
 
 void record_guard_below(Recorder *r, const Frame *to, int n)
 {
-	int base = record_base_below(r, to);
-	IrRef args[3];
-
 	record_guard_frame(r, IR_GUARD_FRAME_PC, ir_address(r->ir, to->u.lua.pc), n);
-	if (!record_find_shared_below(r, to)) {
-		record_guard_frame(r, IR_GUARD_NOT_SHARED, IR_NONE, base);
-		return;
-	}
-	args[0] = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, base);
-	args[1] = ir_integer(r->ir, base);
-	args[2] = ir_address(r->ir, &r->t->captured);
-	record_guard_that(r, true, record_call(r, HELPER_KNOWS_SHARED, 3, args));
+	record_guard_frame(r, IR_GUARD_NOT_SHARED, IR_NONE, record_base_below(r, to));
 }
 
 /* The trace goes on in the frame below, and guards that it is the one that is there now. */

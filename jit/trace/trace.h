@@ -87,27 +87,12 @@ enum jit_abort_reason {
 		ABORT_REASON_COUNT
 };
 
-/* Slots from its base that a trace can use; below it, of functions that it returned to. */
+/* Slots from its base that a trace can use; a multiple of 64. */
 #define MAX_SLOTS 256
-#define MAX_BELOW 256
 
-/* Slots that closures share: a bit for each, the lowest first. */
-typedef struct slot_set {
-	uint64_t words[(MAX_BELOW + MAX_SLOTS) / 64];
-} SlotSet;
-
-static inline bool slot_is_captured(const SlotSet *captured, int slot)
+static inline bool slot_is_captured(const uint64_t *captured, int slot)
 {
-	unsigned n = (unsigned)(slot + MAX_BELOW);
-
-	return n < MAX_BELOW + MAX_SLOTS && captured->words[n / 64] >> (n % 64) & 1;
-}
-
-static inline void slot_capture(SlotSet *captured, int slot)
-{
-	unsigned n = (unsigned)(slot + MAX_BELOW);
-
-	captured->words[n / 64] |= 1ull << (n % 64);
+	return slot >= 0 && captured[slot / 64] >> (slot % 64) & 1;
 }
 
 enum { TRACE_LOOP, TRACE_FUNCTION, TRACE_BRIDGE };
@@ -128,10 +113,9 @@ typedef struct trace {
 	uint8_t kind;
 	/*
 	 * Slots that closures may share (open upvalues): the trace keeps them in memory.
-	 * It may only be entered when no other slots of its frame are shared. Of frames
-	 * below that one it holds from where the trace returns to them.
+	 * It may only be entered when no other slots of its frame are shared.
 	 */
-	SlotSet captured;
+	uint64_t captured[MAX_SLOTS / 64];
 	bool links_itself;     /* ends in `jump` */
 	bool retired;	       /* its place does not enter it any more */
 	bool ends_early;       /* in `finish`, before what cannot be traced */
@@ -262,7 +246,7 @@ typedef struct jit {
 	struct listener *listeners;  /* listen.h; NULL: nobody looks */
 	struct shared_slots {
 		const Instruction *pc; /* a trace that begins here keeps these slots in memory */
-		SlotSet slots;
+		uint64_t slots[MAX_SLOTS / 64];
 	} shared[SHARED_PLACES];      /* by a hash of pc */
 	struct pcall_place {
 		const Instruction *pc; /* a call of pcall() */
