@@ -24,6 +24,7 @@
 #include "../lua/opcodes.h"
 #include "../lua/table.h"
 #include "helpers.h"
+#include "shared.h"
 
 #define MAX_INLINED 16
 /* Slots below the first frame's, of functions that it returned to. */
@@ -81,6 +82,8 @@ typedef struct recorder {
 	bool raises; /* the recorded instruction raises an error, and goes on where it is caught */
 	bool begun;
 	jmp_buf *give_up; /* record_abort() */
+	/* By slot + MAX_BELOW: read and written in memory, for closures may share it. */
+	uint64_t shared[(MAX_BELOW + MAX_SLOTS) / 64];
 	RecordedSlot slots[MAX_BELOW + MAX_SLOTS];
 } Recorder;
 
@@ -101,6 +104,12 @@ static inline RecordedSlot *known_slot(Recorder *r, int slot)
 {
 	return &r->slots[slot + MAX_BELOW];
 }
+static inline bool record_is_shared(const Recorder *r, int slot)
+{
+	return r->shared[(slot + MAX_BELOW) / 64] >> ((slot + MAX_BELOW) % 64) & 1;
+}
+/* These registers of the running frame, of which nothing is known, stay in memory. */
+void record_share(Recorder *r, const RegisterSet *shared);
 /* What slot holds, loaded and its tag guarded if need be. *tag may be NULL. */
 IrRef record_use_slot(Recorder *r, int slot, uint8_t *tag);
 /* The same for a register of the running frame. */
@@ -235,8 +244,8 @@ int record_slot_of(const Recorder *r, const Value *v);
 int record_base_below(const Recorder *r, const Frame *to);
 /* f, which is the frame n before the one that entered, is what it is now. */
 void record_guard_status(Recorder *r, const Frame *f, int n);
-/* Frame `to`, n before that, goes on where it would now, and no closure shares its slots. */
-void record_guard_below(Recorder *r, const Frame *to, int n);
+/* It goes on where it would now. */
+void record_guard_pc(Recorder *r, const Frame *f, int n);
 /* That frame is the one at the bottom now. left: frames that were there before. */
 void record_go_below(Recorder *r, const Frame *to, int left);
 /* The running frame was made by a tail call, for as many results as now. */

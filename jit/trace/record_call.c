@@ -65,6 +65,8 @@ static int guard_call(Recorder *r, int func, const Value *v, int arguments)
 	const Proto *p = as_lua_function(v)->proto;
 	int kept = p->is_vararg && arguments > p->parameters ? arguments : p->parameters;
 
+	if (p->jit_off)
+		record_abort(r, ABORT_SWITCHED_OFF, NULL);
 	for (int i = 0; i < arguments && i < kept; i++)
 		record_use_slot(r, func + 1 + i, NULL);
 	guard_function(r, func, v);
@@ -237,6 +239,8 @@ static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 	if (arguments >= MAX_SLOTS)
 		record_abort(r, ABORT_TOO_LONG, NULL);
 	p = as_lua_function(v)->proto;
+	if (p->jit_off)
+		record_abort(r, ABORT_SWITCHED_OFF, NULL);
 	kept = p->is_vararg && arguments > p->parameters ? arguments : p->parameters;
 	guard_function(r, func, v);
 	for (int i = 0; i <= arguments; i++)

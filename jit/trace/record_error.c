@@ -113,16 +113,9 @@ struct catcher {
 	const Frame *first; /* and their innermost */
 };
 
-/* Nothing is shared or to be closed that the trace would not close: as of now. */
-static bool may_unwind_below(const Recorder *r, const Frame *catcher)
+static bool has_to_close(const lua_State *L, const Value *level)
 {
-	const lua_State *L = r->L;
-	const Value *level = catcher->func + 1, *base = frame_base(catcher->previous);
-
-	for (const Upvalue *uv = L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next)
-		if (uv->v < level)
-			return false;
-	return !(L->tbc_count && L->stack + L->tbc[L->tbc_count - 1] >= level);
+	return L->tbc_count && L->stack + L->tbc[L->tbc_count - 1] >= level;
 }
 
 static bool catches(const Frame *f)
@@ -144,7 +137,8 @@ static bool find_below(const Recorder *r, Frame *f, struct catcher *c)
 			return false;
 	c->frame = f;
 	return catches(f) && r->below + c->left <= MAX_RETURNS &&
-	       record_base_below(r, f->previous) > -MAX_BELOW && may_unwind_below(r, f);
+	       record_base_below(r, f->previous) > -MAX_BELOW && !has_to_close(r->L, f->func) &&
+	       !frame_function(f->previous)->proto->jit_off;
 }
 
 static bool find_catcher(const Recorder *r, struct catcher *c)
@@ -171,10 +165,10 @@ static void guard_below(Recorder *r, const struct catcher *c)
 	record_guard_not_invalidated(r);
 	for (const Frame *f = c->first; f != c->frame->previous; f = f->previous)
 		record_guard_status(r, f, n++);
+	record_guard_pc(r, c->frame->previous, n);
 	level = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE,
 			    record_slot_of(r, c->frame->func) + 1);
 	record_guard_that(r, true, record_call(r, HELPER_CLOSE_UPVALUES, 1, &level));
-	record_guard_below(r, c->frame->previous, n);
 }
 
 static void unwind(Recorder *r, const struct catcher *c)

@@ -67,9 +67,10 @@ static bool can_inline(const Recorder *r, int func, const Value *v, int argument
 
 	return r->L->allow_hook && !is_left_alone(r) &&
 	       call_can_push_pcall(r->L, at, arguments, with_handler) && is_lua_function(at + 1) &&
+	       !as_lua_function(at + 1)->proto->jit_off &&
 	       func + 2 + LUA_MINSTACK < MAX_SLOTS &&
-	       !(with_handler && (slot_is_captured(r->t->captured, func + 1) ||
-				  slot_is_captured(r->t->captured, func + 2)));
+	       !(with_handler && (record_is_shared(r, func + 1) ||
+				  record_is_shared(r, func + 2)));
 }
 
 /* xpcall(f, handler, ...): the two change places. */

@@ -21,6 +21,11 @@ void record_guard_status(Recorder *r, const Frame *f, int n)
 	record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), n);
 }
 
+void record_guard_pc(Recorder *r, const Frame *f, int n)
+{
+	record_guard_frame(r, IR_GUARD_FRAME_PC, ir_address(r->ir, f->u.lua.pc), n);
+}
+
 void record_guard_tail_called(Recorder *r)
 {
 	const Frame *f = r->L->frame;
@@ -68,28 +73,12 @@ int record_base_below(const Recorder *r, const Frame *to)
 	return record_slot_of(r, frame_base(to));
 }
 
-/* Does a closure share a variable of that frame? Those of the running one are closed. */
-static bool is_shared(const Recorder *r, const Frame *to)
-{
-	const Upvalue *uv = r->L->open_upvalues;
-
-	while (uv && uv->v >= frame_base(r->L->frame))
-		uv = uv->u.open.next;
-	return uv && uv->v >= frame_base(to);
-}
-
 static bool may_return_below(const Recorder *r)
 {
 	const Frame *to = caller(r);
 
 	return to && r->below < MAX_RETURNS && record_base_below(r, to) > -MAX_BELOW &&
-	       !is_shared(r, to) && r->t->kind == TRACE_BRIDGE;
-}
-
-void record_guard_below(Recorder *r, const Frame *to, int n)
-{
-	record_guard_frame(r, IR_GUARD_FRAME_PC, ir_address(r->ir, to->u.lua.pc), n);
-	record_guard_frame(r, IR_GUARD_NOT_SHARED, IR_NONE, record_base_below(r, to));
+	       r->t->kind == TRACE_BRIDGE && !frame_function(to)->proto->jit_off;
 }
 
 /* The trace goes on in the frame below, and guards that it is the one that is there now. */
@@ -109,16 +98,21 @@ static void guard_return(Recorder *r, const Frame *to)
 	}
 	if (pcall)
 		record_guard_status(r, pcall, n++);
-	record_guard_below(r, to, n);
+	record_guard_pc(r, to, n);
 }
 
+/* Of its variables the trace had none; those that closures may share stay in memory. */
 void record_go_below(Recorder *r, const Frame *to, int left)
 {
+	RegisterSet shared = {0};
+
 	r->bottom_base = record_base_below(r, to);
 	r->floor = r->bottom_base - 1;
 	r->bottom = frame_function(to)->proto;
 	r->below += left;
 	r->base = r->bottom_base;
+	shared_anywhere(r->bottom, &shared);
+	record_share(r, &shared);
 }
 
 /* The trace ends at a return that it cannot follow. */
