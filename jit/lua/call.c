@@ -10,8 +10,8 @@
  * A thread whose mode is not MODE_NORMAL has a hook (or records): calls and
  * returns then look at hook_mask. All else pays one test of `mode`.
  */
-#include "../trace/trace.h"
 #include "call.h"
+#include "../trace/trace.h"
 #include "debug.h"
 #include "function.h"
 #include "vm.h"

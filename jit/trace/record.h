@@ -76,7 +76,7 @@ typedef struct recorder {
 	int variable_top;	      /* slot behind variable results, or NO_VALUES */
 	int top;     /* where exits of this instruction put L->top: behind those that it takes */
 	int pending; /* slot of variable results whose number is not known yet */
-	IrRef pending_count; /* their number */
+	IrRef pending_count;		       /* their number */
 	const struct longjmp_handler *handler; /* of errors, before the instruction */
 	bool succeeds; /* a pcall() of a C function that is taken not to fail */
 	bool raises; /* the recorded instruction raises an error, and goes on where it is caught */

@@ -108,8 +108,8 @@ static void take_assert(Recorder *r, int slot, int arguments, struct raised *e)
 
 struct catcher {
 	Frame *frame;
-	int inlined; /* index of an inlined one, -1: it was there */
-	int left;    /* frames that were there and are left, itself among them, */
+	int inlined;	    /* index of an inlined one, -1: it was there */
+	int left;	    /* frames that were there and are left, itself among them, */
 	const Frame *first; /* and their innermost */
 };
 
@@ -124,7 +124,10 @@ static bool catches(const Frame *f)
 	       !(f->status & FRAME_HANDLER) && frame_is_lua(f->previous);
 }
 
-/* Of the frames that were there: f is the innermost that is still open. */
+/*
+ * Of the frames that were there: f is the innermost that is still open. Metamethods are
+ * called in slots that are not known from the code.
+ */
 static bool find_below(const Recorder *r, Frame *f, struct catcher *c)
 {
 	c->inlined = -1;
@@ -133,7 +136,7 @@ static bool find_below(const Recorder *r, Frame *f, struct catcher *c)
 	if (r->t->kind != TRACE_BRIDGE)
 		return false;
 	for (; frame_is_lua(f); f = f->previous, c->left++)
-		if (f->status & (uint16_t) ~(FRAME_TAIL | FRAME_NESTED))
+		if (f->status & (uint16_t)~FRAME_TAIL && !record_pcall_of(f))
 			return false;
 	c->frame = f;
 	return catches(f) && r->below + c->left <= MAX_RETURNS &&
@@ -156,18 +159,34 @@ static bool find_catcher(const Recorder *r, struct catcher *c)
 
 /* ---- It is raised --------------------------------------------------------------------------- */
 
-/* The frames that were there are those that are there now; what they share is closed. */
-static void guard_below(Recorder *r, const struct catcher *c)
+/*
+ * The frames that were there are those that are there now, at the same distance: each
+ * was called from where it was called now, over as many extra arguments.
+ */
+static void guard_frames(Recorder *r, const struct catcher *c)
 {
+	const Frame *f = c->first;
 	int n = r->below;
-	IrRef level;
 
 	record_guard_not_invalidated(r);
-	for (const Frame *f = c->first; f != c->frame->previous; f = f->previous)
-		record_guard_status(r, f, n++);
-	record_guard_pc(r, c->frame->previous, n);
-	level = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE,
-			    record_slot_of(r, c->frame->func) + 1);
+	if (!r->bottom && f != c->frame)
+		record_guard_pc(r, f, n);
+	for (; f != c->frame; f = f->previous, n++) {
+		record_guard_status(r, f, n);
+		if (frame_function(f)->proto->is_vararg)
+			record_guard_frame(r, IR_GUARD_FRAME_EXTRA,
+					   ir_integer(r->ir, f->u.lua.extra_args), n);
+		if (f->previous != c->frame)
+			record_guard_pc(r, f->previous, n + 1);
+	}
+	record_guard_status(r, f, n);
+	record_guard_pc(r, f->previous, n + 1);
+}
+
+static void close_below(Recorder *r, int slot)
+{
+	IrRef level = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
+
 	record_guard_that(r, true, record_call(r, HELPER_CLOSE_UPVALUES, 1, &level));
 }
 
@@ -180,7 +199,8 @@ static void unwind(Recorder *r, const struct catcher *c)
 		r->depth = c->inlined;
 		r->base = r->depth ? r->inlined[r->depth - 1].func_slot + 1 : r->bottom_base;
 	} else {
-		guard_below(r, c);
+		guard_frames(r, c);
+		close_below(r, record_slot_of(r, c->frame->func) + 1);
 		record_emit(r, IR_LEAVE_PCALL, IR_NONE, IR_NONE, r->below + c->left - 1);
 		r->depth = 0;
 		record_go_below(r, to, c->left);

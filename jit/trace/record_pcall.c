@@ -20,7 +20,8 @@
 
 static bool is_pcall(const Value *v)
 {
-	return v->tag == TAG_C_FUNCTION && v->u.f && (v->u.f == luaB_pcall || v->u.f == luaB_xpcall);
+	return v->tag == TAG_C_FUNCTION && v->u.f &&
+	       (v->u.f == luaB_pcall || v->u.f == luaB_xpcall);
 }
 
 /* What is known of a call of pcall() that is behind pc. */
@@ -67,10 +68,8 @@ static bool can_inline(const Recorder *r, int func, const Value *v, int argument
 
 	return r->L->allow_hook && !is_left_alone(r) &&
 	       call_can_push_pcall(r->L, at, arguments, with_handler) && is_lua_function(at + 1) &&
-	       !as_lua_function(at + 1)->proto->jit_off &&
-	       func + 2 + LUA_MINSTACK < MAX_SLOTS &&
-	       !(with_handler && (record_is_shared(r, func + 1) ||
-				  record_is_shared(r, func + 2)));
+	       !as_lua_function(at + 1)->proto->jit_off && func + 2 + LUA_MINSTACK < MAX_SLOTS &&
+	       !(with_handler && (record_is_shared(r, func + 1) || record_is_shared(r, func + 2)));
 }
 
 /* xpcall(f, handler, ...): the two change places. */

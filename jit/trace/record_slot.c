@@ -165,8 +165,8 @@ uint8_t record_new_string(Recorder *r, IrRef s, size_t length)
 	uint8_t tag = length <= MAX_SHORT_STRING ? TAG_SHORT_STRING : TAG_LONG_STRING;
 
 	record_guard(r, IR_GUARD_NONNULL, s, IR_NONE);
-	record_guard_integer(
-		r, record_emit(r, IR_GETFIELD_I, s, IR_NONE, IR_FIELD_OBJECT_TAG), tag);
+	record_guard_integer(r, record_emit(r, IR_GETFIELD_I, s, IR_NONE, IR_FIELD_OBJECT_TAG),
+			     tag);
 	r->ir->ops[s].tag = tag;
 	return tag;
 }

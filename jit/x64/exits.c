@@ -318,8 +318,7 @@ static void open_pcall(Code *code, const SnapshotFrame *from)
 	int32_t callee = (from->func_slot + 1 + with_handler) * (int32_t)sizeof(Value);
 	Mem error_function = at_reg(STATE, offsetof(lua_State, error_function));
 
-	write_address(code, at_reg(RCX, offsetof(Frame, u.c.k)),
-		      (const void *)call_continue_pcall);
+	write_address(code, at_reg(RCX, offsetof(Frame, u.c.k)), (const void *)call_continue_pcall);
 	emit_store_imm(code, at_reg(RCX, offsetof(Frame, u.c.context)), with_handler);
 	emit_load(code, RDX, error_function);
 	emit_store(code, at_reg(RCX, offsetof(Frame, u.c.old_error_function)), RDX);

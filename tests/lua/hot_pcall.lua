@@ -90,6 +90,31 @@ each("deeptail", function(i)
 	local function down(n) if n == 0 then error("bottom", 2) end return down(n - 1) end
 	return pcall(down, i % 6)
 end)
+-- From frames at several distances: of one call, over callers with more and fewer registers.
+local function thrower(i, ...) if i % 3 == 0 then error("thrown" .. i % 5, 0) end return i % 4 end
+local callers = {
+	function(i) return (thrower(i)) end,
+	function(i) local a, b, c, d = 1, 2, 3, 4 local r = thrower(i) return r + a + b + c + d end,
+	function(...) local r = thrower(...) return r end,
+	function(i) local r = (function(...) local s = thrower(...) return s end)(i, 1, 2, 3) return r end,
+	function(i) for k in thrower, i do return k end end,
+	function(i) return setmetatable({}, {__add = function(a, b) local r = thrower(b) return r end}) + i end,
+}
+local function distances(first, last)
+	local log = {}
+	for i = 1, 600 do
+		local x, y = i % 7, "y"
+		local ok, v = pcall(callers[first + i // 50 % (last - first + 1)], i, i)
+		log[#log + 1] = x .. y .. tostring(ok) .. tostring(v)
+	end
+	return table.concat(log, " ")
+end
+for first = 1, #callers do for last = first, #callers do
+	local text, sum = distances(first, last), 0
+	for k = 1, #text do sum = (sum * 31 + text:byte(k)) % 1000003 end
+	print("distances", first, last, #text, sum)
+end end
+
 each("metamethod", function(i)
 	local m = setmetatable({}, {__add = function(a, b) if b % 4 == 0 then error("added") end return b end,
 		__index = function(t, k) return pcall(error, k) end, __lt = function(a, b) return pcall(function() return i % 2 == 0 end) end})
