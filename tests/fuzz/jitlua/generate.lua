@@ -762,7 +762,8 @@ local function protected_loop(d)
 	local f, p, i, ok, v = fresh("f"), fresh("p"), fresh("i"), fresh("v"), fresh("v")
 	local parameters, is_vararg = { { p, "integer" } }, chance(30)
 	local written = is_vararg and p .. ", ..." or p
-	local deep, inside = chance(40), chance(40)
+	local wrappers, inside = chance(60) and random(1, 3) or 0, chance(40)
+	local functions = { f }
 	local handler = chance(30) and pick({ "M", "function(m) return 'handled ' .. M(m) end", "function(m) return m, 2 end", "debug.traceback", "function(m) error(m, 0) end", "function(m) return pcall(error, m) end" })
 	local function fail()
 		emit("if %s %% %d == %d then %s end", p, random(1, 5), random(0, 1), (pick(failures):gsub("%%s", function() return "(" .. any(1) .. ")" end)))
@@ -771,12 +772,15 @@ local function protected_loop(d)
 		emit("local function %s(%s)", f, written)
 		function_body(parameters, is_vararg, pick({ "integer", "any", "text" }), d - 1, random(0, 2), fail)
 		emit("end")
-		if deep then
+		for n = 1, wrappers do
 			local g = fresh("f")
 			emit("local function %s(%s)", g, written)
-			emit(pick({ "\treturn %s(%s)", "\tlocal x, y = %s(%s) return x, y", "\treturn (%s(%s))", "\treturn pcall(%s, %s)", "\tlocal o, x = pcall(%s, %s) if not o then error(x, 0) end return x" }), f, written)
+			if chance(40) then
+				emit("\tlocal a, b, c = 1, %s, 3", p)
+			end
+			emit(pick({ "\treturn %s(%s)", "\tlocal x, y = %s(%s) return x, y", "\treturn (%s(%s))", "\treturn pcall(%s, %s)", "\tlocal o, x = pcall(%s, %s) if not o then error(x, 0) end return x", "\tfor k in %s, %s do return k end" }), pick(functions), written)
 			emit("end")
-			f = g
+			functions[n + 1] = g
 		end
 	end
 	emit("do")
@@ -784,7 +788,7 @@ local function protected_loop(d)
 		if not inside then
 			write_function()
 		end
-		emit("for %s = 1, %d do", i, random(3, 30))
+		emit("for %s = 1, %d do", i, random(3, 60))
 		in_loop = in_loop + 1
 		block(function()
 			tick()
@@ -792,7 +796,11 @@ local function protected_loop(d)
 			if inside then
 				write_function()
 			end
-			emit("local %s, %s = %s(%s%s, %s%s)", ok, v, handler and "xpcall" or "pcall", f, handler and ", " .. handler or "", i, chance(40) and ", " .. any(1) or "")
+			local called = format("({ %s })[%s %% %d + 1]", concat(functions, ", "), i, #functions)
+			if chance(40) then
+				called = functions[#functions]
+			end
+			emit("local %s, %s = %s(%s%s, %s%s)", ok, v, handler and "xpcall" or "pcall", called, handler and ", " .. handler or "", i, chance(40) and ", " .. any(1) or "")
 			emit(pick({ "P(%s, M(%s))", "if not %s then P(M(%s)) end", "if %s then P(%s) end", "C(%s, %s)" }), ok, v)
 			declare(v, "any")
 			if chance(30) then
