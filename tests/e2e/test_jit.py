@@ -720,7 +720,7 @@ def test_what_pcall_calls_is_part_of_the_trace():
 def test_pcall_of_what_cannot_be_traced_is_called():
     log = os.path.join(tempdir(), "log")
     text = "local n = 0 for i = 1, 3000 do if not pcall(function(s) return s:rep() end, 'x') then n = n + 1 end end print(n)"
-    result = jitlua(f"-jv={log}", "-e", text)
+    result = jitlua(f"-jv={log}", "-jfunction_threshold=60000", "-e", text)
     assert result.out == "3000\n", result
     _, compiled, aborts = kinds(verbose_events(log)[0])
     assert [e["link"] for e in compiled] == ["loop"], (compiled, aborts)
