@@ -18,6 +18,7 @@
 #include "../lua/function.h"
 #include "../lua/interp.h"
 #include "../lua/luastring.h"
+#include "../lua/vm.h"
 #include "record.h"
 
 /* ---- The error value ------------------------------------------------------------------------ */
@@ -58,10 +59,18 @@ static String *position_of(Recorder *r, const struct raised *e)
 static void add_position(Recorder *r, struct raised *e, String *position)
 {
 	IrRef two = ir_integer(r->ir, 2);
+	Value pair[2];
 
 	if (!string_length(position))
 		return;
-	record_operand(r, 0, ir_object(r->ir, position, position->tag), position->tag);
+	set_object(&pair[0], position);
+	pair[1] = e->v;
+	if (ir_is_constant(e->slot.ref)) {
+		vm_concat_plain(r->L, pair, 2);
+		e->slot = (RecordedSlot){.ref = ir_value(r->ir, &pair[0]), .tag = pair[0].tag};
+		return;
+	}
+	record_operand(r, 0, ir_value(r->ir, &pair[0]), pair[0].tag);
 	record_operand(r, 1, e->slot.ref, e->slot.tag);
 	e->slot.ref = record_call(r, HELPER_CONCAT, 1, &two);
 	e->slot.tag = record_new_string(r, e->slot.ref,
