@@ -541,7 +541,8 @@ def test_map_names_all_traces():
             assert any(e["parent"] for e in compiled)
             # What leads into a bridge has the name of its exit; what all share is there once.
             into = [(no, what.split()[1]) for _, _, no, what, _ in pieces if what]
-            assert into and set(into) <= {(e["parent"], e["exit"]) for e in compiled}, (into, rows)
+            bridged = {(e["parent"], e["exit"]) for e in compiled if e["parent"]}
+            assert bridged <= set(into) and {no for no, _ in into} <= {e["no"] for e in compiled}, (into, rows)
             assert [name for _, _, name in lines if not PIECE.match(name)] == SHARED, lines
             spans = sorted((int(a, 16), int(a, 16) + int(s, 16)) for a, s, _ in lines)
             assert all(end <= begin for (_, end), (begin, _) in zip(spans, spans[1:])), spans
