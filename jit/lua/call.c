@@ -382,17 +382,21 @@ void call_finish_pcall(lua_State *L, Frame *f)
 		stack_shrink(L);
 }
 
-bool call_can_push_pcall(const lua_State *L, const Value *func, ptrdiff_t arguments,
-			 bool with_handler)
+static inline bool can_push(const lua_State *L, const Value *func, ptrdiff_t arguments,
+			    bool with_handler)
 {
-	return L->c_calls & RECOVERABLE && !L->hook_mask && arguments >= 1 + with_handler &&
+	return L->c_calls & RECOVERABLE && arguments >= 1 + with_handler &&
 	       (!with_handler || is_function(func + 2));
 }
 
-void call_open_pcall(lua_State *L, Frame *f, uint16_t status)
+bool call_can_push_pcall(const lua_State *L, const Value *func, ptrdiff_t arguments,
+			 bool with_handler)
 {
-	bool with_handler = status & FRAME_HANDLER;
+	return can_push(L, func, arguments, with_handler);
+}
 
+static inline void open_pcall(lua_State *L, Frame *f, uint16_t status, bool with_handler)
+{
 	f->status = status;
 	f->u.c.k = call_continue_pcall;
 	f->u.c.context = with_handler;
@@ -401,20 +405,30 @@ void call_open_pcall(lua_State *L, Frame *f, uint16_t status)
 	L->error_function = with_handler ? save_slot(L, f->func + 1) : 0;
 }
 
+void call_open_pcall(lua_State *L, Frame *f, uint16_t status)
+{
+	open_pcall(L, f, status, status & FRAME_HANDLER);
+}
+
+/* A hook wants to see the call; or the JIT records, and is not to follow what is called. */
+static __attribute__((cold, noinline)) bool needs_c_code(const lua_State *L)
+{
+	return L->mode != MODE_RECORD || !jit_follows_call(L);
+}
+
 Frame *call_prepare_pcall(lua_State *L, Value *func, int nresults, bool with_handler)
 {
 	Frame *f, *callee;
 
-	/* While the JIT records, an error that it is not to follow has a handler of its own. */
-	if (unlikely(!call_can_push_pcall(L, func, L->top - func - 1, with_handler) ||
-		     (L->mode == MODE_RECORD && !jit_follows_call(L))))
+	if (unlikely(!can_push(L, func, L->top - func - 1, with_handler) ||
+		     (!mode_is_quick(L) && needs_c_code(L))))
 		return call_prepare(L, func, nresults);
 	func = ensure_over(L, LUA_MINSTACK, func);
 	f = state_next_frame(L);
 	f->func = func;
 	f->top = L->top + LUA_MINSTACK;
 	f->nresults = (int16_t)nresults;
-	call_open_pcall(L, f, pcall_status(L, with_handler));
+	open_pcall(L, f, pcall_status(L, with_handler), with_handler);
 	L->frame = f;
 	func++;
 	if (with_handler) {

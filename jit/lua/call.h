@@ -65,7 +65,7 @@ int call_prepare_tail(lua_State *L, Frame *f, Value *func, int n, int delta);
  * that is returned is FRAME_NESTED, over a frame for pcall() itself.
  */
 Frame *call_prepare_pcall(lua_State *L, Value *func, int nresults, bool with_handler);
-/* Is it one that can be called so? arguments: how many, f among them. */
+/* Can it be called so, but for hooks? arguments: how many, f among them. */
 bool call_can_push_pcall(const lua_State *L, const Value *func, ptrdiff_t arguments,
 			 bool with_handler);
 /*
