@@ -87,8 +87,8 @@ static bool take_error(Recorder *r, int slot, int arguments, struct raised *e)
 	if (arguments > 1)
 		record_use_slot(r, slot + 1, NULL);
 	if (arguments > 1 && is_integer(&args[1])) {
-		e->level = args[1].u.i;
-		record_guard_integer(r, record_use_slot(r, slot + 1, NULL), e->level);
+		e->level = (int)args[1].u.i; /* as error() has it */
+		record_guard_integer(r, record_use_slot(r, slot + 1, NULL), args[1].u.i);
 	}
 	if (arguments > 0) {
 		e->v = args[0];

@@ -1,9 +1,12 @@
 -- pcall and xpcall in hot code: what they call is part of the traces around them.
-local N = 200
+local N = 1200
+-- Each function gets a loop of its own, so that it has traces of its own.
 local function each(name, f)
+	local all = {}
+	load("local all, f, N = ... for i = 1, N do all[i] = table.pack(f(i)) end", "=loop")(all, f, N)
 	local seen, order = {}, {}
 	for i = 1, N do
-		local r = table.pack(f(i))
+		local r = all[i]
 		for k = 1, r.n do r[k] = tostring(r[k]):gsub("0x%x+", "ADDRESS") end
 		local text = table.concat(r, " ")
 		if not seen[text] then seen[text] = 0 order[#order + 1] = text end
@@ -54,6 +57,9 @@ for level = 0, 4 do
 	end)
 	each("always" .. level, function(i) return pcall(function() error("always" .. i % 3, level) end) end)
 	each("tailerror" .. level, function(i) return pcall(function() return error("tail" .. i % 3, level) end) end)
+end
+for _, level in ipairs {-1, 1 << 32, (1 << 32) + 1, 1 - (1 << 32), math.mininteger, "1"} do
+	each("farlevel", function(i) return pcall(function() if i % 3 == 0 then error("far", level) end return "fine" end) end)
 end
 for _, value in ipairs {1, 1.5, "text", true, false, setmetatable({}, {__tostring = function() return "made" end}), print} do
 	each("value", function(i) return pcall(function() if i % 3 == 0 then error(value) end return "fine" end) end)
