@@ -58,7 +58,7 @@ for level = 0, 4 do
 	each("always" .. level, function(i) return pcall(function() error("always" .. i % 3, level) end) end)
 	each("tailerror" .. level, function(i) return pcall(function() return error("tail" .. i % 3, level) end) end)
 end
-for _, level in ipairs {-1, 1 << 32, (1 << 32) + 1, 1 - (1 << 32), math.mininteger, "1"} do
+for _, level in ipairs {1 - (1 << 32), -1, 1 << 32, (1 << 32) + 1, math.mininteger, "1"} do
 	each("farlevel", function(i) return pcall(function() if i % 3 == 0 then error("far", level) end return "fine" end) end)
 end
 for _, value in ipairs {1, 1.5, "text", true, false, setmetatable({}, {__tostring = function() return "made" end}), print} do
