@@ -202,10 +202,19 @@ void jit_give_up(lua_State *L, Trace *t, enum jit_abort_reason reason, const cha
 void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 {
 	Jit *jit = L->global->jit;
-	Trace *t = jit_stop_recording(jit);
+	Trace *t;
 
+	record_given_up(jit->recorder, reason);
+	t = jit_stop_recording(jit);
 	jit_count(jit->vm, JIT_RECORDED_OPS, t->ir.n_ops);
 	jit_give_up(L, t, reason, detail);
+}
+
+bool jit_follows_call(const lua_State *L)
+{
+	const Jit *jit = L->global->jit;
+
+	return jit->recording == L && jit->recorder && record_follows_call(jit->recorder);
 }
 
 void jit_interrupted(lua_State *L, int status)
@@ -213,7 +222,8 @@ void jit_interrupted(lua_State *L, int status)
 	Jit *jit = L->global->jit;
 
 	/* What happens in a coroutine that the recorded one runs is a result of resume(). */
-	if (jit->current && jit->recording == L)
+	if (jit->current && jit->recording == L &&
+	    !(status != LUA_YIELD && record_survives_error(jit->recorder, status)))
 		jit_abort(L, status == LUA_YIELD ? ABORT_COROUTINE : ABORT_ERROR, NULL);
 }
 

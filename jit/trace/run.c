@@ -63,6 +63,7 @@ static Payload call_may_force(struct run *r, const IrOp *op)
 {
 	lua_State *L = r->L;
 	Frame *entered = L->frame;
+	ptrdiff_t error_function = L->error_function;
 	void *before = r->t->backend;
 	Payload result;
 	Value *base;
@@ -75,6 +76,7 @@ static Payload call_may_force(struct run *r, const IrOp *op)
 	/* The frame that entered may have been left and used for another since. */
 	base = frame_base(L->frame) - snapshot_base(r->ir, &r->ir->snapshots[op->snapshot]);
 	L->frame = entered;
+	L->error_function = error_function;
 	entered->func = base - 1;
 	return result;
 }
@@ -350,6 +352,8 @@ static bool holds(const struct run *r, const IrOp *op)
 		return frame_before(L, op->descr)->u.lua.pc == get(r, op->arg[0]).p;
 	case IR_GUARD_TOP:
 		return L->top == frame_base(L->frame) + op->descr;
+	case IR_GUARD_RECOVERABLE:
+		return L->c_calls & RECOVERABLE && L->allow_hook;
 	default: /* guard_always_fails, finish */
 		return false;
 	}
@@ -411,6 +415,10 @@ static uint32_t run_list(struct run *r, uint32_t at)
 			continue;
 		case IR_COUNT_REMOVED:
 			count_removed(r->L);
+			continue;
+		case IR_LEAVE_PCALL:
+			r->L->error_function =
+				frame_before(r->L, op->descr)->u.c.old_error_function;
 			continue;
 		case IR_CALL_MAY_FORCE_I:
 			r->values[at] = call_may_force(r, op);

@@ -270,6 +270,10 @@ typedef struct jit {
 		const Instruction *pc; /* closures made in a trace from here share these */
 		RegisterSet slots;
 	} shared[SHARED_PLACES];      /* by a hash of pc */
+	struct pcall_place {
+		const Instruction *pc; /* a call of pcall() */
+		unsigned aborts;       /* of recordings that were in its function */
+	} pcalls[SHARED_PLACES];      /* by a hash of pc */
 	uint32_t removed;	      /* allocations that are not made, see REMOVED_SHARE */
 	lua_Integer position;	      /* where the last traversal was (helpers.c) */
 	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
@@ -359,7 +363,9 @@ void jit_start_recording(lua_State *L, Frame *f, Trace *t);
 Trace *jit_stop_recording(Jit *jit);
 /* Stops and gives up what is recorded now. */
 void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail);
-/* An error or a yield unwinds: a recording cannot follow. */
+/* Is the function recorded that the running instruction calls? */
+bool jit_follows_call(const lua_State *L);
+/* An error or a yield unwinds: mostly a recording cannot follow. */
 void jit_interrupted(lua_State *L, int status);
 /* The thread is about to be freed. */
 void jit_forget_thread(Global *g, const lua_State *thread);
@@ -446,6 +452,12 @@ void figures_optimized(Jit *jit, const Ir *ir);
 bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t);
 /* How many instructions it has followed. */
 unsigned record_instructions(const Jit *jit);
+/* Does it go on in the function that the running instruction calls? */
+bool record_follows_call(const struct recorder *r);
+/* Is the error that is raised now a part of what it follows, or caught by what it calls? */
+bool record_survives_error(struct recorder *r, int status);
+/* The recording is given up. */
+void record_given_up(struct recorder *r, enum jit_abort_reason reason);
 /* Frees the recorder, if there is one. */
 void record_stop(Jit *jit);
 /*

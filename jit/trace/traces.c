@@ -185,7 +185,7 @@ static void each_object(const Trace *t, void (*f)(void *ctx, const void *object)
 		if (ir->constants[i].tag & TAG_COLLECTABLE)
 			f(ctx, ir->constants[i].u.object);
 	for (uint32_t i = 0; i < ir->n_snapshot_frames; i++) {
-		if (ir->snapshot_frames[i].proto != last)
+		if (ir->snapshot_frames[i].proto && ir->snapshot_frames[i].proto != last)
 			f(ctx, ir->snapshot_frames[i].proto);
 		last = ir->snapshot_frames[i].proto;
 	}

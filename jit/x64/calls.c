@@ -106,13 +106,35 @@ void compile_plain_call(Compile *c, const void *function, const IrOp *op)
 }
 
 /*
+ * Errors go again where they went before the call opened frames of pcall(): the outermost
+ * of them knows. The innermost frame is in rcx, which stays.
+ */
+static void restore_error_function(Compile *c, const Snapshot *s)
+{
+	const SnapshotFrame *f = c->ir->snapshot_frames + s->frame;
+	Code *code = &c->code;
+	uint32_t n = 0;
+
+	while (n < s->frames && !snapshot_frame_is_pcall(&f[n]))
+		n++;
+	if (n == s->frames)
+		return;
+	emit_move(code, RDX, RCX);
+	for (; n < s->frames - 1; n++)
+		emit_load(code, RDX, at_reg(RDX, offsetof(Frame, previous)));
+	emit_load(code, RDX, at_reg(RDX, offsetof(Frame, u.c.old_error_function)));
+	emit_store(code, at_reg(STATE, offsetof(lua_State, error_function)), RDX);
+}
+
+/*
  * When it returns the stack may have moved, and L->frame is that of the call. The frame
  * that entered may have been left, and used for another since.
  */
 void compile_call_may_force(Compile *c, const IrOp *op)
 {
 	Code *code = &c->code;
-	int base = snapshot_base(c->ir, &c->ir->snapshots[op->snapshot]);
+	const Snapshot *s = &c->ir->snapshots[op->snapshot];
+	int base = snapshot_base(c->ir, s);
 
 	preserve(c, true);
 	compile_force(c, op);
@@ -120,6 +142,7 @@ void compile_call_may_force(Compile *c, const IrOp *op)
 	move_arguments(c, op, true);
 	emit_call(code, helper_info[op->descr].function);
 	emit_load(code, RCX, at_reg(STATE, offsetof(lua_State, frame)));
+	restore_error_function(c, s);
 	emit_load(code, BASE, at_reg(RCX, offsetof(Frame, func)));
 	emit_load(code, RCX, at_reg(RSP, 0));
 	emit_store(code, at_reg(STATE, offsetof(lua_State, frame)), RCX);

@@ -724,6 +724,8 @@ void compile_operation(Compile *c, const IrOp *op)
 		compile_barrier(c, op);
 	else if (op->opcode == IR_COUNT_REMOVED)
 		compile_count_removed(c);
+	else if (op->opcode == IR_LEAVE_PCALL)
+		compile_leave_pcall(c, op);
 	else if (flags & IR_STORE)
 		compile_store(c, op);
 	else if ((op->opcode == IR_FLOAT_FLOOR || op->opcode == IR_FLOAT_CEIL) && !c->m->has_round)

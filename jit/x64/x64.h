@@ -99,6 +99,7 @@ typedef struct code {
 enum {
 	X_MOV = 0x8b | X_W,
 	X_MOV_STORE = 0x89 | X_W,
+	X_STORE32 = 0x89,
 	X_MOV32 = 0x8b,
 	X_MOVZX8 = 0xb6 | X_0F,
 	X_LEA = 0x8d | X_W,
@@ -404,6 +405,7 @@ void compile_plain_call(Compile *c, const void *function, const IrOp *op);
 void compile_barrier(Compile *c, const IrOp *op);
 void compile_division(Compile *c, const IrOp *op);
 void compile_guard(Compile *c, const IrOp *op);
+void compile_leave_pcall(Compile *c, const IrOp *op);
 void compile_finish(Compile *c, const IrOp *op);
 /* join.c: a jump to another trace's label; before: values had best be where it wants them. */
 void compile_join(Compile *c, const IrOp *op);

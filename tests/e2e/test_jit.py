@@ -732,6 +732,53 @@ def test_the_jit_is_on_unless_it_is_switched_off():
         assert told == f"{str(on).lower()}\n", (options, told)
 
 
+# ---- pcall() -----------------------------------------------------------------------------------
+
+# Loops, and what becomes of the turns that fail: caught in the trace, or left to the interpreter.
+PROTECTED = {
+    "succeeds": ("return i + 1", "pcall(f, i)", None),
+    "xpcall": ("return i + 1", "xpcall(f, print, i)", None),
+    "nested": ("return i + 1", "pcall(function() local _, a = pcall(f, i) return a end)", None),
+    "fails": ("if i % 3 == 0 then error('third', 0) end return 1", "pcall(f, i)", True),
+    "has_a_position": ("if i % 3 == 0 then error('third') end return 1", "pcall(f, i)", True),
+    "asserts": ("assert(i % 3 ~= 0, 'third') return 1", "pcall(f, i)", True),
+    "fails_always": ("error('each', 0)", "pcall(f, i)", None),
+    "fails_deep": ("local function g() if i % 3 == 0 then error('third', 0) end return 1 end return (g())", "pcall(f, i)", True),
+    "shares_a_variable": ("return i", "pcall(function() if i % 3 == 0 then error('third', 0) end return i end)", True),
+    "returns_by_two_ways": ("if i % 3 == 0 then return 2 end return 1", "pcall(f, i)", True),
+    "handles": ("if i % 3 == 0 then error('third', 0) end return 1", "xpcall(f, tostring, i)", False),
+}
+
+
+def test_what_pcall_calls_is_part_of_the_trace():
+    if not X86:
+        return
+    for name, (body, call, caught) in PROTECTED.items():
+        script, log = os.path.join(tempdir(), "protected.lua"), os.path.join(tempdir(), "log")
+        with open(script, "w") as f:
+            f.write(f"local n = 0\nlocal function f(i) {body} end\n"
+                    f"for i = 1, 2000 do local ok, v = {call} n = n + (ok and v or #v) end\nprint(n)\n")
+        result = jitlua(f"-jv={log}", f"-jdump=i,{log}.dump", script)
+        assert result.out == jitlua("-joff", script).out, (name, result)
+        _, compiled, aborts = kinds(verbose_events(log)[0])
+        links = [e["link"] for e in compiled if e["parent"]]
+        assert "loop" in [e["link"] for e in compiled], (name, compiled, aborts)
+        if caught is not None:
+            assert links and all(l.startswith("trace") == caught for l in links), (name, links)
+        with open(f"{log}.dump") as f:
+            assert "helper_call_function" not in f.read(), name
+
+
+def test_pcall_of_what_cannot_be_traced_is_called():
+    log = os.path.join(tempdir(), "log")
+    text = "local n = 0 for i = 1, 3000 do if not pcall(function(s) return s:rep() end, 'x') then n = n + 1 end end print(n)"
+    result = jitlua(f"-jv={log}", "-jfunction_threshold=60000", "-e", text)
+    assert result.out == "3000\n", result
+    _, compiled, aborts = kinds(verbose_events(log)[0])
+    assert [e["link"] for e in compiled] == ["loop"], (compiled, aborts)
+    assert len(aborts) == 2 and all("error while tracing" in e["reason"] for e in aborts), aborts
+
+
 # ---- Which traces live ---------------------------------------------------------------------------------
 
 DROPPED = """
