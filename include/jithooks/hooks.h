@@ -386,9 +386,10 @@ JIT_API void jit_told_aborted(jit_told *told, JIT_TOLD_STATE, unsigned counter, 
 JIT_API void jit_told_state(jit_told *told, JIT_TOLD_STATE);
 
 /*
- * Loop runs as the VM counts them itself, since its start: of bridges (type
- * bridge) or of the others, by the VM's numbers. Of a number that was not told
- * nothing is kept; of one that several have, the last told has the runs.
+ * Loop runs as the VM counts them itself, whoever wishes it, since its start:
+ * of bridges (type bridge) or of the others, by the VM's numbers. Of a number
+ * that was not told nothing is kept; of one that several have, the last told
+ * has the runs.
  */
 JIT_API void jit_told_runs(jit_told *told, unsigned type, const uint64_t *numbers,
 			   const uint64_t *runs, size_t n);

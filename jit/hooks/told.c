@@ -217,7 +217,8 @@ void jit_told_runs(jit_told *told, unsigned type, const uint64_t *numbers, const
 		   size_t n)
 {
 	take_lock();
-	jit_runs_update(told->vm); /* nothing counts but what is below */
+	told->vm->debug = true; /* it counts, whoever wishes it */
+	jit_runs_update(told->vm);
 	jit_region_lock();
 	for (size_t i = 0; i < n; i++)
 		put_runs(type == JIT_TYPE_BRIDGE ? &told->bridges : &told->loops, numbers[i],

@@ -134,6 +134,7 @@ static void *run(void *arg)
 
 	/* An answer has to come within 50 ms, whatever else the machine is at. */
 	setpriority(PRIO_PROCESS, (id_t)gettid(), -15);
+	pthread_barrier_wait(&o->ready);
 	while ((fd = accept4(o->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
 		serve(o, fd);
 		close(fd);
@@ -156,10 +157,12 @@ void observer_start(struct observer *o, uint64_t session, uint32_t limit)
 	snprintf(name, sizeof(name), "%d.%llu.sock", (int)getpid(), (unsigned long long)session);
 	o->listener = observer_listen(name, o->path);
 	CHECK(!listen(o->listener, 64));
+	pthread_barrier_init(&o->ready, NULL, 2);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the process's */
 	CHECK(!pthread_create(&o->thread, NULL, run, o));
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_barrier_wait(&o->ready);
 }
 
 void observer_stop(struct observer *o)

@@ -553,6 +553,32 @@ TEST(a_second_observer_leaves_the_map_where_it_is)
 	observer_remove_directory();
 }
 
+/* One died and another came before the process looked: as many are attached as were. */
+TEST(an_observer_that_took_anothers_place_unseen_is_found_in_time)
+{
+	struct told t = {0};
+	struct observer first, second;
+	uint64_t no;
+	jit_vm *vm;
+
+	observer_directory();
+	observer_start(&first, 1, PLENTY);
+	vm = vm_that_counts(&t);
+	no = unit_loop(vm);
+	observer_attach(1);
+	jit_runs_update(vm);
+	run(jit_run_count(vm, no), 10);
+	observer_stop(&first);
+	observer_start(&second, 2, PLENTY);
+	usleep(2050000);
+	jit_runs_update(vm); /* as at a compile */
+	CHECK_EQ(jit_region->runs_session, 2);
+	CHECK_EQ(in_map(&second, no), 10);
+	jit_vm_destroy(vm);
+	observer_stop(&second);
+	observer_remove_directory();
+}
+
 TEST(who_refuses_is_asked_again_later)
 {
 	struct told t = {0};
@@ -668,6 +694,34 @@ TEST(an_observer_at_its_limit_keeps_what_it_has_given)
 	CHECK_EQ(in_map(&o, no), 10);
 	CHECK_EQ(overflowed(), 10);
 	jit_vm_destroy(vm);
+	observer_stop(&o);
+	observer_remove_directory();
+}
+
+/* Of a VM that counts itself and tells of it: what it has told last. */
+TEST(runs_that_are_told_are_in_the_map)
+{
+	static const uint64_t none[JIT_ABORT_OTHER], number = 7, runs[] = {100, 150, 160};
+	struct observer o;
+	jit_told *told;
+
+	observer_directory();
+	observer_start(&o, 1, PLENTY);
+	told = jit_told_create("unit", none, JIT_ABORT_OTHER, 0, 0);
+	CHECK(told);
+	jit_told_compiled(told, none, JIT_ABORT_OTHER, 0, 0, JIT_TYPE_LOOP, number, 0, "a", 0, 0);
+	jit_told_runs(told, JIT_TYPE_LOOP, &number, &runs[0], 1);
+	CHECK_EQ(o.requests, 0);
+	CHECK_EQ(counted(1), 100);
+	observer_attach(1);
+	jit_told_runs(told, JIT_TYPE_LOOP, &number, &runs[1], 1);
+	CHECK_EQ(in_map(&o, 1), 150);
+	CHECK_EQ(counted(1), 150);
+	observer_attach(-1);
+	jit_told_runs(told, JIT_TYPE_LOOP, &number, &runs[2], 1);
+	CHECK_EQ(in_map(&o, 1), 150);
+	CHECK_EQ(counted(1), 160);
+	CHECK_EQ(jit_region->counting, JIT_RUNS_MEMORY); /* by itself, still */
 	observer_stop(&o);
 	observer_remove_directory();
 }
@@ -893,15 +947,17 @@ TEST(a_fork_while_another_thread_counts)
 	observer_attach(1);
 	vm = unit_vm();
 	CHECK(!pthread_create(&c.thread, NULL, count_on, &c));
-	while (!__atomic_load_n(&jit_region->runs_session, __ATOMIC_RELAXED))
-		usleep(100);
+	while (!in_hand() || !counted(c.no)) {
+		usleep(100000);
+		observer_attach(1); /* if the first answer came too late */
+	}
 	for (int i = 0; i < 5; i++) {
 		pid = fork();
 		if (!pid) {
 			uint64_t before = counted(c.no);
 
 			usleep(2000);
-			_exit(counted(c.no) != before || !before || !jit_region->runs_session);
+			_exit(counted(c.no) != before || !before);
 		}
 		check_child(pid);
 	}
@@ -1018,10 +1074,12 @@ void suite_runs(void)
 	ADD(a_larger_observer_takes_what_was_beyond_the_first);
 	ADD(a_smaller_map_after_a_larger);
 	ADD(a_second_observer_leaves_the_map_where_it_is);
+	ADD(an_observer_that_took_anothers_place_unseen_is_found_in_time);
 	ADD(who_refuses_is_asked_again_later);
 	ADD(who_comes_after_one_that_refused_is_asked_at_once);
 	ADD(a_session_that_knows_us_no_longer_is_left);
 	ADD(an_observer_at_its_limit_keeps_what_it_has_given);
+	ADD(runs_that_are_told_are_in_the_map);
 	ADD(threads_count_exactly_while_maps_come_and_go);
 	ADD(each_vm_moves_its_own);
 	ADD(a_child_gets_a_map_of_its_own);

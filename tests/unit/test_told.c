@@ -562,7 +562,9 @@ TEST(runs_are_those_that_the_vm_has_counted)
 	vm_compiles(5, 2);
 	tell_bridge(told, 7, 7000000000000);
 
+	CHECK_EQ(jit_region->counting, 0);
 	jit_told_runs(told, JIT_TYPE_LOOP, numbers, runs, 3); /* of the third nothing is known */
+	CHECK_EQ(jit_region->counting, JIT_RUNS_MEMORY);
 	CHECK_EQ(runs_of(1), 100);
 	CHECK_EQ(runs_of(2), 0);
 	CHECK_EQ(runs_of(3), 200);

@@ -4,7 +4,8 @@
 PyPy counts in code that is compiled while its jitlog is on, and at no other
 time can it be made to. The log itself is not wanted and goes to /dev/null.
 Counting costs what PyPy's counters cost, up to 1.4 times the time of a small
-loop, so it is done only where JITHOOKS_COUNT_RUNS asks for it.
+loop, so it is done only where JITHOOKS_PYPY_RUNS=1 asks for it, and not
+because an observer would like to know.
 
 If the first trace after the log was turned on is a segment of one that was
 too long, PyPy 7.3 dies of an assertion. So a first trace is made here, of a
@@ -32,7 +33,7 @@ class CannotCount(Exception):
 
 
 def wanted():
-    return os.environ.get("JITHOOKS_COUNT_RUNS", "0") not in ("", "0")
+    return os.environ.get("JITHOOKS_PYPY_RUNS", "0") not in ("", "0")
 
 
 def _first_loop():
