@@ -34,6 +34,7 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 FUZZ_SECONDS ?= 600
 
 B := build$(if $(SANITIZE),-sanitize)$(if $(DEBUG),-debug)$(if $(CROSS),-$(patsubst %-,%,$(CROSS)))
@@ -296,6 +297,8 @@ install: all
 		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 			-e 's|@VERSION@|$(VERSION)|' -e 's|@LUA_CFLAGS@|$(LUA_CFLAGS)|' -e 's|@LUA_LIBS@|$(LDLIBS_LUA)|' \
 			$$f.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$$(basename $$f).pc || exit 1; done
+	install -d $(DESTDIR)$(UNITDIR)
+	sed -e 's|@BINDIR@|$(BINDIR)|' tools/jitscope/systemd/jitscope.service.in > $(DESTDIR)$(UNITDIR)/jitscope.service
 	# PyPy starts faster with its files compiled; without it they are compiled when used.
 	[ -n "$(DESTDIR)" ] || ! command -v pypy3 >/dev/null || \
 		pypy3 -m compileall -q $(LIBDIR)/jitscope/adapters/pypy || true
@@ -307,6 +310,7 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,jitscope jitlua) $(addprefix $(DESTDIR)$(LIBDIR)/,libjitlua.a pkgconfig/jitlua.pc \
 		$(foreach l,jithooks jitscope,lib$l.a lib$l.so lib$l.so.$(SOVERSION) pkgconfig/$l.pc))
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1))) $(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MAN3)))
+	rm -f $(DESTDIR)$(UNITDIR)/jitscope.service
 	rm -rf $(DESTDIR)$(LIBDIR)/jitscope $(addprefix $(DESTDIR)$(INCLUDEDIR)/,jithooks jitscope jitlua)
 
 vmlinux:

@@ -218,6 +218,7 @@ static __always_inline struct scratch *take_event(void *ctx, __u32 spec, __u32 p
 	*process = p;
 	return s;
 refused:
+	__sync_fetch_and_add(&p->bad, 1);
 	give_back(s);
 	return NULL;
 }
@@ -232,6 +233,7 @@ static __always_inline void note_process(struct jitscope_process *p, struct jit_
 		p->first_ns = now;
 		p->refused = 0;
 		p->fires_runs = 0;
+		p->bad = 0;
 		bpf_get_current_comm(p->comm, sizeof(p->comm));
 	}
 	p->region = e->region;
@@ -464,8 +466,12 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	__u32 pid = task->tgid;
 	struct jitscope_process *p = bpf_map_lookup_elem(&processes, &pid);
 
-	if (!p || p->start_ticks != start_of(task))
+	if (!p || p->start_ticks != start_of(task)) {
+		/* The observer looks whether it is one of ours. */
+		if (system_wide)
+			send_life(JITSCOPE_NEWCOMER, pid, 0, task);
 		return 0;
+	}
 	p->execs++;
 	p->region = 0;
 	p->last_ns = bpf_ktime_get_ns();

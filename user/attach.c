@@ -73,6 +73,11 @@ bool jitscope_has_multi(void)
 	return link == -EBADF;
 }
 
+bool jitscope_attaches_at_once(void)
+{
+	return jitscope_has_multi();
+}
+
 static struct bpf_program *program(struct jitscope_session *s, uint32_t probe)
 {
 	return probe == JIT_PROBE_LOOP_RUN ? s->bpf->progs.jit_loop__run : s->bpf->progs.jit_event;

@@ -129,6 +129,7 @@ struct watched {
 	pid_t pid;
 	bool alive;
 	bool inherits;		/* forked: has code that no event told of */
+	bool unseeded;		/* what it did before could not be read */
 	pid_t parent;		/* by this one, */
 	uint64_t forked_ns;	/* then */
 	uint64_t look_again_ns; /* when to look for newly mapped files; 0: never */
@@ -168,6 +169,7 @@ static inline uint64_t jitscope_row_instance(const struct map_rows *rows, size_t
 struct jitscope_session {
 	struct jitscope_bpf *bpf;
 	struct jitscope_options options;
+	char command[64]; /* of the options, which are the caller's */
 	struct ring_buffer *ring;
 	bool multi; /* uprobe_multi, since 6.6 */
 	struct attached_file *files;
@@ -179,6 +181,12 @@ struct jitscope_session {
 	size_t n_strangers;
 	struct watched *watched;
 	size_t n_watched;
+	struct newcomer {
+		pid_t pid;
+		bool looked;
+		uint64_t look_ns;
+	} * newcomers; /* system-wide: programs that were just started */
+	size_t n_newcomers;
 	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns, next_inherit_ns;
 	bool sweep_wanted;
 	struct heir *heirs; /* see inherit.c */
@@ -189,6 +197,9 @@ struct jitscope_session {
 	char pin_dir[256];	    /* "" if nothing is pinned */
 	char runs_pin_dir[280];	    /* below it, for the maps of loop_run_times; or "" */
 	struct jitscope_runs *runs; /* NULL: no process counts for us */
+	/* A reader of maps that are another session's: */
+	char shared_dir[256]; /* where it has pinned them; else "" */
+	uint64_t shared_runs; /* its number in requests for run-count maps */
 	/* What the snapshots until the next poll are made of. */
 	struct map_rows loops, aborts, flushes;
 	bool have_rows;
@@ -255,5 +266,21 @@ void jitscope_runs_check(struct jitscope_session *s);
 int jitscope_pin(struct jitscope_session *s);
 void jitscope_unpin(struct jitscope_session *s);
 int jitscope_fill_owner(struct jitscope_session *s);
+/* Whose pins are in dir; a negative errno, without a line, if nobody's. */
+int jitscope_pins_owner(const char *dir, struct jitscope_owner *owner);
+/* Where a map is pinned below dir. */
+void jitscope_map_path(char path[600], const char *dir, const struct bpf_map *map);
+/* The maps that are pinned: all but the working memory of the handlers. */
+bool jitscope_is_public(const struct bpf_map *map);
+
+/* session.c */
+void jitscope_quiet_libbpf(void);
+
+/* share.c: what a reader does in the place of a session of its own */
+int jitscope_reader_poll(struct jitscope_session *s);
+/* As jitscope_runs_copy(). */
+bool jitscope_reader_runs(struct jitscope_session *s, pid_t pid, uint64_t **counts,
+			  uint32_t *slots);
+int jitscope_reader_has(struct jitscope_session *s, pid_t pid);
 
 #endif

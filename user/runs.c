@@ -292,7 +292,7 @@ void jitscope_runs_delivered(struct jitscope_runs *r, const struct run_peer *pee
 
 uint64_t jitscope_runs_id(const struct jitscope_session *s)
 {
-	return s->runs ? s->runs->id : 0;
+	return s->runs ? s->runs->id : s->shared_runs;
 }
 
 /* ---- For the session's thread ------------------------------------------------------ */
@@ -305,6 +305,8 @@ bool jitscope_runs_copy(struct jitscope_session *s, pid_t pid, uint64_t instance
 
 	*counts = NULL;
 	*slots = 0;
+	if (*s->shared_dir)
+		return jitscope_reader_runs(s, pid, counts, slots);
 	if (!r)
 		return false;
 	pthread_mutex_lock(&r->lock);
@@ -423,7 +425,8 @@ void jitscope_runs_check(struct jitscope_session *s)
 
 		if (m->ended_ns ? m->fd >= 0 : !is_there(m))
 			has_ended(m);
-		if (s->options.system_wide && m->ended_ns && now - m->ended_ns > KEEP_NS)
+		/* It may have ended since we looked at the clock. */
+		if (s->options.system_wide && m->ended_ns && now > m->ended_ns + KEEP_NS)
 			forget(r, m);
 	}
 	stats = r->stats;

@@ -29,8 +29,8 @@
 
 #include "runs.h"
 
-#define MAX_CONNECTIONS 256
-#define MAX_PER_USER 64
+#define MAX_CONNECTIONS 512
+#define MAX_PER_USER 256
 #define MAX_ACCEPTS 64		  /* between two looks at the connections */
 #define PATIENCE_NS 1000000000ull /* for a request */
 #define MAX_PER_SECOND 4000	  /* connections of one user but root */
@@ -290,7 +290,7 @@ int jitscope_check_runs_dir(const char *dir)
 	return 0;
 }
 
-/* PID.N.sock of a process that is no more. */
+/* PID.N.sock, or with JIT_RUNS_ALL, of a process that is no more. */
 static void remove_stale(const char *dir)
 {
 	struct dirent *entry;
@@ -301,7 +301,8 @@ static void remove_stale(const char *dir)
 		long pid = strtol(entry->d_name, &end, 10);
 		size_t n = strspn(end, ".0123456789");
 
-		if (pid > 0 && end > entry->d_name && n > 2 && !strcmp(end + n, "sock") &&
+		if (pid > 0 && end > entry->d_name && n > 2 &&
+		    (!strcmp(end + n, "sock") || !strcmp(end + n - 1, JIT_RUNS_ALL)) &&
 		    kill((pid_t)pid, 0) && errno == ESRCH)
 			unlinkat(dirfd(d), entry->d_name, 0);
 	}
@@ -320,7 +321,10 @@ static int bind_to(struct runs_server *v, unsigned n)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
-	snprintf(v->path, sizeof(v->path), "%s/%d.%u.sock", v->dir, (int)getpid(), n);
+	if (snprintf(v->path, sizeof(v->path), "%s/%d.%u%s", v->dir, (int)getpid(), n,
+		     v->runs->session->options.system_wide ? JIT_RUNS_ALL : ".sock") >=
+	    (int)sizeof(v->path))
+		return -ENAMETOOLONG;
 	memcpy(addr.sun_path, v->path, sizeof(addr.sun_path));
 	return bind(v->listener, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
 }

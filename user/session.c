@@ -23,6 +23,12 @@ static int no_output(enum libbpf_print_level level, const char *format, va_list 
 	return 0;
 }
 
+void jitscope_quiet_libbpf(void)
+{
+	libbpf_set_print(no_output);
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+}
+
 static bool kernel_is_before(unsigned major, unsigned minor)
 {
 	unsigned have_major = 0, have_minor = 0;
@@ -105,7 +111,8 @@ static int on_ring(void *ctx, void *data, size_t size)
 	if (size < sizeof(*e))
 		return 0;
 	jitscope_on_life(s, e);
-	if (s->options.event && (e->kind >= JIT_NPROBES || s->options.stream & 1u << e->kind))
+	if (s->options.event && e->kind != JITSCOPE_NEWCOMER &&
+	    (e->kind >= JIT_NPROBES || s->options.stream & 1u << e->kind))
 		s->options.event(s->options.ctx, e);
 	return 0;
 }
@@ -134,8 +141,9 @@ int jitscope_open(jitscope_session **out, const struct jitscope_options *options
 		return -ENOMEM;
 	if (options)
 		s->options = *options;
-	libbpf_set_print(no_output);
-	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	if (s->options.command)
+		snprintf(s->command, sizeof(s->command), "%s", s->options.command);
+	jitscope_quiet_libbpf();
 	if (kernel_is_before(5, 11)) /* later kernels charge the cgroup */
 		setrlimit(RLIMIT_MEMLOCK, &unlimited);
 
@@ -194,6 +202,7 @@ void jitscope_close(jitscope_session *s)
 	ring_buffer__free(s->ring);
 	jitscope_bpf__destroy(s->bpf);
 	free(s->watched);
+	free(s->newcomers);
 	free(s->heirs);
 	free(s);
 }
@@ -208,13 +217,14 @@ int jitscope_poll(jitscope_session *s, int timeout_ms)
 
 	jitscope_drop_rows(s);
 	for (;;) {
-		int err = ring_buffer__consume(s->ring);
+		int err = *s->shared_dir ? jitscope_reader_poll(s) : ring_buffer__consume(s->ring);
 		uint64_t now = jitscope_now();
 		struct timespec nap = {0};
 
 		if (err < 0)
 			return jitscope_fail(err, "cannot read the events: %s", strerror(-err));
-		jitscope_housekeeping(s);
+		if (!*s->shared_dir)
+			jitscope_housekeeping(s);
 		if (now >= end)
 			return 0;
 		nap.tv_nsec = (long)(end - now < NAP_NS ? end - now : NAP_NS);

@@ -276,6 +276,15 @@ static void refresh(jitscope_session *session, struct jitscope_snapshot *s,
 		take_runs(session, s, p->region, there ? &r : NULL);
 }
 
+/* What another process has lost or garbled by itself is not missing here. */
+static bool is_complete(jitscope_session *session, const struct jitscope_snapshot *s,
+			const struct jitscope_process *p)
+{
+	const struct watched *w = jitscope_watched(session, s->pid, false);
+
+	return !s->stats.map_full && !s->stats.busy && !s->lost && !p->bad && !(w && w->unseeded);
+}
+
 /* Of a process that has just ended the rest may be on its way, and is shown but once. */
 static void settle(jitscope_session *session, pid_t pid)
 {
@@ -324,8 +333,7 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 		return jitscope_fail(err, "cannot read the maps: %s", strerror(-err));
 	}
 	s->lost = p.refused;
-	s->complete = !(s->stats.map_full || s->stats.bad_event || s->stats.read_fault ||
-			s->stats.busy || s->lost);
+	s->complete = is_complete(session, s, &p);
 	*out = s;
 	return 0;
 }

@@ -164,6 +164,7 @@ struct jitscope_options {
 	uint32_t max_loops;	/* room for them, of each process if system_wide; 0: 65536 */
 	uint32_t max_processes; /* 0: 8192 */
 	uint32_t ring_bytes;	/* power of two; 0: 16 MiB */
+	uint64_t keep_ns;	/* system_wide: what has ended is kept so long; 0: 10 s */
 	bool system_wide;	/* take every process that fires the probes */
 	enum jitscope_count count;
 	/*
@@ -181,8 +182,26 @@ struct jitscope_options {
 
 #define JITSCOPE_PIN_DIR "/sys/fs/bpf/jitscope"
 
+/*
+ * For one who gives up privileges before he opens a session (its threads would keep
+ * theirs): can all probes of a file be attached by one link (Linux 6.6)? Then CAP_BPF
+ * and CAP_PERFMON are enough; else it takes CAP_SYS_ADMIN.
+ */
+JITSCOPE_API bool jitscope_attaches_at_once(void);
+
+/* Likewise: mounts the BPF file system if it is not there yet. */
+JITSCOPE_API int jitscope_mount_bpffs(void);
+
 /* options may be NULL. -EPERM, -ENOSYS (no BTF, kernel too old), ... */
 JITSCOPE_API int jitscope_open(jitscope_session **session, const struct jitscope_options *options);
+
+/*
+ * Reads the maps that a system-wide session has pinned in dir (`jitscope serve`), and
+ * attaches nothing: everything below works that does not watch, wait for events or
+ * change something. -ENOENT: nothing is pinned there, or not by a running session that
+ * watches everything; -EPROTO: by another version.
+ */
+JITSCOPE_API int jitscope_open_pinned(jitscope_session **session, const char *dir);
 
 /* Detaches, unpins, frees. The watched processes go on. NULL is allowed. */
 JITSCOPE_API void jitscope_close(jitscope_session *session);

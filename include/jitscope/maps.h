@@ -41,7 +41,7 @@ struct jitscope_process {
 	__u32 watched; /* 1: asked for, or forked from one that was */
 	__u32 execs;
 	__u32 fires_runs; /* 1: it has fired loop__run */
-	__u32 pad;
+	__u32 bad;	  /* its events that could not be read, or made no sense */
 	char comm[JIT_COMM_LEN];
 	char jitdriver[JIT_DRIVER_LEN];
 };
@@ -87,6 +87,11 @@ struct jitscope_owner {
 	__u64 start_ticks; /* field 22 of /proc/PID/stat */
 	__u32 pid;
 	__u32 abi;
+	__u32 system_wide;
+	__u32 pad;
+	__u64 seed_lost; /* what jitscope_stats() adds to map_full and read_fault */
+	__u64 seed_failed;
+	__u64 runs_session; /* as in the requests for run-count maps; 0: none */
 	char command[64];
 };
 
@@ -95,6 +100,7 @@ enum jitscope_event_kind {
 	JITSCOPE_FORK = 64,
 	JITSCOPE_EXEC,
 	JITSCOPE_EXIT,
+	JITSCOPE_NEWCOMER, /* a program was started that may be a JIT; not handed out */
 };
 
 struct jitscope_event {

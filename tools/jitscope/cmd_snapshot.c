@@ -229,6 +229,27 @@ static bool show_region_file(struct work *w, int *status)
 	return true;
 }
 
+/* Is there a `jitscope serve` that has what we want? Then nothing need be attached. */
+static bool shares(struct work *w)
+{
+	const struct options *o = w->options;
+
+	if (o->no_bpf || o->own || o->pin_dir || o->file || o->max_loops ||
+	    o->count == JITSCOPE_COUNT_PROBE)
+		return false;
+	if (jitscope_open_pinned(&w->session, options_pin_dir()))
+		return false;
+	if (!targets_watch(w->session, o)) {
+		if (o->verbose)
+			say("reading the maps in %s, which `jitscope serve` fills",
+			    options_pin_dir());
+		return true;
+	}
+	jitscope_close(w->session);
+	w->session = NULL;
+	return false;
+}
+
 static int observe(struct work *w)
 {
 	const struct options *o = w->options;
@@ -236,6 +257,8 @@ static int observe(struct work *w)
 
 	if (show_region_file(w, &status))
 		return status;
+	if (shares(w))
+		return rounds(w);
 	if (!o->no_bpf)
 		w->no_session = session_open(&w->session, o, NULL, NULL, 0);
 	if (w->no_session && o->pin_dir) {

@@ -39,7 +39,10 @@ static const struct row {
 	 "loop runs: memory, probe (1 us for each) or off"},
 	{OPT_PIN, LONG_ONLY + 1, "pin", "[DIR]", "pin the maps (" JITSCOPE_PIN_DIR ")"},
 	{OPT_MAX_LOOPS, LONG_ONLY + 2, "max-loops", "N", "room for N loops in the kernel (65536)"},
-	{OPT_MAX_RUNS, LONG_ONLY + 16, "max-runs", "N",
+	{OPT_KEEP, LONG_ONLY + 6, "keep", "SEC[s|m|h]",
+	 "keep the figures of ended processes so long (5m)"},
+	{OPT_OWN, LONG_ONLY + 7, "own", NULL, "attach, also where `jitscope serve` has done that"},
+	{OPT_MAX_RUNS, LONG_ONLY + 8, "max-runs", "N",
 	 "run counts of a process in the kernel (65536)"},
 	{OPT_NO_BPF, LONG_ONLY + 3, "no-bpf", NULL, "read the region of the process only"},
 	{OPT_NO_ADAPTER, LONG_ONLY + 4, "no-adapter", NULL,
@@ -83,6 +86,13 @@ void options_help(FILE *f, const struct command *command)
 			fprintf(f, "      %-24s %s\n", name, row->help);
 	}
 	fprintf(f, "\nExamples:\n%s", command->examples);
+}
+
+const char *options_pin_dir(void)
+{
+	const char *dir = secure_getenv("JITSCOPE_PIN_DIR");
+
+	return dir && *dir ? dir : JITSCOPE_PIN_DIR;
 }
 
 /* ---- Values ------------------------------------------------------------------ */
@@ -164,12 +174,17 @@ static const char *set(struct options *o, const struct row *row, const char *arg
 	case OPT_TOP:
 		return parse_number(arg, 0, UINT64_MAX, &o->top) ? NULL : "a number from 0";
 	case OPT_PIN:
-		o->pin_dir = arg ? arg : JITSCOPE_PIN_DIR;
+		o->pin_dir = arg ? arg : options_pin_dir();
 		return o->pin_dir[0] == '/' ? NULL : "a folder in a BPF file system";
 	case OPT_MAX_LOOPS:
 		if (!parse_number(arg, 1, 1u << 26, &n))
 			return "a number from 1 to 67108864";
 		o->max_loops = (uint32_t)n;
+		break;
+	case OPT_KEEP:
+		return parse_time(arg, &o->keep_ns) ? NULL : "a time, like 30, 5m or 1h";
+	case OPT_OWN:
+		o->own = true;
 		break;
 	case OPT_MAX_RUNS:
 		if (!parse_number(arg, 1, 1u << 24, &n))

@@ -29,7 +29,9 @@ enum {
 	OPT_HELP = 1 << 14,
 	OPT_VERSION = 1 << 15,
 	OPT_COUNT = 1 << 16,
-	OPT_MAX_RUNS = 1 << 24,
+	OPT_KEEP = 1 << 17,
+	OPT_OWN = 1 << 18,
+	OPT_MAX_RUNS = 1 << 19,
 };
 
 struct options {
@@ -40,7 +42,8 @@ struct options {
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t interval_ns;
 	uint64_t rounds; /* 0: no limit */
-	bool all, json, verbose, no_bpf, no_adapter;
+	uint64_t keep_ns;
+	bool all, json, verbose, no_bpf, no_adapter, own;
 	enum jitscope_count count;
 	const char *output;
 	const char *pin_dir;
@@ -74,6 +77,9 @@ enum {
  * on, or the exit status plus one: help was printed, or an error.
  */
 int options_parse(struct options *options, const struct command *command, int argc, char **argv);
+
+/* Where maps are pinned if nothing else is said; JITSCOPE_PIN_DIR in the environment does. */
+const char *options_pin_dir(void);
 
 /* What `jitscope CMD --help` prints. */
 void options_help(FILE *f, const struct command *command);

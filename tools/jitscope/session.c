@@ -27,6 +27,7 @@ int session_open(jitscope_session **session, const struct options *o,
 		.count = o->count,
 		.max_runs = o->max_runs,
 		.pin_dir = o->pin_dir,
+		.keep_ns = o->keep_ns,
 		.command = command,
 	};
 
