@@ -104,6 +104,9 @@ enum {
 enum { MODE_NORMAL, MODE_JIT, MODE_HOOK, MODE_RECORD, MODE_SWITCH, MODE_COUNT };
 #define mode_is_quick(L) ((L)->mode <= MODE_JIT)
 
+/* lua_State.go_on when no trace may; never a count of probes that are attached. */
+#define GO_NOWHERE UINT32_MAX
+
 struct longjmp_handler;
 struct Global;
 
@@ -113,6 +116,11 @@ struct lua_State {
 	uint8_t allow_hook; /* false while a hook runs */
 	uint8_t mode;	    /* MODE_*; read again after anything that can set a hook */
 	uint16_t frame_count;
+	/*
+	 * A trace goes on while this is what *jit_runs_wish() is: in MODE_JIT it is
+	 * Global.heard, else GO_NOWHERE, so that traces look at both with one comparison.
+	 */
+	uint32_t go_on;
 	Value *top; /* first free slot */
 	struct global *global;
 	Frame *frame; /* the running function's */
@@ -190,8 +198,16 @@ typedef struct global {
 	void *warn_data;
 	struct running_trace *running; /* traces on the C stack, the innermost first */
 	struct jit *jit; /* NULL: there is none */
+	uint32_t heard;	 /* what *jit_runs_wish() was when it was acted upon */
 	void *front; /* the compiler's own state, made when it is first needed */
 } Global;
+
+/* In this order: it may interrupt itself (lua_sethook() in a signal's handler). */
+static inline void state_set_mode(struct lua_State *L, uint8_t mode)
+{
+	L->go_on = mode == MODE_JIT ? L->global->heard : GO_NOWHERE;
+	L->mode = mode;
+}
 
 #define save_slot(L, p) ((char *)(p) - (char *)(L)->stack)
 #define restore_slot(L, n) ((Value *)((char *)(L)->stack + (n)))

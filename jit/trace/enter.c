@@ -177,6 +177,7 @@ static bool run_trace(lua_State *L, RunningTrace *here)
 	Jit *jit = L->global->jit;
 	Trace *t = here->t, *next;
 	int32_t exit;
+	bool wished;
 
 	reserve_frames(L, t->ir.max_frames);
 	exit = jit->backend->run(L, t, &here->t);
@@ -184,14 +185,17 @@ static bool run_trace(lua_State *L, RunningTrace *here)
 	exit_restore(L, t, exit);
 	if (L->global->debt > 0)
 		collect(L, t);
+	wished = L->go_on != *jit->wish;
+	if (unlikely(wished))
+		jit_hear_wish(L);
 	/* It was flushed while it ran (links mean nothing any more), or a finalizer set a hook. */
 	if (unlikely(t->dead || L->mode != MODE_JIT))
 		return false;
 	next = next_trace(jit, t, exit);
-	if (!next)
-		count_exit(L, t, exit);
-	else
+	if (next)
 		here->t = next;
+	else if (!unlikely(wished) || t->exits[exit].aborted != NOT_BRIDGED)
+		count_exit(L, t, exit);
 	return next;
 }
 
@@ -200,6 +204,8 @@ void jit_enter(lua_State *L, uint32_t number)
 	Global *g = L->global;
 	RunningTrace here = {.previous = g->running, .t = g->jit->traces[number]};
 
+	if (unlikely(L->go_on != *g->jit->wish))
+		jit_hear_wish(L);
 	here.t->last_used = g->jit->generation;
 	g->running = &here;
 	while (may_enter(L, here.t) && run_trace(L, &here))

@@ -35,8 +35,12 @@ bool jit_open(lua_State *L)
 	if (!getenv("JITLUA_IR"))
 		jit->backend = &backend_x64;
 #endif
+	jit->no_slots = getenv("JITLUA_NO_SLOTS");
 	L->global->jit = jit;
 	listen_environment(jit);
+	jit->wish = jit_runs_wish();
+	L->global->heard = *jit->wish;
+	jit_runs_update(jit->vm);
 	jit_switch(L, true);
 	return true;
 }
@@ -104,7 +108,7 @@ void jit_shut(Global *g)
 static void switch_thread(lua_State *L)
 {
 	if (mode_is_quick(L))
-		L->mode = MODE_SWITCH;
+		state_set_mode(L, MODE_SWITCH);
 }
 
 void jit_switch(lua_State *L, bool on)

@@ -346,7 +346,7 @@ static bool holds(const struct run *r, const IrOp *op)
 	case IR_GUARD_ISNULL:
 		return !get(r, op->arg[0]).p;
 	case IR_GUARD_NOT_INVALIDATED:
-		return L->mode == MODE_JIT && L->global->debt <= 0;
+		return L->go_on == *L->global->jit->wish && L->global->debt <= 0;
 	case IR_GUARD_FRAME_STATUS:
 		return frame_status(frame_before(L, op->descr)) == get(r, op->arg[0]).i;
 	case IR_GUARD_FRAME_EXTRA:
@@ -381,8 +381,11 @@ static void count_removed(lua_State *L)
 
 static void count_run(const Trace *t)
 {
-	if (t->runs)
-		++*t->runs;
+	if (!t->runs)
+		return;
+	++*t->runs;
+	if (t->counting & JIT_RUNS_PROBE)
+		jit_loop_run(t->hooks.no, jit_type_of(t));
 }
 
 /* Runs to an exit, whose number is the answer. */

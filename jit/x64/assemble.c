@@ -44,7 +44,7 @@ static void compile_list(Compile *c)
 	c->x->n_records = c->x->n_locations = 0;
 	c->again = c->full = false;
 	if (ir->label < 0)
-		emit_count(c);
+		emit_slot(c);
 	for (uint32_t at = 0; at < ir->n_ops; at++) {
 		if (c->t->offsets)
 			c->t->offsets[at] = c->code.n;
@@ -170,6 +170,16 @@ static void x64_memory(Jit *jit, uint64_t *allocated, uint64_t *used)
 	*used = space_in_use(&m->space);
 }
 
+static void x64_patch_many(Jit *jit, bool begin)
+{
+	if (!jit->machine)
+		return;
+	if (begin)
+		machine_begin_patching(jit->machine);
+	else
+		machine_end_patching(jit->machine);
+}
+
 /* For who prints the code. */
 static const char *x64_describe(const Trace *t, const void *at, char text[32])
 {
@@ -183,6 +193,8 @@ static const char *x64_describe(const Trace *t, const void *at, char text[32])
 		return "force";
 	if (at == m->barrier || at == m->barrier_back)
 		return "barrier";
+	if (at == m->tell_run)
+		return "tell_run";
 	for (uint32_t i = 0; i < x->n_records; i++)
 		if (x->records[i].has_stub && x->records[i].stub == offset) {
 			snprintf(text, 32, "exit %d", x->records[i].snapshot);
@@ -198,6 +210,7 @@ const Backend backend_x64 = {
 	.value = machine_value,
 	.link = link_exit,
 	.count = x64_count,
+	.patch_many = x64_patch_many,
 	.free = x64_free,
 	.describe = x64_describe,
 	.close = machine_close,

@@ -140,6 +140,16 @@ void emit_shift_imm(Code *code, int op, int rm, int count)
 	emit_byte(code, (uint8_t)count);
 }
 
+void emit_push(Code *code, int reg)
+{
+	emit_rr(code, 0xff, 6, reg);
+}
+
+void emit_pop(Code *code, int reg)
+{
+	emit_rr(code, 0x8f, 0, reg);
+}
+
 void emit_unary(Code *code, int op, int rm)
 {
 	emit_rr(code, 0xf7 | X_W, op, rm);
@@ -271,7 +281,9 @@ void emit_call(Code *code, const void *function)
 	emit_rr(code, 0xff, 2, RAX);
 }
 
-void emit_align(Code *code, uint32_t to)
+/* ---- Nothing ------------------------------------------------------------------------------- */
+
+void put_nop(uint8_t *at, unsigned n)
 {
 	static const uint8_t nops[][9] = {
 		{0x90},
@@ -285,13 +297,28 @@ void emit_align(Code *code, uint32_t to)
 		{0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
 	};
 
+	for (; n > 9; n--)
+		*at++ = 0x66; /* once more */
+	if (n)
+		memcpy(at, nops[n - 1], n);
+}
+
+void emit_nop(Code *code, unsigned n)
+{
+	uint32_t at = code->n;
+
+	for (unsigned i = 0; i < n; i++)
+		emit_byte(code, 0);
+	if (!code->failed)
+		put_nop(code->bytes + at, n);
+}
+
+void emit_align(Code *code, uint32_t to)
+{
 	while (code->n % to && !code->failed) {
 		uint32_t n = to - code->n % to;
 
-		if (n > 9)
-			n = 9;
-		for (uint32_t i = 0; i < n; i++)
-			emit_byte(code, nops[n - 1][i]);
+		emit_nop(code, n > 9 ? 9 : n);
 	}
 }
 
@@ -330,6 +357,13 @@ void emit_move(Code *code, int to, int from)
 void emit_load(Code *code, int to, Mem from)
 {
 	emit_rm(code, to >= XMM0 ? X_MOVSD : X_MOV, to, from, 0);
+}
+
+void emit_load32_near(Code *code, int to, const void *from)
+{
+	head(code, X_MOV32, to, 0, 0);
+	modrm(code, 0, to, 5);
+	fixup(code, FIX_ADDRESS, (uintptr_t)from, 0);
 }
 
 void emit_store(Code *code, Mem to, int from)

@@ -211,15 +211,31 @@ static void guard_not_shared(Compile *c, const IrOp *op)
 	emit_here(code, none);
 }
 
+/* Equal: the trace may go on (lua_State.go_on). */
+static void compare_wish(Compile *c)
+{
+	if (c->jit->no_slots) {
+		emit_compare_byte(&c->code, at_reg(STATE, offsetof(lua_State, mode)), MODE_JIT);
+		return;
+	}
+	if (c->m->near_wish) {
+		emit_load32_near(&c->code, RAX, c->jit->wish);
+	} else {
+		emit_mov_imm(&c->code, RAX, (uintptr_t)c->jit->wish);
+		emit_rm(&c->code, X_MOV32, RAX, at_reg(RAX, 0), 0);
+	}
+	emit_rm(&c->code, X_CMP32, RAX, at_reg(STATE, offsetof(lua_State, go_on)), 0);
+}
+
 static void guard_not_invalidated(Compile *c, const IrOp *op)
 {
 	uint32_t record = new_record(c, op);
 
-	emit_compare_byte(&c->code, at_reg(STATE, offsetof(lua_State, mode)), MODE_JIT);
-	exit_if(c, record, CC_NE);
 	emit_load(&c->code, RAX, at_reg(STATE, offsetof(lua_State, global)));
 	emit_compare_imm(&c->code, at_reg(RAX, offsetof(Global, debt)), 0);
 	exit_if(c, record, CC_G);
+	compare_wish(c);
+	exit_if(c, record, CC_NE);
 }
 
 /* Test mode: the first time the guard fails whatever its condition is. */

@@ -23,15 +23,43 @@ static bool protect(uint8_t *from, size_t size, int how)
 	return !mprotect((void *)first, end - first, how);
 }
 
-static bool make_writable(uint8_t *from, size_t size)
+static bool make_writable(Machine *m, uint8_t *from, size_t size)
 {
-	return protect(from, size, PROT_READ | PROT_WRITE);
+	size_t end = (size_t)(from - m->area) + size;
+
+	if (end <= m->patching)
+		return true;
+	if (!protect(from, size, PROT_READ | PROT_WRITE))
+		return false;
+	if (m->patching)
+		m->patching = end;
+	return true;
 }
 
-static bool make_executable(uint8_t *from, size_t size)
+static bool make_executable(Machine *m, uint8_t *from, size_t size)
 {
-	return protect(from, size, PROT_READ | PROT_EXEC);
+	return m->patching || protect(from, size, PROT_READ | PROT_EXEC);
 }
+
+void machine_begin_patching(Machine *m)
+{
+	/* If that fails each patch is made, or not, for itself. */
+	if (protect(m->area, m->space.used, PROT_READ | PROT_WRITE))
+		m->patching = m->space.used;
+}
+
+void machine_end_patching(Machine *m)
+{
+	size_t size = m->patching;
+
+	m->patching = 0;
+	if (size)
+		make_executable(m, m->area, size);
+}
+
+/* Of a rel32, with something to spare for the length of instructions. */
+#define REACH ((intptr_t)INT32_MAX - 0xffff)
+#define TRIES 32
 
 static void put32(uint8_t *at, int64_t n)
 {
@@ -69,11 +97,11 @@ static bool can_own(MachineTrace *x)
 }
 
 /* Fixes the code up for place `at` and copies it there. */
-static bool copy_code(Code *code, const uint32_t *exits, size_t pool, uint8_t *at)
+static bool copy_code(Machine *m, Code *code, const uint32_t *exits, size_t pool, uint8_t *at)
 {
 	size_t size = pool + code->n_pool * 8;
 
-	if (!make_writable(at, size))
+	if (!make_writable(m, at, size))
 		return false;
 	for (uint32_t i = 0; i < code->n_fixups; i++) {
 		const Fixup *f = &code->fixups[i];
@@ -83,7 +111,7 @@ static bool copy_code(Code *code, const uint32_t *exits, size_t pool, uint8_t *a
 	memcpy(at, code->bytes, code->n);
 	if (code->n_pool)
 		memcpy(at + pool, code->pool, code->n_pool * 8);
-	return make_executable(at, size);
+	return make_executable(m, at, size);
 }
 
 uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t *exits)
@@ -93,7 +121,7 @@ uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t
 
 	if ((x && !can_own(x)) || !space_take(&m->space, pool + code->n_pool * 8, &block))
 		return NULL;
-	if (!copy_code(code, exits, pool, m->area + block.at)) {
+	if (!copy_code(m, code, exits, pool, m->area + block.at)) {
 		space_give(&m->space, block);
 		return NULL;
 	}
@@ -110,27 +138,16 @@ void machine_remove(Machine *m, MachineTrace *x)
 
 void machine_patch(Machine *m, uint8_t *at, const uint8_t *target)
 {
-	(void)m;
-	if (!make_writable(at, 4))
+	if (!make_writable(m, at, 4))
 		return;
 	put32(at, target - (at + 4));
-	make_executable(at, 4);
+	make_executable(m, at, 4);
 }
 
 /* ---- Shared code ------------------------------------------------------------------------- */
 
 static const uint8_t saved[] = {RBX, RBP, R12, R13, R14, R15};
 static const uint8_t clobbered[] = {RCX, RDX, RSI, RDI, R8, R9, R10, R11};
-
-static void emit_push(Code *code, int reg)
-{
-	emit_rr(code, 0xff, 6, reg);
-}
-
-static void emit_pop(Code *code, int reg)
-{
-	emit_rr(code, 0x8f, 0, reg);
-}
 
 static void code_enter(Code *code)
 {
@@ -185,8 +202,8 @@ static void code_force(Code *code, Machine *m)
 	emit_byte(code, 0xc3);
 }
 
-/* The container and the value were pushed; all registers are kept. */
-static void code_barrier(Code *code, const void *slow)
+/* slow(L, a, b), where a and then b were pushed; all registers are kept. */
+static void code_keeping(Code *code, const void *slow)
 {
 	int xmms = 17 * 8, gprs = (int)sizeof(clobbered) * 8;
 
@@ -226,16 +243,57 @@ static bool make_shared(Machine *m)
 	m->leave = install_shared(m, &code);
 	code_force(&code, m);
 	m->force = install_shared(m, &code);
-	code_barrier(&code, (void *)(uintptr_t)gc_barrier_back_slow);
+	code_keeping(&code, (void *)(uintptr_t)gc_barrier_back_slow);
 	m->barrier_back = install_shared(m, &code);
-	code_barrier(&code, (void *)(uintptr_t)gc_barrier_forward_slow);
+	code_keeping(&code, (void *)(uintptr_t)gc_barrier_forward_slow);
 	m->barrier = install_shared(m, &code);
-	made = m->enter && m->leave && m->force && m->barrier_back && m->barrier;
+	code_keeping(&code, (void *)(uintptr_t)x64_tell_run);
+	m->tell_run = install_shared(m, &code);
+	made = m->enter && m->leave && m->force && m->barrier_back && m->barrier && m->tell_run;
 	code_close(&code);
 	return made;
 }
 
 /* ---- The machine ----------------------------------------------------------------------------- */
+
+/* Can all of it address what is at `to`? */
+static bool is_near(const uint8_t *area, size_t size, const void *to)
+{
+	intptr_t from_first = (const char *)to - (const char *)area;
+
+	return from_first < REACH && from_first - (intptr_t)size > -REACH;
+}
+
+static uint8_t *map(uintptr_t where, size_t size)
+{
+	void *area = mmap((void *)where, size, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return area == MAP_FAILED ? NULL : area;
+}
+
+/*
+ * Near `to`, if the kernel can be brought to put it there: below, where the heap does
+ * not want to grow, then far above.
+ */
+static uint8_t *reserve(size_t size, const void *to)
+{
+	intptr_t steps[TRIES];
+	uint8_t *area;
+
+	for (int i = 0; i < TRIES; i++)
+		steps[i] = i < TRIES / 2 ? -(intptr_t)size - i * (REACH / TRIES)
+					 : REACH - (intptr_t)size - (i - TRIES / 2) * (REACH / TRIES);
+	for (int i = 0; i < TRIES; i++) {
+		uintptr_t where = ((uintptr_t)to + (uintptr_t)steps[i]) & ~(uintptr_t)0xffff;
+
+		area = map(where, size);
+		if (!area || is_near(area, size, to))
+			return area;
+		munmap(area, size);
+	}
+	return map(0, size);
+}
 
 void machine_close(Jit *jit)
 {
@@ -263,10 +321,9 @@ Machine *machine_of(lua_State *L)
 		return NULL;
 	m->space.size = (size_t)(mib < 1 ? 1 : mib > 1024 ? 1024 : mib) << 20;
 	m->has_round = __builtin_cpu_supports("sse4.1");
-	m->area = mmap(NULL, m->space.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		       -1, 0);
-	if (m->area == MAP_FAILED)
-		m->area = NULL;
+	m->counts = jit_run_count(jit->vm, 0);
+	m->area = reserve(m->space.size, jit->wish);
+	m->near_wish = m->area && is_near(m->area, m->space.size, jit->wish);
 	if (!m->area || !make_shared(m)) {
 		machine_close(jit);
 		return NULL;
@@ -274,12 +331,12 @@ Machine *machine_of(lua_State *L)
 	return m;
 }
 
-void machine_write(uint8_t *at, const uint8_t *bytes, size_t n)
+void machine_write(Machine *m, uint8_t *at, const uint8_t *bytes, size_t n)
 {
-	if (!make_writable(at, n))
+	if (!make_writable(m, at, n))
 		return;
 	memcpy(at, bytes, n);
-	make_executable(at, n);
+	make_executable(m, at, n);
 }
 
 Payload machine_value(lua_State *L, const Trace *t, IrRef ref, unsigned n)

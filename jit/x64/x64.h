@@ -16,7 +16,8 @@
  *	rsp + SPILL_OFFSET	spilled values
  *
  * rbx is the base of the entering frame's slots, rbp the lua_State. rax and xmm15
- * are free for any instruction sequence; the rest holds values.
+ * are free for any instruction sequence; the rest holds values. r15 may be where run
+ * counts are, in loops that leave it alone (counting.c).
  */
 #ifndef JITLUA_X64_H
 #define JITLUA_X64_H
@@ -51,6 +52,7 @@ enum {
 
 #define BASE RBX
 #define STATE RBP
+#define COUNT_BASE R15
 #define bit(r) (UINT32_C(1) << (r))
 #define ALL_GPRS (0xffffu & ~(bit(RAX) | bit(RBX) | bit(RSP) | bit(RBP)))
 #define ALL_XMMS 0x7fff0000u
@@ -104,6 +106,7 @@ enum {
 	X_LEA = 0x8d | X_W,
 	X_INC = 0xff | X_W, /* with 0 for the register */
 	X_TEST = 0x85 | X_W,
+	X_CMP32 = 0x3b,
 	X_CMP_STORE = 0x39 | X_W, /* memory on the left */
 	X_IMUL = 0xaf | X_0F | X_W,
 	X_MOVSD = 0x10 | X_0F | X_F2,
@@ -158,6 +161,8 @@ void emit_rr(Code *code, unsigned opcode, int reg, int rm);
 /* trail: bytes of the instruction that follow, its immediate. */
 void emit_rm(Code *code, unsigned opcode, int reg, Mem mem, unsigned trail);
 void emit_alu_imm(Code *code, int op, int rm, int32_t imm);
+void emit_push(Code *code, int reg);
+void emit_pop(Code *code, int reg);
 void emit_shift_imm(Code *code, int op, int rm, int count);
 void emit_unary(Code *code, int op, int rm);
 /* As short as it can be; keeps the flags. */
@@ -182,10 +187,15 @@ void emit_jump_back(Code *code, uint32_t to);
 void emit_call_fixup(Code *code, const void *to);
 void emit_call(Code *code, const void *function); /* changes rax */
 void emit_align(Code *code, uint32_t to);
+/* One instruction of up to 15 bytes that does nothing. */
+void emit_nop(Code *code, unsigned n);
+void put_nop(uint8_t *at, unsigned n);
 Mem emit_constant(Code *code, uint64_t bits);
 /* Moves between registers of any kind. */
 void emit_move(Code *code, int to, int from);
 void emit_load(Code *code, int to, Mem from);
+/* Four bytes from an address that a rel32 reaches. */
+void emit_load32_near(Code *code, int to, const void *from);
 void emit_store(Code *code, Mem to, int from);
 
 /* ---- Locations, records ------------------------------------------------------------------ */
@@ -235,8 +245,10 @@ typedef struct machine_trace {
 	Block *blocks; /* its code, and that of its linked exits */
 	uint32_t n_blocks, size_blocks;
 	uint8_t *forced;	/* test mode: operations whose guard failed once */
-	uint32_t count_at;	/* place of what counts runs, or could */
-	const uint8_t *counter; /* code that does; NULL: not made yet */
+	uint32_t slot;		/* place of what counts runs, or could */
+	bool has_count_base;	/* COUNT_BASE is loaded there */
+	const uint8_t *counter; /* code that counts and tells, in counter_runs; NULL: none yet */
+	const uint64_t *counter_runs;
 } MachineTrace;
 
 /* ---- memory.c ------------------------------------------------------------------------------ */
@@ -256,9 +268,12 @@ typedef struct machine {
 	uint8_t *area;
 	Space space;
 	bool has_round; /* SSE4.1 */
+	bool near_wish; /* all of the area is near enough to *jit->wish for a rel32 */
+	size_t patching; /* so much of the area is writable until machine_end_patching(); 0 */
+	const void *counts; /* run counts are not far from here; the same for good */
 	/* Code that all traces share. */
 	int32_t (*enter)(lua_State *L, const void *code);
-	const void *leave, *force, *barrier_back, *barrier;
+	const void *leave, *force, *barrier_back, *barrier, *tell_run;
 } Machine;
 
 Machine *machine_of(lua_State *L); /* NULL without memory */
@@ -274,7 +289,10 @@ void machine_remove(Machine *m, MachineTrace *x);
 /* Writes a rel32. */
 void machine_patch(Machine *m, uint8_t *at, const uint8_t *target);
 /* Overwrites code. */
-void machine_write(uint8_t *at, const uint8_t *bytes, size_t n);
+void machine_write(Machine *m, uint8_t *at, const uint8_t *bytes, size_t n);
+/* Much is to be overwritten: all code is writable, and none can run, until it is closed. */
+void machine_begin_patching(Machine *m);
+void machine_end_patching(Machine *m);
 
 /* ---- allocate.c ------------------------------------------------------------------------------ */
 
@@ -325,6 +343,8 @@ typedef struct compile {
 	uint32_t n_label, label_code;
 	ColdBarrier *cold;
 	uint32_t n_cold, size_cold;
+	uint32_t taken;			      /* registers that were, since the label */
+	uint32_t count_base, count_base_size; /* place of what loads it */
 	bool failed, full, again;
 } Compile;
 
@@ -404,10 +424,18 @@ int compile_comparison(Compile *c, const IrOp *op);
 uint32_t new_record(Compile *c, const IrOp *op);
 void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to);
 
-/* Room for a jump to code that counts. */
-#define COUNT_SIZE 5
-void emit_count(Compile *c);
-void x64_count(lua_State *L, Trace *t, uint64_t *runs);
+/* ---- counting.c ------------------------------------------------------------------------------ */
+
+#define SLOT_SIZE 13
+void emit_slot(Compile *c);
+/* Loads COUNT_BASE: before a label, and before a jump to one from elsewhere. */
+void emit_count_base(const Machine *m, Code *code);
+/* A loop's body comes, is over: may COUNT_BASE stay? */
+void count_base_begin(Compile *c);
+void count_base_end(Compile *c);
+void x64_count(lua_State *L, Trace *t);
+/* Called by code. */
+void x64_tell_run(lua_State *L, uint64_t no, uint64_t type);
 
 int x64_assemble(lua_State *L, Trace *t);
 /* Called by code: leaving; before a call that may force. */

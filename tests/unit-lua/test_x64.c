@@ -376,7 +376,7 @@ static int32_t run(lua_State *L, const Backend *backend, Trace *t)
 
 	L->global->running = &here;
 	L->global->jit->backend = backend;
-	L->mode = MODE_JIT;
+	state_set_mode(L, MODE_JIT);
 	L->global->debt = -1000000;
 	CHECK(!backend->assemble(L, t));
 	world = start;
