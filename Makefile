@@ -214,7 +214,7 @@ $(B)/jitscope: $(call obj,$(TOOL_SRC)) $(B)/libjitscope.a
 
 # ---- Tests -----------------------------------------------------------------------
 
-$(B)/unit: $(call obj,$(UNIT_SRC) tests/unit/main.c) $(B)/libjitscope.a $(B)/libjithooks.a
+$(B)/unit: $(call obj,$(UNIT_SRC) tests/unit/main.c tests/unit/observer.c) $(B)/libjitscope.a $(B)/libjithooks.a
 	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_OBSERVER) -ljansson -lpthread
 
 # The core's own functions, which libjitlua.a hides.
