@@ -282,8 +282,9 @@ static uint8_t *reserve(size_t size, const void *to)
 	uint8_t *area;
 
 	for (int i = 0; i < TRIES; i++)
-		steps[i] = i < TRIES / 2 ? -(intptr_t)size - i * (REACH / TRIES)
-					 : REACH - (intptr_t)size - (i - TRIES / 2) * (REACH / TRIES);
+		steps[i] = i < TRIES / 2
+				   ? -(intptr_t)size - i * (REACH / TRIES)
+				   : REACH - (intptr_t)size - (i - TRIES / 2) * (REACH / TRIES);
 	for (int i = 0; i < TRIES; i++) {
 		uintptr_t where = ((uintptr_t)to + (uintptr_t)steps[i]) & ~(uintptr_t)0xffff;
 
