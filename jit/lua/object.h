@@ -123,8 +123,9 @@ typedef struct proto {
 	uint8_t stack_size; /* registers it needs, at least 2 */
 	uint8_t counted;    /* with a JIT: heat is set */
 	uint8_t calls_itself;
-	uint8_t aborts;	    /* traces of the function that were given up */
-	uint16_t heat;	    /* calls until it is hot */
+	uint8_t aborts;	 /* traces of the function that were given up */
+	uint8_t jit_off; /* jit.off(f): it is left to the interpreter */
+	uint16_t heat;	 /* calls until it is hot */
 	int upvalue_count;
 	int constant_count;
 	int code_count;

@@ -335,6 +335,7 @@ bool peel(Jit *jit, const Ir *from, Ir *to)
 	if (p.copied && p.preamble && p.used && p.real && p.guards) {
 		find_guards(&p);
 		done = copy_all(&p);
+		to->cached = p.o.cached;
 	}
 	opt_close(&p.o);
 	free(p.preamble);

@@ -24,6 +24,7 @@
 #include "../lua/opcodes.h"
 #include "../lua/table.h"
 #include "helpers.h"
+#include "shared.h"
 
 #define MAX_INLINED 16
 /* Slots below the first frame's, of functions that it returned to. */
@@ -78,6 +79,8 @@ typedef struct recorder {
 	IrRef pending_count; /* their number */
 	bool begun;
 	jmp_buf *give_up; /* record_abort() */
+	/* By slot + MAX_BELOW: read and written in memory, for closures may share it. */
+	uint64_t shared[(MAX_BELOW + MAX_SLOTS) / 64];
 	RecordedSlot slots[MAX_BELOW + MAX_SLOTS];
 } Recorder;
 
@@ -96,6 +99,12 @@ static inline RecordedSlot *known_slot(Recorder *r, int slot)
 {
 	return &r->slots[slot + MAX_BELOW];
 }
+static inline bool record_is_shared(const Recorder *r, int slot)
+{
+	return r->shared[(slot + MAX_BELOW) / 64] >> ((slot + MAX_BELOW) % 64) & 1;
+}
+/* These registers of the running frame, of which nothing is known, stay in memory. */
+void record_share(Recorder *r, const RegisterSet *shared);
 /* What slot holds, loaded and its tag guarded if need be. *tag may be NULL. */
 IrRef record_use_slot(Recorder *r, int slot, uint8_t *tag);
 /* The same for a register of the running frame. */

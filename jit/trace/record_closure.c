@@ -8,30 +8,24 @@
 static bool shares_from(const Recorder *r, int slot)
 {
 	for (; slot < MAX_SLOTS; slot++)
-		if (slot_is_captured(r->t->captured, slot))
+		if (record_is_shared(r, slot))
 			return true;
 	return false;
 }
 
-/* The variables of the running function that its closures share. */
-static void find_shared(const Recorder *r, uint64_t *shared)
+/* The next try keeps in memory what any closure of the running function shares. */
+static _Noreturn void share_next_time(Recorder *r)
 {
-	const Proto *p = frame_function(r->L->frame)->proto;
+	struct shared_slots *shared = jit_shared_at(r->jit, r->t->pc);
+	RegisterSet registers = {0};
 
-	for (int i = 0; i < p->code_count; i++) {
-		Instruction instruction = jit_original(r->jit, &p->code[i]);
-		const Proto *inner;
-
-		if (get_op(instruction) != OP_CLOSURE)
-			continue;
-		inner = p->protos[get_bx(instruction)];
-		for (int n = 0; n < inner->upvalue_count; n++) {
-			int slot = r->base + inner->upvalues[n].index;
-
-			if (inner->upvalues[n].in_stack && slot >= 0 && slot < MAX_SLOTS)
-				shared[slot / 64] |= 1ull << (slot % 64);
-		}
-	}
+	if (shared->pc != r->t->pc)
+		*shared = (struct shared_slots){.pc = r->t->pc};
+	shared_anywhere(frame_function(r->L->frame)->proto, &registers);
+	for (int i = 0; i < MAX_SLOTS - r->base; i++)
+		if (set_has(&registers, i))
+			set_add(&shared->slots, r->base + i);
+	record_abort(r, ABORT_OPEN_UPVALUE, NULL);
 }
 
 /*
@@ -42,20 +36,11 @@ void record_closure(Recorder *r)
 {
 	int a = get_a(r->i);
 	Proto *p = frame_function(r->L->frame)->proto->protos[get_bx(r->i)];
-	struct shared_slots *shared;
 	IrRef args[3], closure;
 
-	for (int n = 0; n < p->upvalue_count; n++) {
-		int slot = r->base + p->upvalues[n].index;
-
-		if (!p->upvalues[n].in_stack || slot_is_captured(r->t->captured, slot))
-			continue;
-		shared = jit_shared_at(r->jit, r->t->pc);
-		if (shared->pc != r->t->pc)
-			*shared = (struct shared_slots){.pc = r->t->pc};
-		find_shared(r, shared->slots);
-		record_abort(r, ABORT_OPEN_UPVALUE, NULL);
-	}
+	for (int n = 0; n < p->upvalue_count; n++)
+		if (p->upvalues[n].in_stack && !record_is_shared(r, r->base + p->upvalues[n].index))
+			share_next_time(r);
 	args[0] = record_use(r, -1, NULL);
 	args[1] = ir_object(r->ir, p, TAG_PROTO);
 	args[2] = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, r->base);

@@ -78,6 +78,7 @@ enum jit_parameter {
 	X(REJECTED, JIT_ABORT_OTHER, "not assembled: %s")                               \
 	X(NO_MEMORY, JIT_ABORT_OTHER, "out of memory")                                  \
 	X(CODE_FULL, JIT_ABORT_OTHER, "machine code memory full")                       \
+	X(SWITCHED_OFF, JIT_ABORT_OTHER, "JIT compilation disabled for function")       \
 	X(FLUSHED, JIT_ABORT_OTHER, "flushed, or overtaken, while a hook ran")
 
 enum jit_abort_reason {
@@ -90,10 +91,10 @@ enum jit_abort_reason {
 /* Slots from its base that a trace can use; a multiple of 64. */
 #define MAX_SLOTS 256
 
-static inline bool slot_is_captured(const uint64_t *captured, int slot)
-{
-	return slot >= 0 && captured[slot / 64] >> (slot % 64) & 1;
-}
+/* By register, or by slot. */
+typedef struct register_set {
+	uint64_t bits[MAX_SLOTS / 64];
+} RegisterSet;
 
 enum { TRACE_LOOP, TRACE_FUNCTION, TRACE_BRIDGE };
 
@@ -111,13 +112,9 @@ typedef struct trace {
 	uint32_t flushes;   /* Jit.flushes when it began */
 	struct trace *next; /* in Jit.finishing */
 	uint8_t kind;
-	/*
-	 * Slots that closures may share (open upvalues): the trace keeps them in memory.
-	 * It may only be entered when no other slots of its frame are shared.
-	 */
-	uint64_t captured[MAX_SLOTS / 64];
 	bool links_itself;     /* ends in `jump` */
 	bool retired;	       /* its place does not enter it any more */
+	bool flushed;	       /* a family's first: nobody comes to it, it is freed as soon as can be */
 	bool ends_early;       /* in `finish`, before what cannot be traced */
 	Proto *proto;	       /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
@@ -151,6 +148,13 @@ typedef struct running_trace {
 	Trace *t;
 } RunningTrace;
 
+/* Code that is not a trace's first: "exit 3", "counter"; or shared by all: "entry". */
+typedef struct code_piece {
+	const void *at;
+	size_t size; /* bytes */
+	char what[24];
+} CodePiece;
+
 /* What a backend does. x64/backend.c and run.c (the IR interpreter) have one each. */
 typedef struct backend {
 	const char *name;
@@ -166,6 +170,11 @@ typedef struct backend {
 	 * in the exit's ir_snapshot_refs().
 	 */
 	Payload (*value)(lua_State *L, const Trace *t, IrRef ref, unsigned n);
+	/*
+	 * Between `begin` and its end no code runs, and assemble(), link() and count() may put
+	 * off what they can do better together. NULL: they do not.
+	 */
+	void (*write)(lua_State *L, bool begin);
 	/* Exit `exit` of t goes on in bridge `to` from now on. */
 	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
 	/*
@@ -178,6 +187,9 @@ typedef struct backend {
 	void (*free)(lua_State *L, Trace *t);
 	/* What code of t jumps to there: "exit 3"; NULL: nothing that it knows. Or no such call. */
 	const char *(*describe)(const Trace *t, const void *at, char text[32]);
+	/* Number n of t's pieces in the order in which they were made, of the shared ones if t is
+	 * NULL; false: there are no more. Or no such call. */
+	bool (*piece)(const struct jit *jit, const Trace *t, unsigned n, CodePiece *piece);
 	/* All traces are freed: what is left of the backend's in jit; NULL: nothing. */
 	void (*close)(struct jit *jit);
 	/* Bytes for code, and how many of them are in use; NULL: none. */
@@ -217,6 +229,7 @@ typedef struct jit {
 	bool verify; /* test mode: no list is compiled that the verifier refuses */
 	bool fail_guards; /* test mode: every guard fails once */
 	bool no_slots;	  /* for measuring: code without what counting needs */
+	bool lingering;	  /* there are families that are flushed and not freed yet */
 	unsigned counting; /* how runs of all traces are counted: JIT_RUNS_*, 0 */
 	const uint32_t *wish; /* jit_runs_wish() */
 	const Backend *backend;
@@ -250,8 +263,8 @@ typedef struct jit {
 	jit_vm *vm;		     /* libjithooks */
 	struct listener *listeners;  /* listen.h; NULL: nobody looks */
 	struct shared_slots {
-		const Instruction *pc; /* a trace that begins here keeps these slots in memory */
-		uint64_t slots[MAX_SLOTS / 64];
+		const Instruction *pc; /* closures made in a trace from here share these */
+		RegisterSet slots;
 	} shared[SHARED_PLACES];      /* by a hash of pc */
 	uint32_t removed;	      /* allocations that are not made, see REMOVED_SHARE */
 	lua_Integer position;	      /* where the last traversal was (helpers.c) */
@@ -298,6 +311,11 @@ void jit_unpatch(Trace *t);
 Instruction jit_original(const Jit *jit, const Instruction *pc);
 /* "file:line" of an instruction, as messages show the chunk. */
 void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size);
+/*
+ * jit.on(f), jit.off(f): off, no trace begins in p, is entered from it or goes on into
+ * it; on, its places are as new. What was recorded or compiled for p is dropped.
+ */
+void jit_switch_function(lua_State *L, Proto *p, bool on);
 /* A trace that begins at t's place was given up. */
 void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason);
 
@@ -349,8 +367,6 @@ void jit_hear_wish(lua_State *L);
 
 /* Enters trace `number` at a patched place; L->frame is the frame to go on with. */
 void jit_enter(lua_State *L, uint32_t number);
-/* May that exit of `from` go on in `to` without asking anew whether `to` may be entered? */
-bool jit_may_link(const Trace *from, int32_t exit, const Trace *to);
 
 /* ---- traces.c --------------------------------------------------------------------------- */
 
@@ -364,13 +380,12 @@ void traces_add(Jit *jit, Trace *t);
 /* The bridges that begin at pc, the oldest first. */
 const Trace *traces_bridge_at(const Jit *jit, const Instruction *pc);
 const Trace *traces_next_at(const Trace *t);
-/*
- * Frees families that were not entered for the longest time, about a quarter; not those
- * that run, that the recording needs or that others lead to. false: there were none.
- */
-bool traces_evict(lua_State *L);
-/* After a trace was added: now and then frees families by `loop_longevity`. */
-void traces_age(lua_State *L);
+/* The trace with which t's family began. */
+Trace *traces_family(const Jit *jit, const Trace *t);
+/* The trace that t goes on in at its end; NULL: none. */
+Trace *traces_goes_on_in(const Jit *jit, const Trace *t);
+/* Frees those that are not marked as reached, and counts them. */
+unsigned traces_drop_unreached(lua_State *L);
 /* They are kept until none can be running; traces_bury() frees them then. */
 void traces_forget_all(lua_State *L);
 void traces_bury(lua_State *L);
@@ -380,8 +395,31 @@ typedef void (*MarkWhite)(Global *g, Object *o);
 void jit_mark(Global *g, MarkWhite mark_white);
 /* Marks what traces name whose functions were reached; false: there was nothing new. */
 bool jit_mark_reached(Global *g, MarkWhite mark_white);
-/* Frees the others: all that lives is marked. */
-void jit_drop_unreached(lua_State *L);
+
+/* ---- evict.c ----------------------------------------------------------------------------- */
+
+/*
+ * Frees families that were not entered for the longest time, about a quarter; not those
+ * that run, that the recording needs or that others lead to. false: there were none.
+ */
+bool traces_evict(lua_State *L);
+/* After a trace was added: now and then frees families by `loop_longevity`. */
+void traces_age(lua_State *L);
+/* Which traces a flush is for: that number, or those that began in proto. */
+struct traces_chosen {
+	const Proto *proto;
+	uint32_t number;
+	bool retired_only; /* whose places do not enter them any more */
+};
+/*
+ * Flushes them with their bridges, and all that lead to them; their places can be traced
+ * anew. What is recorded now is given up.
+ */
+void traces_flush(lua_State *L, struct traces_chosen which);
+/* Frees what was flushed and ran then, if nothing runs now. */
+void traces_drop_flushed(lua_State *L);
+/* Does t go on in anything that was flushed? */
+bool traces_lead_to_flushed(const Jit *jit, const Trace *t);
 
 /* ---- figures.c --------------------------------------------------------------------------- */
 

@@ -66,7 +66,7 @@ static int install(Compile *c)
 		free(exits);
 		return ABORT_NO_MEMORY + 1;
 	}
-	at = machine_install(c->m, c->x, &c->code, exits);
+	at = machine_install(c->m, c->x, &c->code, exits, CODE_TRACE);
 	free(exits);
 	if (!at)
 		return ABORT_CODE_FULL + 1;
@@ -150,6 +150,17 @@ static int32_t x64_run(lua_State *L, Trace *t, Trace **last)
 	return exit;
 }
 
+/* The code of a trace and what leads into it are written at once. */
+static void x64_write(lua_State *L, bool begin)
+{
+	Machine *m = machine_of(L);
+
+	if (m && begin)
+		machine_begin(m);
+	else if (m)
+		machine_end(m);
+}
+
 static void x64_free(lua_State *L, Trace *t)
 {
 	(void)L;
@@ -175,9 +186,9 @@ static void x64_patch_many(Jit *jit, bool begin)
 	if (!jit->machine)
 		return;
 	if (begin)
-		machine_begin_patching(jit->machine);
+		machine_begin_all(jit->machine);
 	else
-		machine_end_patching(jit->machine);
+		machine_end(jit->machine);
 }
 
 /* For who prints the code. */
@@ -194,7 +205,7 @@ static const char *x64_describe(const Trace *t, const void *at, char text[32])
 	if (at == m->barrier || at == m->barrier_back)
 		return "barrier";
 	if (at == m->tell_run)
-		return "tell_run";
+		return "loop__run";
 	for (uint32_t i = 0; i < x->n_records; i++)
 		if (x->records[i].has_stub && x->records[i].stub == offset) {
 			snprintf(text, 32, "exit %d", x->records[i].snapshot);
@@ -209,10 +220,12 @@ const Backend backend_x64 = {
 	.run = x64_run,
 	.value = machine_value,
 	.link = link_exit,
+	.write = x64_write,
 	.count = x64_count,
 	.patch_many = x64_patch_many,
 	.free = x64_free,
 	.describe = x64_describe,
+	.piece = machine_piece,
 	.close = machine_close,
 	.memory = x64_memory,
 };

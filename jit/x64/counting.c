@@ -18,6 +18,7 @@
  *
  * rax and the flags are free in a slot.
  */
+#include "../trace/listen.h"
 #include "x64.h"
 
 /* ---- Where they are ------------------------------------------------------------------------ */
@@ -79,7 +80,7 @@ static const uint8_t *make_counter(MachineTrace *x, const uint8_t *slot)
 	emit_call_fixup(&code, x->machine->tell_run);
 	emit_alu_imm(&code, ALU_ADD, RSP, 16);
 	emit_jump_fixup(&code, -1, FIX_ADDRESS, (uintptr_t)slot + SLOT_SIZE);
-	at = code.failed ? NULL : machine_install(x->machine, x, &code, NULL);
+	at = code.failed ? NULL : machine_install(x->machine, x, &code, NULL, CODE_COUNTER);
 	code_close(&code);
 	return at;
 }
@@ -119,6 +120,7 @@ void x64_count(lua_State *L, Trace *t)
 {
 	MachineTrace *x = t->backend;
 	uint8_t *slot = (uint8_t *)t->code + x->slot;
+	const uint8_t *counter = x->counter;
 	Code code = {0};
 
 	if (L->global->jit->no_slots)
@@ -128,4 +130,6 @@ void x64_count(lua_State *L, Trace *t)
 	if (!code.failed)
 		machine_write(x->machine, slot, code.bytes, SLOT_SIZE);
 	code_close(&code);
+	if (x->counter != counter)
+		listen_extended(L->global->jit, t);
 }

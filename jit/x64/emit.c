@@ -140,14 +140,22 @@ void emit_shift_imm(Code *code, int op, int rm, int count)
 	emit_byte(code, (uint8_t)count);
 }
 
+/* The short forms: of pop, valgrind knows no other. */
+static void push_or_pop(Code *code, unsigned opcode, int reg)
+{
+	if (reg >= R8)
+		emit_byte(code, 0x41);
+	emit_byte(code, opcode | (reg & 7));
+}
+
 void emit_push(Code *code, int reg)
 {
-	emit_rr(code, 0xff, 6, reg);
+	push_or_pop(code, 0x50, reg);
 }
 
 void emit_pop(Code *code, int reg)
 {
-	emit_rr(code, 0x8f, 0, reg);
+	push_or_pop(code, 0x58, reg);
 }
 
 void emit_unary(Code *code, int op, int rm)

@@ -221,7 +221,10 @@ typedef struct record {
 /* Of the code area, from its beginning. */
 typedef struct block {
 	uint32_t at, size;
+	int32_t what; /* the number of an exit that goes on in another trace, or CODE_* */
 } Block;
+
+enum { CODE_TRACE = -1, CODE_COUNTER = -2, CODE_SHARED = -3 };
 
 typedef struct space {
 	size_t size, used; /* of the area; end of what was ever taken */
@@ -251,6 +254,13 @@ typedef struct machine_trace {
 	const uint64_t *counter_runs;
 } MachineTrace;
 
+/* ---- area.c -------------------------------------------------------------------------------- */
+
+/* Address space for code, if it can be near `to`; NULL without memory. */
+uint8_t *area_reserve(size_t size, const void *to);
+/* Can all of it address what is there? */
+bool area_is_near(const uint8_t *area, size_t size, const void *to);
+
 /* ---- memory.c ------------------------------------------------------------------------------ */
 
 /* What a trace that was left, or that calls, had in its registers and slots. */
@@ -261,19 +271,23 @@ typedef struct exit_state {
 } ExitState;
 
 /* Of one Jit. */
+#define MAX_WRITTEN 8
+
 typedef struct machine {
 	ExitState state;
 	const MachineTrace *left; /* whose state that is */
 	const Record *record;	  /* at which guard */
 	uint8_t *area;
 	Space space;
+	unsigned writing;	    /* machine_begin() that have no end yet */
+	Block written[MAX_WRITTEN]; /* pages that are writable */
+	unsigned n_written;
 	bool has_round; /* SSE4.1 */
 	bool near_wish; /* all of the area is near enough to *jit->wish for a rel32 */
-	size_t patching; /* so much of the area is writable until machine_end_patching(); 0 */
 	const void *counts; /* run counts are not far from here; the same for good */
-	/* Code that all traces share. */
+	/* Code that all traces share: one block. */
 	int32_t (*enter)(lua_State *L, const void *code);
-	const void *leave, *force, *barrier_back, *barrier, *tell_run;
+	const void *leave, *force, *barrier_back, *barrier, *tell_run, *shared_end;
 } Machine;
 
 Machine *machine_of(lua_State *L); /* NULL without memory */
@@ -281,18 +295,23 @@ void machine_close(Jit *jit);
 Payload machine_value(lua_State *L, const Trace *t, IrRef ref, unsigned n);
 /*
  * Copies code to where it can run; NULL: no room. exits: place of each record's stub.
- * x: the trace that it is part of, NULL for what all share.
+ * x: the trace that it is part of, NULL for what all share. what: as in Block.
  */
-uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t *exits);
+uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t *exits,
+			 int32_t what);
+/* Backend.piece */
+bool machine_piece(const Jit *jit, const Trace *t, unsigned n, CodePiece *piece);
 /* The trace's code is not needed any more. */
 void machine_remove(Machine *m, MachineTrace *x);
 /* Writes a rel32. */
 void machine_patch(Machine *m, uint8_t *at, const uint8_t *target);
 /* Overwrites code. */
 void machine_write(Machine *m, uint8_t *at, const uint8_t *bytes, size_t n);
-/* Much is to be overwritten: all code is writable, and none can run, until it is closed. */
-void machine_begin_patching(Machine *m);
-void machine_end_patching(Machine *m);
+/* All that is written until the last end is done at once; no code runs. */
+void machine_begin(Machine *m);
+/* The same, and it will be all over the code. */
+void machine_begin_all(Machine *m);
+void machine_end(Machine *m);
 
 /* ---- allocate.c ------------------------------------------------------------------------------ */
 
