@@ -43,11 +43,10 @@ static void patch_many(Jit *jit, bool begin)
 		jit->backend->patch_many(jit, begin);
 }
 
-void jit_count_runs(lua_State *L, unsigned how)
+static void count_all(lua_State *L, unsigned how)
 {
 	Jit *jit = L->global->jit;
 
-	jit->counting = how;
 	patch_many(jit, true);
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
@@ -55,28 +54,31 @@ void jit_count_runs(lua_State *L, unsigned how)
 	patch_many(jit, false);
 }
 
+void jit_count_runs(lua_State *L, unsigned how)
+{
+	L->global->jit->counting = how;
+	count_all(L, how);
+}
+
 void jit_count_no_more(lua_State *L)
 {
-	Jit *jit = L->global->jit;
+	if (L->global->jit->counting)
+		count_all(L, 0);
+}
 
-	if (!jit->counting)
-		return;
-	patch_many(jit, true);
-	for (uint32_t i = 1; i < jit->n_traces; i++)
-		if (jit->traces[i])
-			count_runs(L, jit->traces[i], 0);
-	patch_many(jit, false);
+/* The word is noted before, so that what changes meanwhile is heard the next time. */
+void jit_listen(Global *g)
+{
+	g->heard = __atomic_load_n(g->jit->wish, __ATOMIC_RELAXED);
+	jit_runs_update(g->jit->vm);
 }
 
 void jit_hear_wish(lua_State *L)
 {
-	Jit *jit = L->global->jit;
-	uint32_t wish = *jit->wish;
+	Global *g = L->global;
 
-	if (wish != L->global->heard) {
-		L->global->heard = wish;
-		jit_runs_update(jit->vm);
-	}
+	if (g->heard != __atomic_load_n(g->jit->wish, __ATOMIC_RELAXED))
+		jit_listen(g);
 	if (L->mode == MODE_JIT)
 		state_set_mode(L, MODE_JIT);
 }
@@ -85,8 +87,7 @@ void jit_count_new(lua_State *L, Trace *t)
 {
 	Jit *jit = L->global->jit;
 
-	L->global->heard = *jit->wish;
-	jit_runs_update(jit->vm);
+	jit_listen(L->global);
 	if (jit->counting && !t->dead)
 		count_runs(L, t, jit->counting);
 }

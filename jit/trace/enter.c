@@ -152,7 +152,7 @@ static bool run_trace(lua_State *L, RunningTrace *here)
 	exit_restore(L, t, exit);
 	if (L->global->debt > 0)
 		collect(L, t);
-	wished = L->go_on != *jit->wish;
+	wished = jit_has_wish(L, jit);
 	if (unlikely(wished))
 		jit_hear_wish(L);
 	/* It was flushed while it ran (links mean nothing any more), or a finalizer set a hook. */
@@ -171,7 +171,7 @@ void jit_enter(lua_State *L, uint32_t number)
 	Global *g = L->global;
 	RunningTrace here = {.previous = g->running, .t = g->jit->traces[number]};
 
-	if (unlikely(L->go_on != *g->jit->wish))
+	if (unlikely(jit_has_wish(L, g->jit)))
 		jit_hear_wish(L);
 	here.t->last_used = g->jit->generation;
 	g->running = &here;

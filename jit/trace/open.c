@@ -39,8 +39,7 @@ bool jit_open(lua_State *L)
 	L->global->jit = jit;
 	listen_environment(jit);
 	jit->wish = jit_runs_wish();
-	L->global->heard = *jit->wish;
-	jit_runs_update(jit->vm);
+	jit_listen(L->global);
 	jit_switch(L, true);
 	return true;
 }

@@ -354,13 +354,20 @@ void jit_finish_recording(lua_State *L);
 /* ---- counting.c --------------------------------------------------------------------------- */
 
 enum jit_trace_type jit_type_of(const Trace *t);
+/* What is wished now is done, whether it is new or not; as a wish, at a safe point. */
+void jit_listen(Global *g);
 /* Runs of all traces are counted like that from now on (JIT_RUNS_*; 0: no more). */
 void jit_count_runs(lua_State *L, unsigned how);
 /* The traces that there are do not count any more; those to come will. */
 void jit_count_no_more(lua_State *L);
 /* t was compiled: it counts if the others do. Also if the hook that saw it flushed it. */
 void jit_count_new(lua_State *L, Trace *t);
-/* At a safe point, if L->go_on is not *jit->wish: what is wished is done. */
+/* Is there a wish that the thread has not heard, or is it not to run traces? */
+static inline bool jit_has_wish(const lua_State *L, const Jit *jit)
+{
+	return L->go_on != __atomic_load_n(jit->wish, __ATOMIC_RELAXED);
+}
+/* At a safe point, upon that: what is wished is done. */
 void jit_hear_wish(lua_State *L);
 
 /* ---- enter.c ------------------------------------------------------------------------------ */
