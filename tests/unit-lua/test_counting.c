@@ -39,6 +39,7 @@ static lua_State *open_state(const Backend *backend)
 {
 	lua_State *L = unit_state(&heap);
 
+	wish(0); /* whoever watches all processes here */
 	CHECK(jitlua_start_jit(L));
 	CHECK(!jitlua_set_param(L, "threshold=2,function_threshold=2,trace_eagerness=2"));
 	L->global->jit->backend = backend;
@@ -208,7 +209,6 @@ static void check_call_in_loop(const Backend *backend)
 	lua_State *L = open_state(backend);
 	uint64_t from_500, from_700;
 
-	wish(0);
 	lua_register(L, "wish_at", wish_at);
 	run(L, "return function(n) for i = 1, n do wish_at(i) end end");
 	counted_from = 0;
@@ -275,7 +275,6 @@ static void check_endless(const Backend *backend)
 
 	endless = L;
 	ticks = 0;
-	wish(0);
 	CHECK_EQ(luaL_loadstring(L, "local n = 0 while true do n = n + 1 end"), LUA_OK);
 	CHECK(signal(SIGALRM, tick) != SIG_ERR);
 	CHECK(!setitimer(ITIMER_REAL, &timer, NULL));
