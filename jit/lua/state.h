@@ -104,8 +104,7 @@ enum {
 enum { MODE_NORMAL, MODE_JIT, MODE_HOOK, MODE_RECORD, MODE_SWITCH, MODE_COUNT };
 #define mode_is_quick(L) ((L)->mode <= MODE_JIT)
 
-/* lua_State.go_on when no trace may; never a count of probes that are attached. */
-#define GO_NOWHERE UINT32_MAX
+extern const ptrdiff_t state_always_due; /* 1 */
 
 struct longjmp_handler;
 struct Global;
@@ -116,13 +115,13 @@ struct lua_State {
 	uint8_t allow_hook; /* false while a hook runs */
 	uint8_t mode;	    /* MODE_*; read again after anything that can set a hook */
 	uint16_t frame_count;
-	/*
-	 * A trace goes on while this is what *jit_runs_wish() is: in MODE_JIT it is
-	 * Global.heard, else GO_NOWHERE, so that traces look at both with one comparison.
-	 */
-	uint32_t go_on;
 	Value *top; /* first free slot */
 	struct global *global;
+	/*
+	 * A trace goes on while this is not above 0: in MODE_JIT it is Global.debt, else
+	 * state_always_due, so that traces look at the mode and at the debt at once.
+	 */
+	const ptrdiff_t *due;
 	Frame *frame; /* the running function's */
 	Value *stack;
 	Value *stack_last; /* stack + size; STACK_EXTRA more slots follow */
@@ -205,7 +204,7 @@ typedef struct global {
 /* In this order: it may interrupt itself (lua_sethook() in a signal's handler). */
 static inline void state_set_mode(struct lua_State *L, uint8_t mode)
 {
-	L->go_on = mode == MODE_JIT ? L->global->heard : GO_NOWHERE;
+	L->due = mode == MODE_JIT ? &L->global->debt : &state_always_due;
 	L->mode = mode;
 }
 

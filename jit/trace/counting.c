@@ -9,7 +9,8 @@
  * wish in its next turn. It leaves machine code then; libjithooks does what is to be
  * done outside, and says through config.count_runs how traces have to count, upon
  * which the code of all is patched. Whatever comes of the wish, the word as it was is
- * noted as heard: nothing leaves because of it again.
+ * noted as heard, in Global.heard and in the code that compares it: nothing leaves because
+ * of it again.
  */
 #include "trace.h"
 
@@ -66,28 +67,36 @@ void jit_count_no_more(lua_State *L)
 		count_all(L, 0);
 }
 
-/* The word is noted before, so that what changes meanwhile is heard the next time. */
-void jit_listen(Global *g)
+static void hear(lua_State *L, Trace *t)
 {
-	g->heard = __atomic_load_n(g->jit->wish, __ATOMIC_RELAXED);
-	jit_runs_update(g->jit->vm);
+	const Backend *backend = L->global->jit->backend;
+
+	if (backend->hear)
+		backend->hear(L, t);
 }
 
-void jit_hear_wish(lua_State *L)
+void jit_listen(lua_State *L)
 {
 	Global *g = L->global;
+	Jit *jit = g->jit;
+	uint32_t before = g->heard;
 
-	if (g->heard != __atomic_load_n(g->jit->wish, __ATOMIC_RELAXED))
-		jit_listen(g);
-	if (L->mode == MODE_JIT)
-		state_set_mode(L, MODE_JIT);
+	/* First of all, so that what changes meanwhile is heard the next time. */
+	g->heard = __atomic_load_n(jit->wish, __ATOMIC_RELAXED);
+	patch_many(jit, true);
+	jit_runs_update(jit->vm);
+	for (uint32_t i = 1; g->heard != before && i < jit->n_traces; i++)
+		if (jit->traces[i])
+			hear(L, jit->traces[i]);
+	patch_many(jit, false);
 }
 
 void jit_count_new(lua_State *L, Trace *t)
 {
 	Jit *jit = L->global->jit;
 
-	jit_listen(L->global);
+	jit_listen(L);
+	hear(L, t);
 	if (jit->counting && !t->dead)
 		count_runs(L, t, jit->counting);
 }

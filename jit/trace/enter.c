@@ -152,9 +152,9 @@ static bool run_trace(lua_State *L, RunningTrace *here)
 	exit_restore(L, t, exit);
 	if (L->global->debt > 0)
 		collect(L, t);
-	wished = jit_has_wish(L, jit);
+	wished = jit_has_wish(L->global);
 	if (unlikely(wished))
-		jit_hear_wish(L);
+		jit_listen(L);
 	/* It was flushed while it ran (links mean nothing any more), or a finalizer set a hook. */
 	if (unlikely(t->dead || L->mode != MODE_JIT))
 		return false;
@@ -171,8 +171,8 @@ void jit_enter(lua_State *L, uint32_t number)
 	Global *g = L->global;
 	RunningTrace here = {.previous = g->running, .t = g->jit->traces[number]};
 
-	if (unlikely(jit_has_wish(L, g->jit)))
-		jit_hear_wish(L);
+	if (unlikely(jit_has_wish(g)))
+		jit_listen(L);
 	here.t->last_used = g->jit->generation;
 	g->running = &here;
 	while (may_enter(L, here.t) && run_trace(L, &here))

@@ -39,7 +39,7 @@ bool jit_open(lua_State *L)
 	L->global->jit = jit;
 	listen_environment(jit);
 	jit->wish = jit_runs_wish();
-	jit_listen(L->global);
+	jit_listen(L);
 	jit_switch(L, true);
 	return true;
 }

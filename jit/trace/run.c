@@ -341,7 +341,7 @@ static bool holds(const struct run *r, const IrOp *op)
 	case IR_GUARD_ISNULL:
 		return !get(r, op->arg[0]).p;
 	case IR_GUARD_NOT_INVALIDATED:
-		return !jit_has_wish(L, L->global->jit) && L->global->debt <= 0;
+		return *L->due <= 0 && !jit_has_wish(L->global);
 	case IR_GUARD_FRAME_STATUS:
 		return frame_status(frame_before(L, op->descr)) == get(r, op->arg[0]).i;
 	case IR_GUARD_FRAME_EXTRA:

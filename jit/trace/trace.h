@@ -182,7 +182,9 @@ typedef struct backend {
 	 * time that another trace is entered. No such call: run() looks by itself.
 	 */
 	void (*count)(lua_State *L, Trace *t);
-	/* Many calls of count() are to come, in a row; they are over. Or no such call. */
+	/* t's guard_not_invalidated holds while the wish word is Global.heard, as it is now. */
+	void (*hear)(lua_State *L, Trace *t);
+	/* Many calls of the two are to come, in a row; they are over. Or no such call. */
 	void (*patch_many)(struct jit *jit, bool begin);
 	void (*free)(lua_State *L, Trace *t);
 	/* What code of t jumps to there: "exit 3"; NULL: nothing that it knows. Or no such call. */
@@ -354,21 +356,19 @@ void jit_finish_recording(lua_State *L);
 /* ---- counting.c --------------------------------------------------------------------------- */
 
 enum jit_trace_type jit_type_of(const Trace *t);
-/* What is wished now is done, whether it is new or not; as a wish, at a safe point. */
-void jit_listen(Global *g);
 /* Runs of all traces are counted like that from now on (JIT_RUNS_*; 0: no more). */
 void jit_count_runs(lua_State *L, unsigned how);
 /* The traces that there are do not count any more; those to come will. */
 void jit_count_no_more(lua_State *L);
 /* t was compiled: it counts if the others do. Also if the hook that saw it flushed it. */
 void jit_count_new(lua_State *L, Trace *t);
-/* Is there a wish that the thread has not heard, or is it not to run traces? */
-static inline bool jit_has_wish(const lua_State *L, const Jit *jit)
+/* Has an observer come or gone since it was listened to? */
+static inline bool jit_has_wish(const Global *g)
 {
-	return L->go_on != __atomic_load_n(jit->wish, __ATOMIC_RELAXED);
+	return g->heard != __atomic_load_n(g->jit->wish, __ATOMIC_RELAXED);
 }
-/* At a safe point, upon that: what is wished is done. */
-void jit_hear_wish(lua_State *L);
+/* At a safe point: what is wished now is done, whether it is new or not. */
+void jit_listen(lua_State *L);
 
 /* ---- enter.c ------------------------------------------------------------------------------ */
 

@@ -41,7 +41,7 @@ static void compile_list(Compile *c)
 	allocate_reset(c);
 	code_open(&c->code);
 	c->n_cold = 0;
-	c->x->n_records = c->x->n_locations = 0;
+	c->x->n_records = c->x->n_locations = c->x->n_wishes = 0;
 	c->again = c->full = false;
 	if (ir->label < 0)
 		emit_slot(c);
@@ -107,6 +107,7 @@ static void free_machine_trace(MachineTrace *x)
 	free(x->locations);
 	free(x->blocks);
 	free(x->forced);
+	free(x->wishes);
 	free(x);
 }
 
@@ -222,6 +223,7 @@ const Backend backend_x64 = {
 	.link = link_exit,
 	.write = x64_write,
 	.count = x64_count,
+	.hear = x64_hear,
 	.patch_many = x64_patch_many,
 	.free = x64_free,
 	.describe = x64_describe,

@@ -17,6 +17,9 @@
  * trace that jumps to the label loads it too.
  *
  * rax and the flags are free in a slot.
+ *
+ * Where a trace looks whether the wish word has changed (../trace/counting.c), the word
+ * that was heard is in the instruction.
  */
 #include "../trace/listen.h"
 #include "x64.h"
@@ -132,4 +135,37 @@ void x64_count(lua_State *L, Trace *t)
 	code_close(&code);
 	if (x->counter != counter)
 		listen_extended(L->global->jit, t);
+}
+
+/* ---- The wish ------------------------------------------------------------------------------ */
+
+void compare_wish(Compile *c)
+{
+	MachineTrace *x = c->x;
+	Code *code = &c->code;
+
+	if (!room_for(c, &x->wishes, x->n_wishes + 1, &x->size_wishes, sizeof(*x->wishes)))
+		return;
+	x->heard = c->L->global->heard;
+	if (c->m->near_wish) {
+		emit_compare32_near(code, c->jit->wish, x->heard);
+	} else {
+		emit_mov_imm(code, RAX, (uintptr_t)c->jit->wish);
+		emit_rm(code, 0x81, ALU_CMP, at_reg(RAX, 0), 4);
+		emit_u32(code, x->heard);
+	}
+	x->wishes[x->n_wishes++] = code->n - 4;
+}
+
+void x64_hear(lua_State *L, Trace *t)
+{
+	MachineTrace *x = t->backend;
+	uint32_t heard = L->global->heard;
+
+	if (x->heard == heard)
+		return;
+	x->heard = heard;
+	for (uint32_t i = 0; i < x->n_wishes; i++)
+		machine_write(x->machine, (uint8_t *)t->code + x->wishes[i],
+			      (const uint8_t *)&heard, sizeof(heard));
 }

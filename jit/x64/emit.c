@@ -367,11 +367,12 @@ void emit_load(Code *code, int to, Mem from)
 	emit_rm(code, to >= XMM0 ? X_MOVSD : X_MOV, to, from, 0);
 }
 
-void emit_load32_near(Code *code, int to, const void *from)
+void emit_compare32_near(Code *code, const void *with, uint32_t imm)
 {
-	head(code, X_MOV32, to, 0, 0);
-	modrm(code, 0, to, 5);
-	fixup(code, FIX_ADDRESS, (uintptr_t)from, 0);
+	head(code, 0x81, ALU_CMP, 0, 0);
+	modrm(code, 0, ALU_CMP, 5);
+	fixup(code, FIX_ADDRESS, (uintptr_t)with, 4);
+	emit_u32(code, imm);
 }
 
 void emit_store(Code *code, Mem to, int from)

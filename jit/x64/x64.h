@@ -106,7 +106,6 @@ enum {
 	X_LEA = 0x8d | X_W,
 	X_INC = 0xff | X_W, /* with 0 for the register */
 	X_TEST = 0x85 | X_W,
-	X_CMP32 = 0x3b,
 	X_CMP_STORE = 0x39 | X_W, /* memory on the left */
 	X_IMUL = 0xaf | X_0F | X_W,
 	X_MOVSD = 0x10 | X_0F | X_F2,
@@ -194,8 +193,8 @@ Mem emit_constant(Code *code, uint64_t bits);
 /* Moves between registers of any kind. */
 void emit_move(Code *code, int to, int from);
 void emit_load(Code *code, int to, Mem from);
-/* Four bytes from an address that a rel32 reaches. */
-void emit_load32_near(Code *code, int to, const void *from);
+/* Compares four bytes at an address that a rel32 reaches; imm is the last of the code. */
+void emit_compare32_near(Code *code, const void *with, uint32_t imm);
 void emit_store(Code *code, Mem to, int from);
 
 /* ---- Locations, records ------------------------------------------------------------------ */
@@ -252,6 +251,9 @@ typedef struct machine_trace {
 	bool has_count_base;	/* COUNT_BASE is loaded there */
 	const uint8_t *counter; /* code that counts and tells, in counter_runs; NULL: none yet */
 	const uint64_t *counter_runs;
+	uint32_t *wishes; /* places of what *jit->wish is compared with: four bytes */
+	uint32_t n_wishes, size_wishes;
+	uint32_t heard; /* what they are */
 } MachineTrace;
 
 /* ---- area.c -------------------------------------------------------------------------------- */
@@ -441,6 +443,8 @@ int compile_comparison(Compile *c, const IrOp *op);
 
 /* The record of the operation, with where its snapshot's values are now. */
 uint32_t new_record(Compile *c, const IrOp *op);
+/* Sees to it that a vector has room for n elements; false: no memory. */
+bool room_for(Compile *c, void *vector, uint32_t n, uint32_t *size, size_t element);
 void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to);
 
 /* ---- counting.c ------------------------------------------------------------------------------ */
@@ -453,6 +457,9 @@ void emit_count_base(const Machine *m, Code *code);
 void count_base_begin(Compile *c);
 void count_base_end(Compile *c);
 void x64_count(lua_State *L, Trace *t);
+/* Equal: the wish word is as it was when it was heard. */
+void compare_wish(Compile *c);
+void x64_hear(lua_State *L, Trace *t);
 /* Called by code. */
 void x64_tell_run(lua_State *L, uint64_t no, uint64_t type);
 
