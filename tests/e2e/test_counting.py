@@ -34,15 +34,24 @@ local function deep(n) if n == 0 then return 0 end return 1 + deep(n - 1) end
 local function all(n)
   print(sum(n), branch(n), wide(n), calls(n), deep(n // 100), deep(n // 200), deep(n // 100))
 end
+local function runs()
+  local found = {}
+  jit.off()
+  for kind, list in pairs(hooks.get_stats_snapshot().loop_run_times) do
+    for no, n in pairs(list) do found[no .. "," .. kind] = n end
+  end
+  jit.on()
+  return found
+end
 all(20000)
+local before = runs()
 print "ready"
 io.read()
 all(20000)
+local after = runs()
 jit.off()
 print "runs"
-for kind, list in pairs(hooks.get_stats_snapshot().loop_run_times) do
-  for no, n in pairs(list) do if n > 0 then print(kind, no, n) end end
-end
+for key, n in pairs(after) do if n > (before[key] or 0) then print(key, n - (before[key] or 0)) end end
 print "end"
 io.read()
 """
@@ -86,6 +95,12 @@ def lines_until(process, last):
     raise AssertionError(f"{process.args} ended: {finish(process)}")
 
 
+def runs_told(process):
+    """Those of the second turn, by number and type; the first may have been counted for others."""
+    told = dict(line.split("\t") for line in lines_until(process, "end"))
+    return {f"{key[:-1]}{'leb'.index(key[-1])}": int(n) for key, n in told.items()}
+
+
 def check_as_bpftrace(*options, **environment):
     need_bpf()
     process = jitlua(WORK, *options, **environment)
@@ -93,10 +108,7 @@ def check_as_bpftrace(*options, **environment):
     counter = attach(process.pid, "@[arg0, arg1] = count();")
     say(process)
     watched = lines_until(process, "runs")
-    runs = {}
-    for line in lines_until(process, "end"):
-        kind, no, n = line.split("\t")
-        runs[f"{no},{'leb'.index(kind)}"] = int(n)
+    runs = runs_told(process)
     seen = map_of(counter)
     say(process)
     assert finish(process).status == 0
@@ -129,14 +141,16 @@ def test_a_loop_that_never_ends_counts_while_it_is_watched():
     process = jitlua("print 'ready' io.flush() local n = 0 while true do n = n + 1 end", "-jon")
     read_line(process, "ready")
     wait_for(lambda: snapshot(process.pid, "--no-bpf")["loops"], "the loop")
-    assert runs_of(process.pid) == 0
+    if not any(semaphores(process.pid, JITLUA).values()):
+        assert runs_of(process.pid) == 0
     counter = attach(process.pid, "@ = count();")
     wait_for(lambda: runs_of(process.pid) > 1000, "runs")
     seen = map_of(counter)
     # It has heard within a turn, and the kernel lets the word fall before bpftrace ends.
     time.sleep(0.1)
     runs = runs_of(process.pid)
-    assert runs == runs_of(process.pid), "it goes on counting"
+    if not any(semaphores(process.pid, JITLUA).values()):
+        assert runs == runs_of(process.pid), "it goes on counting"
     assert runs >= seen > 1000, (runs, seen)
     kill(process)
     finish(process)
@@ -147,10 +161,10 @@ def test_counting_can_be_wished_from_the_start():
     lines_until(process, "ready")
     say(process)
     lines_until(process, "runs")
-    runs = [int(line.split("\t")[2]) for line in lines_until(process, "end")]
+    runs = runs_told(process).values()
     say(process)
     assert finish(process).status == 0
-    assert sum(n >= 39800 for n in runs) >= 3, runs
+    assert sum(n >= 19900 for n in runs) >= 3, runs
 
 
 def test_code_without_slots_does_the_same_and_counts_nothing():
@@ -158,6 +172,6 @@ def test_code_without_slots_does_the_same_and_counts_nothing():
     plain = lines_until(process, "ready")
     say(process)
     assert lines_until(process, "runs") == plain
-    assert lines_until(process, "end") == []
+    assert runs_told(process) == {}
     say(process)
     assert finish(process).status == 0
