@@ -214,8 +214,11 @@ $(B)/jitscope: $(call obj,$(TOOL_SRC)) $(B)/libjitscope.a
 
 # ---- Tests -----------------------------------------------------------------------
 
+# Without its notes nobody finds the probes: the tests attach to them themselves, and a
+# session that watches the whole machine is not to.
 $(B)/unit: $(call obj,$(UNIT_SRC) tests/unit/main.c tests/unit/observer.c) $(B)/libjitscope.a $(B)/libjithooks.a
 	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_OBSERVER) -ljansson -lpthread
+	@$(OBJCOPY) --remove-section=.note.stapsdt $@
 
 # The core's own functions, which libjitlua.a hides.
 $(B)/unit-lua: $(call obj,$(UNIT_LUA_SRC) $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o $(B)/libjithooks.a

@@ -385,6 +385,15 @@ JIT_API void jit_told_aborted(jit_told *told, JIT_TOLD_STATE, unsigned counter, 
 /* The state as it stands; probe update. */
 JIT_API void jit_told_state(jit_told *told, JIT_TOLD_STATE);
 
+/*
+ * Loop runs as the VM counts them itself, whoever wishes it, since its start:
+ * of bridges (type bridge) or of the others, by the VM's numbers. Of a number
+ * that was not told nothing is kept; of one that several have, the last told
+ * has the runs.
+ */
+JIT_API void jit_told_runs(jit_told *told, unsigned type, const uint64_t *numbers,
+			   const uint64_t *runs, size_t n);
+
 /* Around a hook of the program that the VM calls by itself. */
 JIT_API void jit_told_hook_start(jit_told *told);
 JIT_API void jit_told_hook_end(jit_told *told, int failed);

@@ -65,7 +65,20 @@ static inline void jit_region_unlock(void)
 
 enum jit_area_no { ABORTS, RUNS, LOOPS, NAREAS };
 
-void *jit_region_row(enum jit_area_no which, uint32_t i);
+static inline struct jit_area *jit_region_area(enum jit_area_no which)
+{
+	return which == ABORTS ? &jit_region->aborts
+	       : which == RUNS ? &jit_region->runs
+			       : &jit_region->loops;
+}
+
+static inline void *jit_region_row(enum jit_area_no which, uint32_t i)
+{
+	const struct jit_area *area = jit_region_area(which);
+
+	return (char *)jit_region + area->offset + (size_t)i * area->entry_size;
+}
+
 /* Gives an area more memory; false if there is none. */
 bool jit_region_grow(enum jit_area_no which);
 /* The region's own memory takes the place of what lies there, with its contents. */

@@ -81,18 +81,6 @@ __asm__(".pushsection .note.jithooks,\"\",\"note\"\n"
 	".8byte jit_anchor\n"
 	".popsection\n");
 
-static struct jit_area *area(enum jit_area_no which)
-{
-	return which == ABORTS ? &jit_region->aborts
-	       : which == RUNS ? &jit_region->runs
-			       : &jit_region->loops;
-}
-
-void *jit_region_row(enum jit_area_no which, uint32_t i)
-{
-	return (char *)jit_region + area(which)->offset + (size_t)i * entry_sizes[which];
-}
-
 /* Puts memory behind [offset, offset + bytes) of the reserved range. */
 static int back(char *base, uint64_t offset, uint64_t bytes)
 {
@@ -116,10 +104,11 @@ SELDOM bool jit_region_grow(enum jit_area_no which)
 		return false;
 	if (want > self.limit[which])
 		want = self.limit[which];
-	if (want <= have || back((char *)jit_region, area(which)->offset + have, want - have))
+	if (want <= have ||
+	    back((char *)jit_region, jit_region_area(which)->offset + have, want - have))
 		return false;
 	self.backed[which] = want;
-	__atomic_store_n(&area(which)->capacity, (uint32_t)(want / entry_sizes[which]),
+	__atomic_store_n(&jit_region_area(which)->capacity, (uint32_t)(want / entry_sizes[which]),
 			 __ATOMIC_RELEASE);
 	return true;
 }
@@ -187,7 +176,7 @@ static void publish(struct jit_region *r)
 {
 	jit_region = r;
 	for (int i = 0; i < NAREAS; i++)
-		area(i)->entry_size = entry_sizes[i];
+		jit_region_area(i)->entry_size = entry_sizes[i];
 	__atomic_store_n(&r->magic, JIT_ABI_MAGIC, __ATOMIC_RELEASE);
 	__atomic_store_n(&jit_anchor.region, (uintptr_t)r, __ATOMIC_RELEASE);
 }
@@ -250,7 +239,7 @@ static void copy_for_child(void)
 	struct part *part = self.parts;
 
 	for (int i = 0; i < NAREAS; i++)
-		part[i] = (struct part){area(i)->offset, self.backed[i], NULL};
+		part[i] = (struct part){jit_region_area(i)->offset, self.backed[i], NULL};
 	part[NAREAS] = (struct part){.bytes = self.header_bytes};
 	for (int i = 0; i <= NAREAS; i++) {
 		part[i].copy = MAP_FAILED;

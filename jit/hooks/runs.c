@@ -27,6 +27,7 @@
 #include "ask.h"
 
 #define AGAIN_NS 1000000000u
+#define CHECK_NS 2000000000u /* a map's owner may have gone, and another have come, unseen */
 #define LEAST_SLOTS 2048
 
 static struct {
@@ -39,8 +40,9 @@ static struct {
 	uint64_t session;   /* whose it is */
 	/* With the first. */
 	char socket[JIT_SOCKET_NAME]; /* where it came from */
-	unsigned short wish;	      /* attached to `runs` when we last asked */
+	unsigned short wish;	      /* attached to `runs` when we last looked */
 	bool unanswered;	      /* by anybody, when we last asked */
+	uint64_t asked_ns;	      /* when that was */
 	uint64_t again_ns;	      /* we do not ask before that; 0: any time */
 	/* With the second. */
 	uint32_t counting[2]; /* VMs that count, by the bits of how */
@@ -129,6 +131,7 @@ static uint32_t round_up(uint32_t slots)
 static bool need(const jit_vm *vm, unsigned short wish, struct jit_runs_request *request)
 {
 	bool elsewhere, ask;
+	uint64_t now;
 
 	jit_region_lock();
 	elsewhere = !in_hand() || jit_slots_lie_elsewhere(vm, in_hand());
@@ -142,9 +145,11 @@ static bool need(const jit_vm *vm, unsigned short wish, struct jit_runs_request 
 		.slots = round_up(jit_slots_wanted()),
 	};
 	jit_region_unlock();
-	if (wish != self.wish)
-		return true; /* others came or went: is the map's owner still there? */
-	return ask && jit_now() >= self.again_ns;
+	now = jit_now();
+	/* Is the map's owner still there? */
+	if (wish != self.wish || (self.map.id && now - self.asked_ns >= CHECK_NS))
+		return true;
+	return ask && now >= self.again_ns;
 }
 
 /* Does what the answer says; false: there is reason to ask again. */
@@ -173,12 +178,13 @@ static void ask(const jit_vm *vm, unsigned short wish, const struct jit_runs_req
 		done = act_on(vm, &answer);
 	else if (in_hand() && !answer.silent)
 		go_back(vm);
+	self.asked_ns = jit_now();
 	jit_region_lock();
 	map = in_hand();
 	if (!done || !map || jit_slots_lie_elsewhere(vm, map) || jit_slots_lie_beyond(vm, map))
-		self.again_ns = jit_now() + AGAIN_NS;
+		self.again_ns = self.asked_ns + AGAIN_NS;
 	jit_region_unlock();
-	self.wish = wish;
+	__atomic_store_n(&self.wish, wish, __ATOMIC_RELAXED);
 	self.unanswered = !heard;
 }
 
@@ -187,15 +193,17 @@ static void follow(const jit_vm *vm)
 	struct jit_runs_request request;
 	unsigned short wish;
 
-	if (!attached() && !__atomic_load_n(&self.map.id, __ATOMIC_RELAXED) &&
+	if (!attached() && !__atomic_load_n(&self.wish, __ATOMIC_RELAXED) &&
 	    !jit_slots_lie_in_maps())
 		return;
 	jit_lock_take(&self.lock);
 	wish = attached();
-	if (!wish)
+	if (!wish) {
 		go_back(vm);
-	else if (need(vm, wish, &request))
+		__atomic_store_n(&self.wish, 0, __ATOMIC_RELAXED);
+	} else if (need(vm, wish, &request)) {
 		ask(vm, wish, &request);
+	}
 	jit_lock_drop(&self.lock);
 }
 
@@ -224,11 +232,13 @@ static int count(jit_vm *vm)
 {
 	unsigned how = wished(vm);
 	int err = 0;
-	bool new;
+	bool new = false;
 
-	jit_region_lock();
-	new = jit_slots_overflow(vm, in_hand()) && how;
-	jit_region_unlock();
+	if (how) {
+		jit_region_lock();
+		new = jit_slots_overflow(vm, in_hand());
+		jit_region_unlock();
+	}
 	if (how == vm->how && !new)
 		return 0;
 	if (vm->config.count_runs)

@@ -38,6 +38,7 @@
 static struct {
 	uint32_t slots;	  /* in a block */
 	uint32_t in_maps; /* blocks that lie in a map */
+	uint32_t beyond;  /* blocks that are marked so */
 	struct block {
 		const jit_vm *owner; /* NULL: nobody */
 		uint32_t map;
@@ -91,6 +92,12 @@ uint64_t *jit_slot_counted_in(uint32_t slot)
 									 : slot);
 }
 
+static void set_beyond(struct block *block, bool beyond)
+{
+	self.beyond += beyond - block->beyond;
+	block->beyond = beyond;
+}
+
 /* ---- Taking slots -------------------------------------------------------------- */
 
 /*
@@ -117,7 +124,7 @@ static uint32_t find_block(const jit_vm *vm)
 	if (!spare)
 		return beyond;
 	self.blocks[spare].owner = vm;
-	self.blocks[spare].beyond = false;
+	set_beyond(&self.blocks[spare], false);
 	return spare;
 }
 
@@ -280,12 +287,12 @@ bool jit_slots_overflow(const jit_vm *vm, const struct jit_map *map)
 	uint32_t end = map ? reach_of(map) : blocks();
 	bool new = false;
 
-	for (uint32_t b = 1; b < blocks(); b++) {
+	for (uint32_t b = self.beyond ? 1 : end; b < blocks(); b++) {
 		struct block *block = &self.blocks[b];
 		bool beyond = b >= end;
 
 		if (block->owner == vm && block->beyond != beyond) {
-			block->beyond = beyond;
+			set_beyond(block, beyond);
 			new = true;
 		}
 	}

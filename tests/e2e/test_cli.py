@@ -53,7 +53,7 @@ def test_list():
     listed = json.loads(jitscope("list", "--json").out)
     (row,) = [f for f in listed["files"] if f["path"] == path]
     assert {"pid": process.pid, "comm": "embed"} in row["processes"], row
-    assert len(row["probes"]) == 8 and row["unusable"] == [] and row["region"] is True, row
+    assert len(row["probes"]) == 9 and row["unusable"] == [] and row["region"] is True, row
     (line,) = [x for x in jitscope("list", "-p", process.pid).out.splitlines() if path in x]
     assert line.split()[:2] == [str(process.pid), "embed"], line
     one = json.loads(jitscope("list", "--json", "-f", program("embed")).out)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* observer.c - see observer.h. */
 #include <bpf/bpf.h>
-#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -131,6 +132,9 @@ static void *run(void *arg)
 	struct observer *o = arg;
 	int fd;
 
+	/* An answer has to come within 50 ms, whatever else the machine is at. */
+	setpriority(PRIO_PROCESS, (id_t)gettid(), -15);
+	pthread_barrier_wait(&o->ready);
 	while ((fd = accept4(o->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
 		serve(o, fd);
 		close(fd);
@@ -142,15 +146,23 @@ void observer_start(struct observer *o, uint64_t session, uint32_t limit)
 {
 	char name[64];
 	int map = observer_make_map(1024);
+	sigset_t all, before;
 
 	if (map < 0)
 		unit_skip("needs root and BPF with arrays that can be mapped");
+	if (WITH_TSAN)
+		unit_skip("the thread sanitizer does not see that an answer has come");
 	close(map);
 	*o = (struct observer){.session = session, .limit = limit};
 	snprintf(name, sizeof(name), "%d.%llu.sock", (int)getpid(), (unsigned long long)session);
 	o->listener = observer_listen(name, o->path);
 	CHECK(!listen(o->listener, 64));
+	pthread_barrier_init(&o->ready, NULL, 2);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the process's */
 	CHECK(!pthread_create(&o->thread, NULL, run, o));
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_barrier_wait(&o->ready);
 }
 
 void observer_stop(struct observer *o)

@@ -38,6 +38,7 @@ struct observer {
 	int listener;
 	char path[128];
 	pthread_t thread;
+	pthread_barrier_t ready;
 };
 
 /* The directory of sockets: made, and named to the library. Before the first VM. */

@@ -553,6 +553,32 @@ TEST(a_second_observer_leaves_the_map_where_it_is)
 	observer_remove_directory();
 }
 
+/* One died and another came before the process looked: as many are attached as were. */
+TEST(an_observer_that_took_anothers_place_unseen_is_found_in_time)
+{
+	struct told t = {0};
+	struct observer first, second;
+	uint64_t no;
+	jit_vm *vm;
+
+	observer_directory();
+	observer_start(&first, 1, PLENTY);
+	vm = vm_that_counts(&t);
+	no = unit_loop(vm);
+	observer_attach(1);
+	jit_runs_update(vm);
+	run(jit_run_count(vm, no), 10);
+	observer_stop(&first);
+	observer_start(&second, 2, PLENTY);
+	usleep(2050000);
+	jit_runs_update(vm); /* as at a compile */
+	CHECK_EQ(jit_region->runs_session, 2);
+	CHECK_EQ(in_map(&second, no), 10);
+	jit_vm_destroy(vm);
+	observer_stop(&second);
+	observer_remove_directory();
+}
+
 TEST(who_refuses_is_asked_again_later)
 {
 	struct told t = {0};
@@ -575,7 +601,32 @@ TEST(who_refuses_is_asked_again_later)
 	usleep(1050000);
 	jit_runs_update(vm);
 	CHECK_EQ(o.requests, 2);
+	CHECK_EQ(jit_region->runs_session, 1);
 	CHECK_EQ(in_map(&o, no), 10);
+	jit_vm_destroy(vm);
+	observer_stop(&o);
+	observer_remove_directory();
+}
+
+/* Another who attaches is asked at once, though as many are attached as before. */
+TEST(who_comes_after_one_that_refused_is_asked_at_once)
+{
+	struct told t = {0};
+	struct observer o;
+	jit_vm *vm;
+
+	observer_directory();
+	observer_start(&o, 1, 0);
+	vm = vm_that_counts(&t);
+	observer_attach(1);
+	jit_runs_update(vm);
+	CHECK_EQ(jit_region->runs_session, 0);
+	observer_attach(-1);
+	CHECK_EQ(jit_runs_update(vm), 0);
+	o.limit = PLENTY;
+	observer_attach(1);
+	CHECK_EQ(jit_runs_update(vm), JIT_RUNS_MEMORY);
+	CHECK_EQ(jit_region->runs_session, 1);
 	jit_vm_destroy(vm);
 	observer_stop(&o);
 	observer_remove_directory();
@@ -647,17 +698,45 @@ TEST(an_observer_at_its_limit_keeps_what_it_has_given)
 	observer_remove_directory();
 }
 
+/* Of a VM that counts itself and tells of it: what it has told last. */
+TEST(runs_that_are_told_are_in_the_map)
+{
+	static const uint64_t none[JIT_ABORT_OTHER], number = 7, runs[] = {100, 150, 160};
+	struct observer o;
+	jit_told *told;
+
+	observer_directory();
+	observer_start(&o, 1, PLENTY);
+	told = jit_told_create("unit", none, JIT_ABORT_OTHER, 0, 0);
+	CHECK(told);
+	jit_told_compiled(told, none, JIT_ABORT_OTHER, 0, 0, JIT_TYPE_LOOP, number, 0, "a", 0, 0);
+	jit_told_runs(told, JIT_TYPE_LOOP, &number, &runs[0], 1);
+	CHECK_EQ(o.requests, 0);
+	CHECK_EQ(counted(1), 100);
+	observer_attach(1);
+	jit_told_runs(told, JIT_TYPE_LOOP, &number, &runs[1], 1);
+	CHECK_EQ(in_map(&o, 1), 150);
+	CHECK_EQ(counted(1), 150);
+	observer_attach(-1);
+	jit_told_runs(told, JIT_TYPE_LOOP, &number, &runs[2], 1);
+	CHECK_EQ(in_map(&o, 1), 150);
+	CHECK_EQ(counted(1), 160);
+	CHECK_EQ(jit_region->counting, JIT_RUNS_MEMORY); /* by itself, still */
+	observer_stop(&o);
+	observer_remove_directory();
+}
+
 /* ---- Several threads ----------------------------------------------------------------- */
 
-#define TIMES 10000000u
+#define TIMES 10000000u /* at least */
 
 struct counter {
 	pthread_t thread;
 	struct told told;
-	uint64_t no, other;
+	uint64_t no, other, times;
 };
 
-static unsigned running;
+static bool stop;
 
 /* Two loops; looks at the wish now and then, as compiled code does. */
 static void *count_on(void *arg)
@@ -673,15 +752,15 @@ static void *count_on(void *arg)
 	jit_runs_update(vm);
 	first = jit_run_count(vm, c->no);
 	second = jit_run_count(vm, c->other);
-	for (uint32_t i = 0; i < TIMES; i += 100) {
+	while (c->times < TIMES || !__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		if (*wish != seen) {
 			seen = *wish;
 			jit_runs_update(vm);
 		}
 		run(first, 100);
 		run(second, 1);
+		c->times += 100;
 	}
-	__atomic_sub_fetch(&running, 1, __ATOMIC_RELEASE);
 	return vm;
 }
 
@@ -691,28 +770,34 @@ static void join(struct counter *c)
 
 	CHECK(!pthread_join(c->thread, &vm));
 	jit_vm_destroy(vm);
-	CHECK_EQ(counted(c->no), TIMES);
-	CHECK_EQ(counted(c->other), TIMES / 100);
+	CHECK_EQ(counted(c->no), c->times);
+	CHECK_EQ(counted(c->other), c->times / 100);
+}
+
+static bool in_hand(void)
+{
+	return __atomic_load_n(&jit_region->runs_session, __ATOMIC_RELAXED) != 0;
 }
 
 TEST(threads_count_exactly_while_maps_come_and_go)
 {
 	struct counter a = {0}, b = {0};
-	unsigned turns = 0;
 	struct observer o;
 	jit_vm *vm;
 
 	observer_directory();
 	observer_start(&o, 1, PLENTY);
 	vm = unit_vm();
-	running = 2;
 	CHECK(!pthread_create(&a.thread, NULL, count_on, &a));
 	CHECK(!pthread_create(&b.thread, NULL, count_on, &b));
-	while (__atomic_load_n(&running, __ATOMIC_ACQUIRE)) {
-		observer_attach(turns++ % 2 ? -1 : 1);
-		usleep(300);
+	for (unsigned turn = 0; turn < 100; turn++) {
+		observer_attach(turn % 2 ? -1 : 1);
+		/* Until one of the two has seen it; the other may not have. */
+		for (int i = 0; i < 100 && !in_hand() == !(turn % 2); i++)
+			usleep(200);
 	}
-	CHECK(turns > 4);
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	CHECK(o.requests > 10);
 	join(&a);
 	join(&b);
 	CHECK_EQ(overflowed(), 0);
@@ -861,21 +946,22 @@ TEST(a_fork_while_another_thread_counts)
 	observer_start(&o, 1, PLENTY);
 	observer_attach(1);
 	vm = unit_vm();
-	running = 1;
 	CHECK(!pthread_create(&c.thread, NULL, count_on, &c));
-	while (!__atomic_load_n(&jit_region->runs_session, __ATOMIC_RELAXED))
-		usleep(100);
+	while (!in_hand() || !counted(c.no)) {
+		usleep(100000);
+		observer_attach(1); /* if the first answer came too late */
+	}
 	for (int i = 0; i < 5; i++) {
 		pid = fork();
 		if (!pid) {
 			uint64_t before = counted(c.no);
 
 			usleep(2000);
-			_exit(counted(c.no) != before || before > TIMES ||
-			      !jit_region->runs_session);
+			_exit(counted(c.no) != before || !before);
 		}
 		check_child(pid);
 	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	join(&c);
 	jit_vm_destroy(vm);
 	observer_stop(&o);
@@ -988,9 +1074,12 @@ void suite_runs(void)
 	ADD(a_larger_observer_takes_what_was_beyond_the_first);
 	ADD(a_smaller_map_after_a_larger);
 	ADD(a_second_observer_leaves_the_map_where_it_is);
+	ADD(an_observer_that_took_anothers_place_unseen_is_found_in_time);
 	ADD(who_refuses_is_asked_again_later);
+	ADD(who_comes_after_one_that_refused_is_asked_at_once);
 	ADD(a_session_that_knows_us_no_longer_is_left);
 	ADD(an_observer_at_its_limit_keeps_what_it_has_given);
+	ADD(runs_that_are_told_are_in_the_map);
 	ADD(threads_count_exactly_while_maps_come_and_go);
 	ADD(each_vm_moves_its_own);
 	ADD(a_child_gets_a_map_of_its_own);
