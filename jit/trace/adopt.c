@@ -106,6 +106,7 @@ static bool copy_snapshot(struct adopting *a, int32_t n, const IrRef *refs)
 	Ir *ir = a->ir;
 	Snapshot copy = *s;
 
+	copy.taken = TAKEN_UNKNOWN;
 	copy.entry = ir->n_snapshot_entries;
 	copy.frame = ir->n_snapshot_frames;
 	if (!IR_ROOM(ir, snapshots, 1) || !IR_ROOM(ir, snapshot_entries, s->entries + 1) ||
@@ -225,9 +226,10 @@ static bool adopt_descr(const struct adopting *a, enum ir_opcode opcode, int32_t
 	       refuse(a, "its descr: %.80s", message);
 }
 
-static bool wants_snapshot(enum ir_opcode opcode)
+static bool wants_snapshot(enum ir_opcode opcode, int32_t descr)
 {
-	return ir_info[opcode].flags & IR_GUARD || opcode == IR_CALL_MAY_FORCE_I;
+	return ir_info[opcode].flags & IR_GUARD || opcode == IR_CALL_MAY_FORCE_I ||
+	       (opcode == IR_JUMP && descr > 0);
 }
 
 static bool adopt_operation(struct adopting *a)
@@ -258,7 +260,7 @@ static bool adopt_operation(struct adopting *a)
 	if (opcode == IR_LABEL && a->ir->label < 0)
 		a->ir->label = ref;
 	return adopt_result(a, ref) &&
-	       (!wants_snapshot(opcode) || adopt_snapshot(a, &a->ir->ops[ref], like));
+	       (!wants_snapshot(opcode, descr) || adopt_snapshot(a, &a->ir->ops[ref], like));
 }
 
 /* ---- The list -------------------------------------------------------------------------------- */

@@ -16,8 +16,10 @@ static bool is_root(const IrOp *op)
 	unsigned flags = ir_info[op->opcode].flags;
 
 	if (op->opcode == IR_ARG_I || op->opcode == IR_ARG_F || op->opcode == IR_ARG_R ||
-	    op->opcode == IR_LABEL || op->opcode == IR_JUMP)
+	    op->opcode == IR_LABEL)
 		return false;
+	if (op->opcode == IR_JUMP)
+		return op->descr > 0;
 	if (flags & IR_CALL && helper_info[op->descr].effects & (HELPER_WRITES | HELPER_FORCES))
 		return true;
 	return flags & (IR_EFFECT | IR_GUARD | IR_FINAL);
@@ -143,11 +145,20 @@ static void renumber(Ir *ir, const IrRef *places)
 		ir->label = places[ir->label];
 }
 
+/* Snapshots are in the order in which they were taken; so many of the operations are left. */
+static uint32_t move_snapshots(Ir *ir, uint32_t next, uint32_t at, uint32_t left)
+{
+	while (next < ir->n_snapshots && ir->snapshots[next].taken <= at)
+		ir->snapshots[next++].taken = left;
+	return next;
+}
+
 static void take_out(Ir *ir, IrRef *places, const int32_t *kept)
 {
-	uint32_t to = 0;
+	uint32_t to = 0, snapshot = 0;
 
 	for (uint32_t at = 0; at < ir->n_ops; at++) {
+		snapshot = move_snapshots(ir, snapshot, at, to);
 		places[at] = IR_NONE;
 		if (!ir->ops[at].mark)
 			continue;

@@ -51,7 +51,7 @@ static bool may_enter(lua_State *L, const Trace *t)
 static const Trace *shared_bridge(const Jit *jit, const Trace *t, const Instruction *pc, bool moved)
 {
 	for (const Trace *to = traces_bridge_at(jit, pc); to; to = traces_next_at(to))
-		if (to != t && (moved || to->born > t->born))
+		if (moved || to->born > t->born)
 			return to;
 	return NULL;
 }
@@ -74,7 +74,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts] ||
 	    frame_function(f)->proto->jit_off || traces_family(jit, t)->flushed)
 		return;
-	moved = s->frames || s->below || t->pc != f->u.lua.pc;
+	moved = s->moved || s->frames || s->below || t->pc != f->u.lua.pc;
 	shared = shared_bridge(jit, t, f->u.lua.pc, moved);
 	if (shared) {
 		jit->backend->link(L, t, exit, (Trace *)shared);
@@ -105,9 +105,8 @@ static Trace *next_trace(const Jit *jit, const Trace *t, int32_t exit)
 
 	if (t->exits[exit].bridge)
 		return jit->traces[t->exits[exit].bridge];
-	if (last->opcode == IR_FINISH && last->snapshot == exit && last->descr > 0 &&
-	    (uint32_t)last->descr < jit->n_traces)
-		return jit->traces[last->descr];
+	if (last->snapshot == exit && ir_next_trace(&t->ir) < jit->n_traces)
+		return jit->traces[ir_next_trace(&t->ir)];
 	return NULL;
 }
 

@@ -13,6 +13,7 @@
  */
 #include "../lua/call.h"
 #include "../lua/gc.h"
+#include "label.h"
 #include "model.h"
 
 /* n: as in ir_snapshot_refs(). */
@@ -26,14 +27,18 @@ static bool is_virtual(const Ir *ir, IrRef ref)
 	return ref >= 0 && ir->ops[ref].opcode == IR_VIRTUAL;
 }
 
-static void write_slots(lua_State *L, const Trace *t, int32_t exit, Value *base)
+static void write_slots(lua_State *L, const Trace *t, int32_t exit, Value *base,
+			const RegisterSet *dead)
 {
 	const Snapshot *s = &t->ir.snapshots[exit];
 	const SnapshotEntry *e = t->ir.snapshot_entries + s->entry;
+	int shift = snapshot_base(&t->ir, s);
 
 	for (uint32_t i = 0; i < s->entries; i++, e++) {
 		Value *v = base + e->slot;
 
+		if (label_slot_is_dead(dead, e->slot - shift))
+			continue;
 		if (is_virtual(&t->ir, e->ref)) {
 			v->tag = TAG_NIL;
 			continue;
@@ -162,12 +167,12 @@ static void open_frames(lua_State *L, const Trace *t, const Snapshot *s, Value *
 	}
 }
 
-void exit_restore(lua_State *L, const Trace *t, int32_t exit)
+void exit_go_on(lua_State *L, const Trace *t, int32_t exit, const RegisterSet *dead)
 {
 	const Snapshot *s = &t->ir.snapshots[exit];
 	Value *base = frame_base(L->frame);
 
-	write_slots(L, t, exit, base);
+	write_slots(L, t, exit, base, dead);
 	for (unsigned i = 0; i < s->below; i++)
 		L->frame = L->frame->previous;
 	if (s->pc)
@@ -175,5 +180,12 @@ void exit_restore(lua_State *L, const Trace *t, int32_t exit)
 	open_frames(L, t, s, base);
 	if (s->top != TOP_AS_IT_IS)
 		L->top = top_is_slot(s) ? base + s->top : L->frame->top;
+}
+
+void exit_restore(lua_State *L, const Trace *t, int32_t exit)
+{
+	Value *base = frame_base(L->frame);
+
+	exit_go_on(L, t, exit, NULL);
 	make_virtuals(L, t, exit, base);
 }

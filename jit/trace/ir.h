@@ -12,7 +12,8 @@
  *
  * Control: a trace begins with its preamble. A loop then has `label`, whose
  * arguments are what changes from turn to turn, the body, and `jump`, which gives
- * them their next values. Other traces end in `finish`.
+ * them their next values. Other traces end in `finish`, or in a `jump` to the label of
+ * a loop that is another trace.
  *
  * State: while a trace runs the Lua stack is not written. A guard has a snapshot,
  * which says for each slot that differs from memory what belongs there, and which
@@ -56,6 +57,8 @@ enum {
  */
 #define IR_OPERATIONS(X)                                                                         \
 	/* Control. finish: back to the interpreter (descr -1) or into trace number descr. */    \
+	/* jump: to the list's own label, or (descr) to that of trace number descr (join.c), */  \
+	/* with a snapshot of the state there. */                                                \
 	X(LABEL, "label", 'v', "*", IR_EFFECT | IR_MANY)                                         \
 	X(JUMP, "jump", 'v', "*", IR_EFFECT | IR_MANY | IR_FINAL)                                \
 	X(FINISH, "finish", 'v', "", IR_GUARD | IR_EFFECT | IR_FINAL)                            \
@@ -259,7 +262,9 @@ typedef struct snapshot {
 	uint32_t frame, frames;	     /* in Ir.snapshot_frames: inlined ones, outermost first */
 	const Instruction *pc;	     /* of the first frame: its next instruction; NULL: as it is */
 	const Proto *proto;	     /* of the first frame, NULL: it is Ir.proto */
-	uint32_t taken;		     /* operations before it */
+	uint32_t taken;		     /* operations before it, or: */
+#define TAKEN_UNKNOWN UINT32_MAX     /* a hook moved them */
+	bool moved;		     /* the trace has done an instruction */
 	uint16_t below;		     /* frames that were left for good */
 	int16_t base;		     /* the first frame's register 0 */
 	int16_t top;		     /* slot where L->top goes, or: */
@@ -357,6 +362,16 @@ static inline const IrOp *ir_op(const Ir *ir, IrRef ref)
 static inline const IrConstant *ir_constant(const Ir *ir, IrRef ref)
 {
 	return &ir->constants[~ref];
+}
+
+/* Number of the trace in which the list goes on at its end: finish, jump; 0: none. */
+static inline uint32_t ir_next_trace(const Ir *ir)
+{
+	const IrOp *last = ir->n_ops ? &ir->ops[ir->n_ops - 1] : NULL;
+
+	return last && ir_info[last->opcode].flags & IR_FINAL && last->descr > 0
+		       ? (uint32_t)last->descr
+		       : 0;
 }
 
 /* 'i', 'f' or 'r' of any reference. */

@@ -128,13 +128,12 @@ void listen_place(const Trace *t, char text[JIT_GREENKEY_LEN])
 
 const char *listen_link(const Ir *ir, char text[24])
 {
-	const IrOp *last = &ir->ops[ir->n_ops - 1];
+	bool jumps = ir->ops[ir->n_ops - 1].opcode == IR_JUMP;
+	uint32_t number = ir_next_trace(ir);
 
-	if (last->opcode == IR_JUMP)
-		return "loop";
-	if (last->opcode != IR_FINISH || last->descr <= 0)
-		return "interpreter";
-	snprintf(text, 24, "trace %d", last->descr);
+	if (!number)
+		return jumps ? "loop" : "interpreter";
+	snprintf(text, 24, jumps ? "loop %u" : "trace %u", number);
 	return text;
 }
 

@@ -346,6 +346,18 @@ static void replace(Ir *ir, Ir *to)
 	*ir = *to;
 }
 
+/* The loop whose label the recorded list may jump to at its end; NULL: none. */
+static const Ir *loop_to_join(const Jit *jit, const Ir *ir)
+{
+	const IrOp *last = &ir->ops[ir->n_ops - 1];
+	const Trace *to;
+
+	if (!jit->recorder || &jit->current->ir != ir || ir_next_trace(ir) >= jit->n_traces)
+		return NULL;
+	to = jit->traces[ir_next_trace(ir)];
+	return to && record_may_join(jit, last->snapshot, to) ? &to->ir : NULL;
+}
+
 bool optimize(Jit *jit, Ir *ir)
 {
 	Ir to;
@@ -354,13 +366,15 @@ bool optimize(Jit *jit, Ir *ir)
 	listen_list(jit, ir, "recorded");
 	ir_open(&to);
 	to.proto = ir->proto;
-	done = peel(jit, ir, &to) && !to.failed;
+	done = peel(jit, ir, loop_to_join(jit, ir), &to) && !to.failed;
 	if (!done) {
 		ir_close(&to);
 		return false;
 	}
-	to.max_slot = ir->max_slot;
-	to.max_frames = ir->max_frames;
+	if (to.max_slot < ir->max_slot)
+		to.max_slot = ir->max_slot;
+	if (to.max_frames < ir->max_frames)
+		to.max_frames = ir->max_frames;
 	replace(ir, &to);
 	listen_list(jit, ir, "peel");
 	eliminate_dead_code(ir);

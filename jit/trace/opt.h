@@ -106,13 +106,27 @@ uint8_t virtual_field_tag(const Opt *o, IrRef ref, unsigned n);
 IrRef virtual_copy(Opt *o, IrRef ref);
 void virtual_set_field(Opt *o, IrRef ref, unsigned n, IrRef value);
 
+/* Does it stand for a part of a virtual table, its array or a node? */
+bool virtual_is_part(const Opt *o, IrRef ref);
+
+/* ---- join.c ---------------------------------------------------------------------------------- */
+
+/*
+ * The list `from` was copied to o->to up to its end, a `finish` into trace `number`,
+ * whose list is `loop`: puts loop's preamble and a jump to its label behind it. carry:
+ * virtual tables may stay so on the way. false: that cannot be done, what is in o is to
+ * be thrown away.
+ */
+bool join(Opt *o, const Ir *from, const Ir *loop, int32_t number, bool carry);
+
 /* ---- peel.c, dce.c --------------------------------------------------------------------------- */
 
 /*
  * Of a recorded loop: preamble, label and body. false: the types at the end are not
- * those at the beginning, `to` is to be thrown away.
+ * those at the beginning, `to` is to be thrown away. loop: the list of the trace that
+ * `from` goes on in, which is entered at its label if that can be done; NULL: it is not.
  */
-bool peel(Jit *jit, const Ir *from, Ir *to);
+bool peel(Jit *jit, const Ir *from, const Ir *loop, Ir *to);
 /* Operations that nobody needs become nop and are taken out. */
 void eliminate_dead_code(Ir *ir);
 

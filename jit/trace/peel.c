@@ -19,7 +19,8 @@
  * change, values are not; the body is copied, what turned out otherwise is noted,
  * and the body is copied again, until nothing changes any more.
  *
- * A list that ends in `finish` has no body: it is copied once.
+ * A list that ends in `finish` has no body: it is copied once, and enters the loop that
+ * it goes on in at the label if that can be done (join.c).
  */
 #include "peel.h"
 
@@ -27,8 +28,12 @@
 #include <string.h>
 
 #define MAX_ROUNDS 16
+
 /* Operations that a copy has at the most. */
-#define LARGEST(from) ((from)->n_ops * 4 + 2 * MAX_TURNS + 256)
+static uint32_t largest(const struct peel *p)
+{
+	return (p->from->n_ops + (p->loop ? p->loop->n_ops : 0)) * 4 + 2 * MAX_TURNS + 256;
+}
 
 static const struct turn *turn_of(const struct peel *p, int slot)
 {
@@ -139,6 +144,20 @@ static void force_all(struct peel *p, int32_t n, bool body)
 			virtual_force(&p->o, p->turns[i].value);
 }
 
+static void force_before(struct peel *p, uint32_t at, bool body)
+{
+	const IrOp *op = &p->from->ops[at];
+
+	copy_snapshots(p, at, body);
+	if (op->opcode == IR_CALL_MAY_FORCE_I)
+		force_all(p, op->snapshot, body);
+	/* What is certain to be made is made sooner here than by an exit. */
+	if (op->opcode == IR_FINISH) {
+		force_all(p, op->snapshot, body);
+		p->copied[op->snapshot] = -1;
+	}
+}
+
 /* ---- Copying ------------------------------------------------------------------------------ */
 
 /* What a getslot_* of the body reads: the slot as the last turn left it. IR_NONE: memory. */
@@ -172,16 +191,8 @@ static void copy_operation(struct peel *p, uint32_t at, bool body)
 	IrRef known = IR_NONE;
 
 	p->o.at = at;
-	if (p->o.virtuals) {
-		copy_snapshots(p, at, body);
-		if (op.opcode == IR_CALL_MAY_FORCE_I)
-			force_all(p, op.snapshot, body);
-		/* What is certain to be made is made sooner here than by an exit. */
-		if (op.opcode == IR_FINISH) {
-			force_all(p, op.snapshot, body);
-			p->copied[op.snapshot] = -1;
-		}
-	}
+	if (p->o.virtuals)
+		force_before(p, at, body);
 	for (unsigned i = 0; i < op.nargs && i < UINT8_MAX; i++)
 		mapped[i] = use(p, opt_map(&p->o, args[i]), body);
 	for (unsigned i = op.nargs; !many && i < 3; i++)
@@ -221,6 +232,7 @@ static bool begin(struct peel *p)
 {
 	opt_close(&p->o);
 	ir_clear(p->to);
+	p->to->max_frames = 0;
 	/* References to constants mean the same in both lists. */
 	if (!IR_ROOM(p->to, constants, p->from->n_constants))
 		return false;
@@ -228,9 +240,9 @@ static bool begin(struct peel *p)
 		memcpy(p->to->constants, p->from->constants,
 		       p->from->n_constants * sizeof(*p->to->constants));
 	p->to->n_constants = p->from->n_constants;
-	if (!opt_open(&p->o, p->to, p->from->n_ops, LARGEST(p->from)))
+	if (!opt_open(&p->o, p->to, p->from->n_ops, largest(p)))
 		return false;
-	return p->level == ALL_REAL || virtuals_open(&p->o, p->jit, p->real, LARGEST(p->from));
+	return p->level == ALL_REAL || virtuals_open(&p->o, p->jit, p->real, largest(p));
 }
 
 /* One try with the turns as they are taken to be. *again: they were not. */
@@ -279,11 +291,39 @@ static bool peel_loop(struct peel *p)
 	return !p->o.failed;
 }
 
+/*
+ * The end of a list that goes on in another trace's loop: first with virtual tables as
+ * they are, then with all made that the loop can see, then not by its label.
+ */
+static bool join_loop(struct peel *p)
+{
+	uint32_t end = p->from->n_ops - 1;
+
+	p->o.at = end;
+	if (p->o.virtuals && p->carry)
+		copy_snapshots(p, end, false);
+	else if (p->o.virtuals)
+		force_before(p, end, false);
+	/* Tables that the loop's turn makes are those that it cannot do without. */
+	p->real[end] = 1;
+	if (!p->o.failed && join(&p->o, p->from, p->loop, p->from->ops[end].descr, p->carry))
+		return true;
+	if (!p->o.restart && !p->carry)
+		p->loop = NULL;
+	if (!p->o.restart)
+		p->carry = false;
+	p->o.restart = p->o.failed = true; /* again, as it is now */
+	return false;
+}
+
 static bool copy_once(struct peel *p)
 {
 	if (!begin(p) || !copy_turn(p, false))
 		return false;
-	copy_operation(p, p->from->n_ops - 1, false);
+	if (!p->loop)
+		copy_operation(p, p->from->n_ops - 1, false);
+	else if (!join_loop(p))
+		return false;
 	virtuals_finish(&p->o);
 	return !p->o.failed;
 }
@@ -312,6 +352,7 @@ static bool copy_all(struct peel *p)
 	bool done = false, loop = p->from->ops[p->from->n_ops - 1].opcode == IR_JUMP;
 
 	p->level = p->jit && makes_tables(p->from) ? ACROSS_TURNS : ALL_REAL;
+	p->carry = p->level > ALL_REAL;
 	for (; !done && p->level >= ALL_REAL; p->level--) {
 		do {
 			done = loop ? peel_loop(p) : copy_once(p);
@@ -322,14 +363,14 @@ static bool copy_all(struct peel *p)
 	return done;
 }
 
-bool peel(Jit *jit, const Ir *from, Ir *to)
+bool peel(Jit *jit, const Ir *from, const Ir *loop, Ir *to)
 {
-	struct peel p = {.from = from, .to = to, .jit = jit};
+	struct peel p = {.from = from, .to = to, .jit = jit, .loop = loop};
 	bool done = false;
 
 	p.copied = malloc((from->n_snapshots + 1) * sizeof(*p.copied));
 	p.preamble = malloc((from->n_ops + 1) * sizeof(*p.preamble));
-	p.used = malloc(LARGEST(from));
+	p.used = malloc(largest(&p));
 	p.real = calloc(from->n_ops, 1);
 	p.guards = calloc(from->n_snapshots + 1, 1);
 	if (p.copied && p.preamble && p.used && p.real && p.guards) {

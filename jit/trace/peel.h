@@ -44,6 +44,8 @@ struct peel {
 	IrRef *preamble; /* old place -> reference at the end of the preamble */
 	uint8_t *used;	 /* by place in the preamble: the body uses it */
 	int32_t *copied; /* old snapshot -> new, -1: not yet */
+	const Ir *loop;	 /* that the list goes on in at its label, NULL: none */
+	bool carry;	 /* with tables that are virtual */
 	/* Virtual tables: */
 	Jit *jit;
 	int level;

@@ -4,6 +4,7 @@
  * closes, loops inside are unrolled, and where another trace goes on this one ends.
  */
 #include "../lua/function.h"
+#include "label.h"
 #include "record.h"
 
 /* ---- Loops -------------------------------------------------------------------------------- */
@@ -163,6 +164,61 @@ static bool goes_on_at_return(Recorder *r, const Instruction *pc)
 	r->pc = pc;
 	r->top = TOP_OF_FRAME;
 	record_finish(r, pc - 1, (int32_t)to->number);
+	return true;
+}
+
+static bool reads_slot(enum ir_opcode opcode)
+{
+	return opcode >= IR_GETSLOT_TAG && opcode <= IR_GETSLOT_R;
+}
+
+/* Does the preamble guard that a slot has another tag than it has by then? */
+static bool is_other_tag(const Ir *loop, const IrOp *guard, int slot, uint8_t tag)
+{
+	const IrOp *load = guard->opcode == IR_GUARD_VALUE && guard->arg[0] >= 0
+				   ? ir_op(loop, guard->arg[0])
+				   : NULL;
+
+	return load && load->opcode == IR_GETSLOT_TAG && load->descr == slot &&
+	       ir_constant(loop, guard->arg[1])->u.i != tag;
+}
+
+static bool fits(const Ir *loop, int slot, uint8_t tag)
+{
+	for (IrRef at = 0; at < loop->label; at++)
+		if (is_other_tag(loop, ir_op(loop, at), slot, tag))
+			return false;
+	return true;
+}
+
+/*
+ * What one of the two has in memory must not be what the other has, or had, of a slot.
+ * That values have other types would be found later, at more cost.
+ */
+bool record_may_join(const Jit *jit, int32_t snapshot, const Trace *to)
+{
+	const Recorder *r = jit->recorder;
+	const Snapshot *s = &r->ir->snapshots[snapshot];
+	int base = snapshot_base(r->ir, s);
+
+	if (to->ir.label < 0 || to->ir.label > MAX_PREAMBLE || base + to->ir.max_slot > MAX_SLOTS)
+		return false;
+	for (uint32_t i = 0; i < s->entries; i++) {
+		const SnapshotEntry *e = &r->ir->snapshot_entries[s->entry + i];
+		int slot = e->slot - base;
+
+		if ((slot >= 0 && slot < MAX_SLOTS && set_has(&to->shared, slot)) ||
+		    !fits(&to->ir, slot, e->tag))
+			return false;
+	}
+	for (IrRef at = 0; at < to->ir.label; at++) {
+		const IrOp *op = ir_op(&to->ir, at);
+		int slot = op->descr + base;
+
+		if (reads_slot(op->opcode) &&
+		    (slot < -MAX_BELOW || slot >= MAX_SLOTS || record_is_shared(r, slot)))
+			return false;
+	}
 	return true;
 }
 

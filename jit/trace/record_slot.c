@@ -54,6 +54,8 @@ void record_share(Recorder *r, const RegisterSet *shared)
 		if (!set_has(shared, reg) || slot >= MAX_SLOTS || record_is_shared(r, slot))
 			continue;
 		r->shared[(slot + MAX_BELOW) / 64] |= 1ull << ((slot + MAX_BELOW) % 64);
+		if (slot >= 0)
+			set_add(&r->t->shared, slot);
 		*known_slot(r, slot) = (RecordedSlot){.state = SLOT_UNKNOWN};
 	}
 }
@@ -194,6 +196,7 @@ int32_t record_snapshot(Recorder *r, const Instruction *pc, int top)
 		.below = (uint16_t)r->below,
 		.base = (int16_t)r->bottom_base,
 		.taken = ir->n_ops,
+		.moved = r->number > 1,
 		.top = (int16_t)top,
 	};
 	int end = top > frame_end(r) ? top : frame_end(r);

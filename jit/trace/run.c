@@ -13,7 +13,7 @@
 
 #include "../lua/gc.h"
 #include "../lua/number.h"
-#include "helpers.h"
+#include "label.h"
 
 struct run {
 	lua_State *L;
@@ -381,14 +381,14 @@ static void count_run(const Trace *t)
 		jit_loop_run(t->hooks.no, jit_type_of(t));
 }
 
-/* Runs to an exit, whose number is the answer. */
-static int32_t run_list(struct run *r)
+/* Runs from place `at` to an exit, whose number is the answer. */
+static int32_t run_list(struct run *r, uint32_t at)
 {
 	const Ir *ir = r->ir;
 
 	if (ir->label < 0)
 		count_run(r->t);
-	for (uint32_t at = 0;; at++) {
+	for (;; at++) {
 		const IrOp *op = &ir->ops[at];
 		unsigned flags = ir_info[op->opcode].flags;
 
@@ -401,6 +401,8 @@ static int32_t run_list(struct run *r)
 			count_run(r->t);
 			continue;
 		case IR_JUMP:
+			if (op->descr > 0)
+				return op->snapshot;
 			take_values(r, op);
 			count_run(r->t);
 			at = (uint32_t)ir->label;
@@ -446,19 +448,64 @@ static int run_assemble(lua_State *L, Trace *t)
 	return t->backend ? 0 : ABORT_NO_MEMORY + 1;
 }
 
+/* What the list has for its values, then those of its label. */
+static size_t values_of(const Ir *ir)
+{
+	return ir->n_ops + (ir->label >= 0 ? ir_op(ir, ir->label)->nargs : 0);
+}
+
+/* The loop whose label was jumped to at this exit; NULL: it was left otherwise. */
+static Trace *joined_loop(const struct run *r, int32_t exit)
+{
+	const IrOp *last = &r->ir->ops[r->ir->n_ops - 1];
+
+	return last->opcode == IR_JUMP && last->snapshot == exit
+		       ? r->L->global->jit->traces[last->descr]
+		       : NULL;
+}
+
+/* The stack is brought up to date; then *from's jump gives the values of r, which is `to`. */
+static void pass_label(const struct run *from, int32_t exit, struct run *r)
+{
+	const IrOp *jump = &from->ir->ops[from->ir->n_ops - 1];
+	const IrRef *args = ir_args(from->ir, jump);
+	unsigned label = ir_op(r->ir, r->ir->label)->nargs;
+	RegisterSet dead;
+	IrRef wanted[MAX_LABEL_VALUES];
+	unsigned n = label_values(r->ir, wanted);
+
+	lua_assert(n == jump->nargs);
+	label_dead_slots(r->ir, &dead);
+	exit_go_on(r->L, from->t, exit, &dead);
+	for (unsigned i = 0; i < n; i++)
+		if (i < label)
+			r->next[i] = get(from, args[i]);
+		else
+			r->values[wanted[i]] = get(from, args[i]);
+	count_run(r->t);
+}
+
 static int32_t run_trace(lua_State *L, Trace *t, Trace **last)
 {
-	size_t values = t->ir.n_ops,
-	       next = t->ir.label >= 0 ? ir_op(&t->ir, t->ir.label)->nargs : 0;
-	struct run r = {.L = L, .t = t, .ir = &t->ir};
+	struct run r = {.L = L, .t = t, .ir = &t->ir}, loop = r;
 	int32_t exit;
 
 	/* On the C stack: a helper that raises an error jumps over this function. */
-	r.values = __builtin_alloca((values + next) * sizeof(Payload));
-	r.next = r.values + values;
-	exit = run_list(&r);
-	memcpy(t->backend, r.values, values * sizeof(Payload));
+	r.values = __builtin_alloca(values_of(r.ir) * sizeof(Payload));
+	r.next = r.values + r.ir->n_ops;
+	exit = run_list(&r, 0);
+	memcpy(t->backend, r.values, t->ir.n_ops * sizeof(Payload));
 	*last = t;
+	loop.t = joined_loop(&r, exit);
+	if (!loop.t)
+		return exit;
+	loop.ir = &loop.t->ir;
+	loop.values = __builtin_alloca(values_of(loop.ir) * sizeof(Payload));
+	loop.next = loop.values + loop.ir->n_ops;
+	pass_label(&r, exit, &loop);
+	exit = run_list(&loop, (uint32_t)loop.ir->label + 1);
+	memcpy(loop.t->backend, loop.values, loop.ir->n_ops * sizeof(Payload));
+	*last = loop.t;
 	return exit;
 }
 

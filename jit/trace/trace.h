@@ -112,11 +112,12 @@ typedef struct trace {
 	uint32_t flushes;   /* Jit.flushes when it began */
 	struct trace *next; /* in Jit.finishing */
 	uint8_t kind;
-	bool links_itself;     /* ends in `jump` */
-	bool retired;	       /* its place does not enter it any more */
-	bool flushed;	       /* a family's first: nobody comes to it, it is freed as soon as can be */
-	bool ends_early;       /* in `finish`, before what cannot be traced */
-	Proto *proto;	       /* where it begins */
+	RegisterSet shared; /* slots that it reads and writes in memory */
+	bool links_itself;  /* ends in `jump` */
+	bool retired;	    /* its place does not enter it any more */
+	bool flushed;	 /* a family's first: nobody comes to it, it is freed as soon as can be */
+	bool ends_early; /* in `finish`, before what cannot be traced */
+	Proto *proto;	 /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
 	Instruction *patch;    /* loop or function: the instruction that enters it, else NULL */
 	Instruction original;  /* of a loop or function: what the patched place held */
@@ -443,6 +444,11 @@ bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t);
 unsigned record_instructions(const Jit *jit);
 /* Frees the recorder, if there is one. */
 void record_stop(Jit *jit);
+/*
+ * The recorded list ends in that snapshot, where `to`, a loop, goes on. May what `to`
+ * does follow in the list, as far as slots are concerned?
+ */
+bool record_may_join(const Jit *jit, int32_t snapshot, const Trace *to);
 /* MODE_RECORD: called before each instruction is executed, pc behind it. */
 void record_instruction(lua_State *L, Frame *f, const Instruction *pc);
 
@@ -476,5 +482,10 @@ void lua_hooks_close(Jit *jit);
  * made: for those it may raise a memory error, in the state that it leaves.
  */
 void exit_restore(lua_State *L, const Trace *t, int32_t exit);
+/*
+ * The same for a jump to another trace's label: the slots in `dead`, counted from the
+ * frame that is open then, stay as they are, and no table is made.
+ */
+void exit_go_on(lua_State *L, const Trace *t, int32_t exit, const RegisterSet *dead);
 
 #endif

@@ -174,12 +174,9 @@ static void mark_object(Global *g, const void *object, MarkWhite mark_white)
 
 Trace *traces_goes_on_in(const Jit *jit, const Trace *t)
 {
-	const IrOp *last = t->ir.n_ops ? &t->ir.ops[t->ir.n_ops - 1] : NULL;
+	uint32_t number = ir_next_trace(&t->ir);
 
-	if (!last || last->opcode != IR_FINISH || last->descr <= 0 ||
-	    (uint32_t)last->descr >= jit->n_traces)
-		return NULL;
-	return jit->traces[last->descr];
+	return number < jit->n_traces ? jit->traces[number] : NULL;
 }
 
 static void mark_family(Global *g, uint32_t number, MarkWhite mark_white)

@@ -5,12 +5,13 @@
  *	[TRACE   1 prog.lua:3 start]
  *	[TRACE   1 prog.lua:3 -> loop, 46 operations recorded, 67 assembled, 924 bytes]
  *	[TRACE   2 (1/4) prog.lua:5 start]
- *	[TRACE   2 (1/4) prog.lua:5 -> trace 1, 14 operations recorded, 13 assembled, 134 bytes]
+ *	[TRACE   2 (1/4) prog.lua:5 -> loop 1, 14 operations recorded, 33 assembled, 334 bytes]
  *	[TRACE   3 prog.lua:9 abort after 17 operations: not traced: C function print at
  *prog.lua:10] [TRACE flush of 2: jit.flush()]
  *
  * (1/4): a bridge from exit 4 of trace 1. A loop is assembled twice: its first turn,
- * and the others.
+ * and the others. "loop": the trace's own; "loop 1": that of trace 1, at its label, with
+ * its first turn as a part of this trace; "trace 1": trace 1 from its beginning.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -225,7 +225,8 @@ static bool check_snapshot(const struct check *c, const IrOp *op)
 	IrRef virtuals[MAX_VIRTUALS];
 	const Snapshot *s;
 	unsigned n;
-	bool wanted = ir_info[op->opcode].flags & IR_GUARD || op->opcode == IR_CALL_MAY_FORCE_I;
+	bool wanted = ir_info[op->opcode].flags & IR_GUARD || op->opcode == IR_CALL_MAY_FORCE_I ||
+		      (op->opcode == IR_JUMP && op->descr > 0);
 
 	if (op->snapshot < 0)
 		return !wanted || wrong(c, "has no snapshot");
@@ -253,6 +254,9 @@ static bool check_jump(const struct check *c, const IrOp *op)
 	const IrOp *label;
 	const IrRef *from, *to;
 
+	/* What the other trace's label takes is known to who made the jump. */
+	if (op->descr > 0)
+		return ir->label < 0 || wrong(c, "leads to another trace, and there is a label");
 	if (ir->label < 0)
 		return op->nargs == 0 || wrong(c, "there is no label");
 	label = ir_op(ir, ir->label);

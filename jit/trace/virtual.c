@@ -96,6 +96,11 @@ bool virtual_is(const Opt *o, IrRef ref)
 	return o->virtuals && virtual_table(o, opt_known(o, ref));
 }
 
+bool virtual_is_part(const Opt *o, IrRef ref)
+{
+	return o->virtuals && virtual_part(o, ref);
+}
+
 /* The table is made for real where it is made: everything is done again. */
 void virtual_give_up(Opt *o, const struct virtual_table *v)
 {

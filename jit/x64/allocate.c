@@ -233,7 +233,7 @@ void allocate_reset(Compile *c)
 	c->free = ALL_GPRS | ALL_XMMS;
 	c->pinned = c->temporary = 0;
 	memset(c->slots, 0, sizeof(c->slots));
-	c->n_label = 0;
+	c->x->n_label = 0;
 	for (int r = 0; r < REGISTERS; r++)
 		c->holder[r] = HOLDS_NOTHING;
 	for (uint32_t i = 0; i < c->ir->n_ops; i++) {
@@ -787,7 +787,7 @@ static void note_label(Compile *c)
 		const Live *v = &c->values[i];
 
 		if (v->last > c->at && (v->reg != NO_REG || v->slot >= 0))
-			c->label[c->n_label++] =
+			c->x->label[c->x->n_label++] =
 				(LabelLocation){.ref = (IrRef)i, .reg = v->reg, .slot = v->slot};
 	}
 }
@@ -824,11 +824,11 @@ void allocate_label(Compile *c, const IrOp *label)
 	hint_labels(c);
 	count_base_begin(c);
 	emit_align(&c->code, 16);
-	c->label_code = c->code.n;
+	c->x->label_code = c->code.n;
 	emit_slot(c);
 }
 
-static void add_move(Compile *c, Move *moves, unsigned *n, Location to, IrRef ref)
+void add_move(Compile *c, Move *moves, unsigned *n, Location to, IrRef ref)
 {
 	if (*n == MAX_MOVES)
 		c->failed = true;
@@ -847,8 +847,8 @@ void allocate_jump(Compile *c, const IrOp *jump)
 	Move moves[MAX_MOVES];
 	unsigned n = 0;
 
-	for (uint32_t i = 0; i < c->n_label; i++) {
-		const LabelLocation *l = &c->label[i];
+	for (uint32_t i = 0; i < c->x->n_label; i++) {
+		const LabelLocation *l = &c->x->label[i];
 		const IrOp *op = ir_op(ir, l->ref);
 
 		if (l->ref > ir->label) {
@@ -866,5 +866,5 @@ void allocate_jump(Compile *c, const IrOp *jump)
 	}
 	move_all(c, moves, n);
 	count_base_end(c);
-	emit_jump_back(&c->code, c->label_code);
+	emit_jump_back(&c->code, c->x->label_code);
 }

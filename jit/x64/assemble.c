@@ -39,6 +39,7 @@ static void compile_list(Compile *c)
 	const Ir *ir = c->ir;
 
 	allocate_reset(c);
+	hint_join(c);
 	code_open(&c->code);
 	c->n_cold = 0;
 	c->x->n_records = c->x->n_locations = c->x->n_wishes = 0;
@@ -79,8 +80,9 @@ static int compile(Compile *c)
 {
 	const Ir *ir = c->ir;
 
-	c->label = malloc((ir->n_ops + 1) * sizeof(*c->label));
-	if (!live_analyze(c) || !c->label)
+	if (ir->label >= 0)
+		c->x->label = malloc((ir->n_ops + 1) * sizeof(*c->x->label));
+	if (!live_analyze(c) || (ir->label >= 0 && !c->x->label))
 		return ABORT_NO_MEMORY + 1;
 	if (c->jit->fail_guards) {
 		c->x->forced = calloc(ir->n_ops, 1);
@@ -108,6 +110,7 @@ static void free_machine_trace(MachineTrace *x)
 	free(x->blocks);
 	free(x->forced);
 	free(x->wishes);
+	free(x->label);
 	free(x);
 }
 
@@ -128,7 +131,6 @@ int x64_assemble(lua_State *L, Trace *t)
 		free(c->values);
 		free(c->uses);
 		free(c->next_call);
-		free(c->label);
 		free(c->cold);
 	}
 	free(c);

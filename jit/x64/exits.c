@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../trace/label.h"
 #include "../trace/listen.h"
 #include "x64.h"
 
@@ -78,7 +79,7 @@ uint32_t new_record(Compile *c, const IrOp *op)
 
 /* ---- Guards -------------------------------------------------------------------------------- */
 
-static void exit_if(Compile *c, uint32_t record, int cc)
+void exit_if(Compile *c, uint32_t record, int cc)
 {
 	Record *r = &c->x->records[record];
 
@@ -274,15 +275,19 @@ static void write_value(Code *code, Mem to, Location from)
 	}
 }
 
-static void write_slots(Code *code, const Trace *t, const MachineTrace *x, const Record *r)
+static void write_slots(Code *code, const Trace *t, const MachineTrace *x, const Record *r,
+			const RegisterSet *dead)
 {
 	const Ir *ir = &t->ir;
 	const Snapshot *s = &ir->snapshots[r->snapshot];
+	int shift = snapshot_base(ir, s);
 
 	for (uint32_t i = 0; i < s->entries; i++) {
 		const SnapshotEntry *e = &ir->snapshot_entries[s->entry + i];
 		int32_t at = e->slot * (int32_t)sizeof(Value);
 
+		if (label_slot_is_dead(dead, e->slot - shift))
+			continue;
 		if (e->ref >= 0)
 			write_value(code, at_reg(BASE, at), x->locations[r->locations + i]);
 		else if (e->ref != IR_NONE)
@@ -336,19 +341,13 @@ static void set_top(Code *code, const Snapshot *s)
 	if (s->top == TOP_AS_IT_IS)
 		return;
 	if (top_is_slot(s)) {
-		emit_rm(code, X_LEA, RCX, at_reg(BASE, s->top * (int32_t)sizeof(Value)), 0);
+		emit_rm(code, X_LEA, RAX, at_reg(BASE, s->top * (int32_t)sizeof(Value)), 0);
 	} else {
-		emit_load(code, RCX, at_reg(RSP, 0));
-		emit_load(code, RCX, at_reg(RCX, offsetof(Frame, top)));
+		emit_load(code, RAX, at_reg(RSP, 0));
+		emit_load(code, RAX, at_reg(RAX, offsetof(Frame, top)));
 	}
-	emit_store(code, at_reg(STATE, offsetof(lua_State, top)), RCX);
+	emit_store(code, at_reg(STATE, offsetof(lua_State, top)), RAX);
 }
-
-/* Where code jumps to that finds that there is no room: the record's stub. */
-struct refuge {
-	enum fixup_kind kind;
-	uintptr_t target;
-};
 
 /*
  * Slots and frames that `to` needs beyond what the trace that goes on made sure of:
@@ -393,20 +392,19 @@ static void restore(Code *code, const MachineTrace *x, const Record *r)
 	emit_call_fixup(code, x->machine->force);
 }
 
-/* From a guard's failure to where `to` begins, but for the jump. */
-static void go_on(Code *code, const Trace *t, const MachineTrace *x, const Record *r,
-		  const Trace *to, struct refuge out)
+void go_on(Code *code, const Trace *t, const MachineTrace *x, const Record *r, const Trace *to,
+	   struct refuge out, const RegisterSet *dead)
 {
 	const Snapshot *s = &t->ir.snapshots[r->snapshot];
 	int shift = snapshot_base(&t->ir, s);
 
 	check_room(code, t, s, to, out);
-	if (has_virtuals(&t->ir, r->snapshot)) {
+	if (!dead && has_virtuals(&t->ir, r->snapshot)) {
 		restore(code, x, r);
 		emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, frame)));
 		emit_store(code, at_reg(RSP, 0), RAX);
 	} else {
-		write_slots(code, t, x, r);
+		write_slots(code, t, x, r, dead);
 		if (s->frames || s->below) {
 			open_frames(code, t, s);
 			emit_store(code, at_reg(RSP, 0), RCX);
@@ -430,7 +428,7 @@ void compile_force(Compile *c, const IrOp *op)
 		restore(code, c->x, &c->x->records[record]);
 		return;
 	}
-	write_slots(code, c->t, c->x, &c->x->records[record]);
+	write_slots(code, c->t, c->x, &c->x->records[record], NULL);
 	open_frames(code, c->t, s);
 	/* As x64_force(): the trace that is on the C stack. */
 	emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, global)));
@@ -470,7 +468,7 @@ void compile_finish(Compile *c, const IrOp *op)
 		return;
 	}
 	r->has_stub = true;
-	go_on(&c->code, c->t, c->x, r, to, (struct refuge){FIX_EXIT, record});
+	go_on(&c->code, c->t, c->x, r, to, (struct refuge){FIX_EXIT, record}, NULL);
 	if (to == c->t)
 		emit_jump_back(&c->code, 0);
 	else
@@ -495,7 +493,7 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 			continue;
 		code_open(&code);
 		go_on(&code, t, x, r, to,
-		      (struct refuge){FIX_ADDRESS, (uintptr_t)t->code + r->stub});
+		      (struct refuge){FIX_ADDRESS, (uintptr_t)t->code + r->stub}, NULL);
 		emit_jump_fixup(&code, -1, FIX_ADDRESS, (uintptr_t)to->code);
 		at = code.failed ? NULL : machine_install(m, x, &code, NULL, exit);
 		for (unsigned j = 0; at && j < r->n_jumps; j++)

@@ -696,6 +696,8 @@ void compile_operation(Compile *c, const IrOp *op)
 		return;
 	if (op->opcode == IR_LABEL)
 		allocate_label(c, op);
+	else if (op->opcode == IR_JUMP && op->descr > 0)
+		compile_join(c, op);
 	else if (op->opcode == IR_JUMP)
 		allocate_jump(c, op);
 	else if (op->opcode == IR_FINISH)

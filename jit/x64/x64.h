@@ -236,6 +236,13 @@ void space_give(Space *s, Block block);
 size_t space_in_use(const Space *s);
 void space_close(Space *s);
 
+/* Where a value is that lives when a loop begins: in either, or both. */
+typedef struct label_location {
+	IrRef ref;
+	int8_t reg;   /* NO_REG */
+	int16_t slot; /* -1: none */
+} LabelLocation;
+
 typedef struct machine_trace {
 	struct machine *machine;
 	Trace *t;
@@ -246,9 +253,11 @@ typedef struct machine_trace {
 	uint32_t n_spills;
 	Block *blocks; /* its code, and that of its linked exits */
 	uint32_t n_blocks, size_blocks;
-	uint8_t *forced;	/* test mode: operations whose guard failed once */
-	uint32_t slot;		/* place of what counts runs, or could */
-	bool has_count_base;	/* COUNT_BASE is loaded there */
+	uint8_t *forced;	      /* test mode: operations whose guard failed once */
+	LabelLocation *label;	      /* a loop: what there is at its label, and where */
+	uint32_t n_label, label_code; /* place of its code */
+	uint32_t slot;		      /* place of what counts runs, or could */
+	bool has_count_base;	      /* COUNT_BASE is loaded there */
 	const uint8_t *counter; /* code that counts and tells, in counter_runs; NULL: none yet */
 	const uint64_t *counter_runs;
 	uint32_t *wishes; /* places of what *jit->wish is compared with: four bytes */
@@ -333,12 +342,6 @@ typedef struct live {
 	uint32_t references; /* by operations and snapshots */
 } Live;
 
-typedef struct label_location {
-	IrRef ref;
-	int8_t reg;
-	int16_t slot;
-} LabelLocation;
-
 typedef struct cold_barrier {
 	uint32_t jump, back;
 	int8_t container, value;
@@ -360,8 +363,6 @@ typedef struct compile {
 	IrRef holder[REGISTERS];
 	uint32_t free, pinned, temporary;
 	uint64_t slots[(MAX_SPILLS + 63) / 64];
-	LabelLocation *label;
-	uint32_t n_label, label_code;
 	ColdBarrier *cold;
 	uint32_t n_cold, size_cold;
 	uint32_t taken;			      /* registers that were, since the label */
@@ -411,6 +412,8 @@ typedef struct move {
 	IrRef constant;
 } Move;
 #define MAX_MOVES 1024
+/* One more: what ref is goes there. */
+void add_move(Compile *c, Move *moves, unsigned *n, Location to, IrRef ref);
 /* All at once. */
 void move_all(Compile *c, Move *moves, unsigned n);
 
@@ -428,6 +431,9 @@ void compile_barrier(Compile *c, const IrOp *op);
 void compile_division(Compile *c, const IrOp *op);
 void compile_guard(Compile *c, const IrOp *op);
 void compile_finish(Compile *c, const IrOp *op);
+/* join.c: a jump to another trace's label; before: values had best be where it wants them. */
+void compile_join(Compile *c, const IrOp *op);
+void hint_join(Compile *c);
 void compile_force(Compile *c, const IrOp *op);
 void compile_cold(Compile *c);
 /* A load's place in memory; how many bytes it reads: 1, 4, 8. */
@@ -445,6 +451,20 @@ int compile_comparison(Compile *c, const IrOp *op);
 uint32_t new_record(Compile *c, const IrOp *op);
 /* Sees to it that a vector has room for n elements; false: no memory. */
 bool room_for(Compile *c, void *vector, uint32_t n, uint32_t *size, size_t element);
+/* Leaves under a condition (-1: always). */
+void exit_if(Compile *c, uint32_t record, int cc);
+/* Where code jumps to that finds that there is no room: the record's stub. */
+struct refuge {
+	enum fixup_kind kind;
+	uintptr_t target;
+};
+/*
+ * From a guard's failure, or the end of t, to where `to` begins, but for the jump. dead:
+ * slots that are not written (join.h), then what is in registers other than rax, rcx,
+ * rdx stays there; NULL: none, and nothing does.
+ */
+void go_on(Code *code, const Trace *t, const MachineTrace *x, const Record *r, const Trace *to,
+	   struct refuge out, const RegisterSet *dead);
 void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to);
 
 /* ---- counting.c ------------------------------------------------------------------------------ */

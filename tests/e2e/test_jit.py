@@ -18,7 +18,7 @@ EVENTS = program("lua/jit_events.lua")
 X86 = os.uname().machine == "x86_64"
 
 LINE = re.compile(r"\[TRACE +(?P<no>\d+) (\((?P<parent>\d+)/(?P<exit>\d+)\) )?(?P<place>.+?:\d+) "
-                  r"(?P<what>start|-> (?P<link>loop|interpreter|trace \d+), (?P<recorded>\d+) operations recorded, "
+                  r"(?P<what>start|-> (?P<link>(loop|trace) \d+|loop|interpreter), (?P<recorded>\d+) operations recorded, "
                   r"(?P<assembled>\d+) assembled, (?P<bytes>\d+) bytes"
                   r"|abort after (?P<operations>\d+) operations: (?P<reason>.+) at (?P<where>.+:\d+))\]\n")
 ADDRESS = re.compile(r"&[0-9a-f]+")
@@ -109,7 +109,7 @@ def test_verbose_lines():
     starts, compiled, aborts = kinds(events)
     assert any(e["link"] == "loop" for e in compiled), events
     bridges = [e for e in compiled if e["parent"]]
-    assert any(e["link"].startswith("trace") for e in bridges), events
+    assert any(e["link"].startswith(("trace ", "loop ")) for e in bridges), events
     numbers = {e["no"] for e in compiled}
     for e in bridges:
         assert e["parent"] in numbers and int(e["parent"]) < int(e["no"]), e[0]
@@ -120,6 +120,43 @@ def test_verbose_lines():
     # Each is started before it ends, at the same place.
     for e in (*compiled, *aborts):
         assert any(s["place"] == e["place"] and s["no"] == e["no"] and s.start() < e.start() for s in starts), e[0]
+
+
+TWO_WAYS = """local a, b = 0, %s
+for i = 1, 1000 do if i %% 2 == 0 then a = a + i else b = b %s end end
+print(a, b)
+"""
+
+
+def test_a_bridge_enters_the_loop_at_its_label():
+    """Its first turn is a part of the bridge, which knows what it wrote."""
+    for env in ({}, {"JITLUA_IR": "1", "JITLUA_VERIFY": "1"}):
+        log = os.path.join(tempdir(), "log")
+        script = os.path.join(tempdir(), "two_ways.lua")
+        with open(script, "w") as f:
+            f.write(TWO_WAYS % (0, "+ 3"))
+        result = jitlua(f"-jv={log}", f"-jdump=i,{log}.dump", script, env=env)
+        assert result.out == "250500\t1500\n", result
+        loop, bridge = [e for e in verbose_events(log)[0] if e["link"]][:2]
+        assert loop["link"] == "loop" and bridge["link"] == "loop " + loop["no"], (loop[0], bridge[0])
+        text = open(log + ".dump").read().split("---- TRACE 2 IR assembled\n")[1].split("----")[0]
+        assert re.search(r"^jump\(.*, descr=1\)", text, re.M) and "finish" not in text, text
+        assert text.count("guard_not_invalidated") == 1, text
+        # What the bridge has in slots is not read from there by the loop's turn.
+        slots = re.findall(r"getslot_\w\(descr=(\d+)\)", text)
+        assert len(slots) == len(set(slots)), text
+
+
+def test_a_bridge_that_leaves_another_type_begins_the_loop_anew():
+    log = os.path.join(tempdir(), "log")
+    script = os.path.join(tempdir(), "two_types.lua")
+    with open(script, "w") as f:
+        f.write("local s, n = 0, 0\nfor i = 1, 1000 do\n  if i % 10 == 0 then s = i + 0.5 elseif i % 10 == 1 then s = i\n"
+                "  else n = n + 1; if s == 3 then n = 0 end end\nend\nprint(s, n)\n")
+    result = jitlua(f"-jv={log}", script)
+    assert result.out == "1000.5\t800\n", result
+    links = [e["link"] for e in verbose_events(log)[0] if e["parent"] and e["link"]]
+    assert "trace 1" in links and "loop 1" in links, links
 
 
 def test_flushes_are_told():
@@ -523,7 +560,7 @@ class Map:
 
 
 PIECE = re.compile(r"trace (\d+) (exit \d+ |counter )?(.*)$")
-SHARED = ["entry", "exit", "force", "barrier back", "barrier", "loop__run"]
+SHARED_CODE = ["entry", "exit", "force", "barrier back", "barrier", "loop__run"]
 
 
 def test_map_names_all_traces():
@@ -539,10 +576,12 @@ def test_map_names_all_traces():
             assert [(int(size, 16), no, place) for _, size, no, place in rows] == \
                 [(int(e["bytes"]), e["no"], e["place"]) for e in compiled] and len(rows) > 5, (rows, compiled)
             assert any(e["parent"] for e in compiled)
-            # What leads into a bridge has the name of its exit; what all share is there once.
-            into = [(no, what.split()[1]) for _, _, no, what, _ in pieces if what]
-            assert into and set(into) <= {(e["parent"], e["exit"]) for e in compiled}, (into, rows)
-            assert [name for _, _, name in lines if not PIECE.match(name)] == SHARED, lines
+            # What leads into a bridge has the name of the exit, which may be another that leads
+            # to its place; what all share is there once.
+            into = {(no, what.split()[1]) for _, _, no, what, _ in pieces if what}
+            bridges = {(e["parent"], e["exit"]) for e in compiled if e["parent"]}
+            assert bridges <= into and {no for no, _ in into} <= {e["no"] for e in compiled}, (into, bridges, rows)
+            assert [name for _, _, name in lines if not PIECE.match(name)] == SHARED_CODE, lines
             spans = sorted((int(a, 16), int(a, 16) + int(s, 16)) for a, s, _ in lines)
             assert all(end <= begin for (_, end), (begin, _) in zip(spans, spans[1:])), spans
             mode = os.stat(m.path).st_mode
@@ -598,7 +637,7 @@ def test_map_of_several_states_and_of_a_fork():
         with open(f"/tmp/perf-{pid}.map") as f:
             names.append([line.split(" ", 2)[2].strip() for line in f])
         os.unlink(f"/tmp/perf-{pid}.map")
-    shared = [f"jitlua {name}" for name in SHARED]
+    shared = [f"jitlua {name}" for name in SHARED_CODE]
     assert names[0] == [*shared, "jitlua trace 1 first:1", *shared, "jitlua trace 1 second:2",
                         *shared, "jitlua trace 1 third:4"], names
     # The child's has what its state had compiled before.
@@ -612,7 +651,7 @@ def test_map_names_counters():
     with Map("-jperf", "-e", "local h, s = require 'jithooks', 0 for n = 1, 3 do for i = 1, 300 do s = s + i end "
              "h.enable_debug() end") as m:
         names = [line.split(" ", 2)[2] for line in m.lines()]
-    assert names[len(SHARED)::][:2] == ["jitlua trace 1 (command line):1", "jitlua trace 1 counter (command line):1"], names
+    assert names[len(SHARED_CODE)::][:2] == ["jitlua trace 1 (command line):1", "jitlua trace 1 counter (command line):1"], names
 
 
 def test_profiler_names_compiled_loops():

@@ -180,6 +180,29 @@ def test_runs_are_counted_on_request():
     assert ir.out == result.out, (ir, result)
 
 
+def test_runs_of_a_loop_that_bridges_enter():
+    """At the label: every turn is one run, of the loop or, on the other way, of the bridge too."""
+    source = """
+      local hooks, jit = require "jithooks", require "jit"
+      jit.opt.start("hotloop=5", "hotexit=3") jit.on()
+      local function work(n)
+        local s = 0
+        for i = 1, n do if i % 2 == 0 then s = s - 1 else s = s + i end end
+        return s
+      end
+      work(100)
+      hooks.enable_debug() work(10000)
+      jit.off()
+      for kind, all in pairs(hooks.get_stats_snapshot().loop_run_times) do
+        for number, n in pairs(all) do if n > 1 then print(kind, n) end end
+      end"""
+    for env in ({}, {"JITLUA_IR": "1"}):
+        result = run([JITLUA, "-e", source], env={**ENVIRONMENT, **env})
+        found = dict(line.split() for line in result.out.splitlines())
+        assert set(found) == {"l", "b"}, result
+        assert all(4990 < int(n) <= 5000 for n in found.values()), result
+
+
 # ---- Lists that are taken ----------------------------------------------------------------
 
 
@@ -212,6 +235,39 @@ def test_lists_that_do_the_same():
         other.result = op.args[1]
         table.insert(list, i + 1, other)
       end end return list""")
+
+
+def with_bridge(body):
+    """Runs a loop with a bridge; the hook gets the bridge's operations and its jump to the loop."""
+    return lua(f"""
+      local hooks, jit = require "jithooks", require "jit"
+      hooks.set_optimize_hook(function(info)
+        if info.type ~= "bridge" then return end
+        local list = info.operations
+        local jump = list[#list]
+        if jump.name ~= "jump" then return end
+        {body}
+      end)
+      jit.opt.start("hotloop=5", "hotexit=3") jit.on()
+      local a, b = 0, 0
+      for i = 1, 100 do if i % 2 == 0 then a = a + i else b = b + 3 end end
+      jit.off()
+      local c = hooks.get_stats_snapshot().counters
+      print(a, b, c.OPTIMIZE_REPLACED, c.OPTIMIZE_REJECTED)""")
+
+
+def test_the_jump_of_a_bridge_to_a_loop():
+    result = with_bridge("assert(jump.descr and #jump.failargs > 0 and #jump.args > 2) return list")
+    assert result.out == "2550\t150\t1\t0\n" and not result.err, result
+    for change, message in (
+            ("jump.args[#jump.args] = nil", "jump"),
+            ("jump.args[1], jump.args[2] = jump.args[2], jump.args[1]", "not shown to be what it was"),
+            ("jump.failargs[1] = jump.failargs[2]", "its snapshot, or a value in it, was changed"),
+            ("jump.descr = '2'", "jump"),
+            ("jump.descr = nil", "jump"),
+            ("list[#list] = nil", "ends without jump or finish")):
+        result = with_bridge(change + " return list")
+        assert result.out.startswith("2550\t150\t0\t") and message in result.err, (change, result)
 
 
 def test_nothing_returned_changes_nothing():

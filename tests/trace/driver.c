@@ -18,9 +18,10 @@
  *
  * Lines before the first test, and those that begin with #, are comments. Folding,
  * sharing, forwarding and guards are not passes of their own but parts of copying,
- * which is what `peel` does with a list that ends in finish. `expect: unstable` says
- * that the passes must give the list up. Lists are verified before and after. The
- * last line is "N passed, N failed, N skipped".
+ * which is what `peel` does with a list that ends in finish. Before `passes:` there may
+ * be the list of a loop, under `loop:`; `peel` then lets a list that ends in finish go on
+ * in it. `expect: unstable` says that the passes must give the list up. Lists are
+ * verified before and after. The last line is "N passed, N failed, N skipped".
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -34,35 +35,37 @@
 
 /* ---- Passes -------------------------------------------------------------------------------- */
 
-static bool pass_peel(Ir *ir)
+static bool pass_peel(Ir *ir, const Ir *loop)
 {
 	Ir to;
 	bool done;
 
 	ir_open(&to);
-	done = peel(NULL, ir, &to) && !to.failed;
+	done = peel(NULL, ir, loop, &to) && !to.failed;
 	ir_close(done ? ir : &to);
 	if (done)
 		*ir = to;
 	return done;
 }
 
-static bool pass_dce(Ir *ir)
+static bool pass_dce(Ir *ir, const Ir *loop)
 {
+	(void)loop;
 	eliminate_dead_code(ir);
 	return true;
 }
 
-static bool pass_optimize(Ir *ir)
+static bool pass_optimize(Ir *ir, const Ir *loop)
 {
 	static Jit jit;
 
+	(void)loop;
 	return optimize(&jit, ir);
 }
 
 static const struct pass {
 	const char *name;
-	bool (*run)(Ir *ir);
+	bool (*run)(Ir *ir, const Ir *loop);
 } passes[] = {{"peel", pass_peel}, {"dce", pass_dce}, {"optimize", pass_optimize}};
 
 static const struct pass *find_pass(const char *name, size_t n)
@@ -83,8 +86,8 @@ struct text {
 struct test {
 	const char *file;
 	int line; /* of `test:` */
-	struct text name, passes, list, wanted;
-	int list_line;
+	struct text name, loop, passes, list, wanted;
+	int loop_line, list_line;
 	bool unstable;
 };
 
@@ -112,9 +115,9 @@ static bool verify(const struct test *t, const Ir *ir, const char *when)
 	return good;
 }
 
-static bool parse(const struct test *t, Ir *ir)
+static bool parse(const struct test *t, const struct text *list, int first, Ir *ir)
 {
-	char message[MESSAGE_SIZE], *text = strndup(t->list.start, t->list.length);
+	char message[MESSAGE_SIZE], *text = strndup(list->start, list->length);
 	int line = 0;
 	bool good;
 
@@ -123,12 +126,12 @@ static bool parse(const struct test *t, Ir *ir)
 	good = ir_parse(ir, text, &line, message);
 	free(text);
 	if (!good)
-		complain(t, "line %d: %s", t->list_line + line - 1, message);
+		complain(t, "line %d: %s", first + line - 1, message);
 	return good && verify(t, ir, "to begin with");
 }
 
 /* 1: done, 0: a pass gave the list up, -1: no such pass. */
-static int run_passes(const struct test *t, Ir *ir)
+static int run_passes(const struct test *t, Ir *ir, const Ir *loop)
 {
 	const char *p = t->passes.start, *end = p + t->passes.length;
 
@@ -140,7 +143,7 @@ static int run_passes(const struct test *t, Ir *ir)
 			complain(t, "no pass '%.*s'", (int)n, p);
 			return -1;
 		}
-		if (n && !pass->run(ir))
+		if (n && !pass->run(ir, loop))
 			return 0;
 		p += n + (p + n < end);
 	}
@@ -213,11 +216,13 @@ static bool run_test(const struct test *t)
 	bool good = false;
 	char *text;
 	int done;
-	Ir ir;
+	Ir ir, loop;
 
 	ir_open(&ir);
-	if (parse(t, &ir)) {
-		done = run_passes(t, &ir);
+	ir_open(&loop);
+	if ((!t->loop.start || parse(t, &t->loop, t->loop_line, &loop)) &&
+	    parse(t, &t->list, t->list_line, &ir)) {
+		done = run_passes(t, &ir, t->loop.start ? &loop : NULL);
 		text = print(&ir);
 		if (printing && done == 0)
 			printf("expect: unstable\n\n");
@@ -233,6 +238,7 @@ static bool run_test(const struct test *t)
 		free(text);
 	}
 	ir_close(&ir);
+	ir_close(&loop);
 	return good;
 }
 
@@ -306,6 +312,10 @@ static void run_file(const char *name)
 			t.line = number;
 			t.name = rest;
 			part = NULL;
+		} else if (begins(line, "loop:", &rest)) {
+			t.loop_line = number + 1;
+			part = &t.loop;
+			part->start = line + n;
 		} else if (begins(line, "passes:", &rest)) {
 			t.passes = rest;
 			t.list_line = number + 1;

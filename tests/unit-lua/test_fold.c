@@ -138,7 +138,7 @@ static bool fold_list(void)
 	bool done;
 
 	CHECK(!p.plain.ir.failed);
-	done = peel(NULL, &p.plain.ir, &p.folded.ir);
+	done = peel(NULL, &p.plain.ir, NULL, &p.folded.ir);
 	if (done && !ir_verify(&p.folded.ir, message))
 		unit_fail(__FILE__, __LINE__, "%s", message);
 	if (!done) {

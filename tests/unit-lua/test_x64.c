@@ -3,12 +3,13 @@
  * test_x64.c - machine code does what the interpreter of the IR does: lists made at
  * random are run by both from the same stack, and leave the same exit, slots and
  * memory behind. They have more values alive than there are registers, loops whose
- * arguments change places, calls that clobber all that a call may.
+ * arguments change places, calls that clobber all that a call may, and jumps to the
+ * label of another list's loop.
  */
 #include <math.h>
 #include <string.h>
 
-#include "../../jit/trace/helpers.h"
+#include "../../jit/trace/label.h"
 #include "lua_unit.h"
 
 #ifdef __x86_64__
@@ -73,7 +74,6 @@ struct world {
 };
 
 static struct world world, start;
-static uint64_t counted; /* by the last list that ran */
 
 static void make_start(void)
 {
@@ -347,7 +347,7 @@ static void loop(Ir *ir, bool calls)
 	ir_emit_many(ir, IR_JUMP, next, n, -1);
 }
 
-static void make_list(Ir *ir)
+static bool begin_list(Ir *ir)
 {
 	bool calls = below(3);
 
@@ -359,63 +359,117 @@ static void make_list(Ir *ir)
 	for (int i = INTEGERS; i < INTEGERS + FLOATS; i++)
 		emit(ir, IR_GETSLOT_F, IR_NONE, IR_NONE, i);
 	operations(ir, calls);
+	return calls;
+}
+
+static void make_loop(Ir *ir)
+{
+	loop(ir, begin_list(ir));
+}
+
+static void make_list(Ir *ir)
+{
+	bool calls = begin_list(ir);
+
 	if (below(3))
 		loop(ir, calls);
 	else
 		guard(ir, IR_FINISH, IR_NONE, IR_NONE);
 }
 
+/* What the label of `loop` takes is anything, but addresses are what they are there. */
+static void make_joining(Ir *ir, const Ir *loop)
+{
+	IrRef values[MAX_LABEL_VALUES];
+	unsigned n = label_values(loop, values);
+	IrRef jump;
+	int32_t s;
+
+	CHECK(n <= MAX_LABEL_VALUES);
+	begin_list(ir);
+	for (unsigned i = 0; i < n; i++) {
+		char type = ir_type(loop, values[i]);
+
+		values[i] = type == 'i' ? integer(ir)
+			    : type == 'f'
+				    ? number(ir)
+				    : ir_emit(ir, IR_NODE_AT, ir_address(ir, world.nodes), IR_NONE,
+					      IR_NONE, ir_op(loop, values[i])->descr);
+	}
+	values[0] = ir_integer(ir, below(5));
+	s = snapshot(ir, false);
+	jump = ir_emit_many(ir, IR_JUMP, values, n, 1);
+	ir->ops[jump].snapshot = s;
+}
+
 /* ---- The test ----------------------------------------------------------------------------------
  */
 
 /*
- * In the region, where a register may lead, or anywhere; with and without the probe. What
- * was counted differently before does not matter.
+ * With and without the probe, in the region, where a register may lead, or anywhere; how
+ * it was counted before does not matter.
  */
-static void count_somehow(lua_State *L, const Backend *backend, Trace *t)
+static void count_somehow(lua_State *L, const Backend *backend, Trace *t, uint64_t *runs)
 {
-	static const uint8_t how[] = {0, JIT_RUNS_MEMORY, JIT_RUNS_MEMORY | JIT_RUNS_PROBE};
-	static uint64_t far;
+	static const uint8_t how[] = {JIT_RUNS_MEMORY, JIT_RUNS_MEMORY | JIT_RUNS_PROBE, 0};
+	uint64_t *region = jit_run_count(L->global->jit->vm, 0);
 
 	for (uint32_t n = below(3); n-- > 0;) {
 		t->counting = how[below(3)];
-		t->runs = !t->counting ? NULL
-			  : below(2)   ? &far
-				       : jit_run_count(L->global->jit->vm, 0);
+		t->runs = t->counting ? region : NULL;
 		if (backend->count)
 			backend->count(L, t);
 	}
-	if (t->runs)
-		*t->runs = 0;
+	t->counting = how[below(2)];
+	t->runs = below(2) ? runs : region;
+	*t->runs = 0;
+	if (backend->count)
+		backend->count(L, t);
 }
 
-static int32_t run(lua_State *L, const Backend *backend, Trace *t)
-{
-	uint64_t before = random_state;
-	RunningTrace here = {.t = t};
-	Trace *last;
+struct outcome {
+	uint32_t last; /* number of the trace that was left */
 	int32_t exit;
+	uint64_t runs[2]; /* of the first, of the loop */
+	struct world world;
+};
+
+/* loop: the one that t jumps to, or NULL. */
+static struct outcome run(lua_State *L, const Backend *backend, Trace *t, Trace *loop)
+{
+	Trace *all[] = {NULL, loop ? loop : t, t}, **before = L->global->jit->traces, *last;
+	uint64_t random_before = random_state;
+	RunningTrace here = {.t = t};
+	struct outcome found = {0};
 
 	L->global->running = &here;
 	L->global->jit->backend = backend;
+	L->global->jit->traces = all;
 	state_set_mode(L, MODE_JIT);
 	L->global->debt = -1000000;
-	CHECK(!backend->assemble(L, t));
-	count_somehow(L, backend, t);
+	for (Trace **a = &all[1]; a <= &all[2]; a++) {
+		if (a == &all[2] && !loop)
+			break;
+		CHECK(!backend->assemble(L, *a));
+		count_somehow(L, backend, *a, &found.runs[*a == loop]);
+	}
 	world = start;
 	memcpy(frame_base(L->frame), world.stack, sizeof(world.stack));
-	exit = backend->run(L, t, &last);
-	CHECK(last == t);
-	exit_restore(L, t, exit);
+	found.exit = backend->run(L, t, &last);
+	CHECK(last == t || last == loop);
+	found.last = last->number;
+	for (Trace **a = &all[1]; a <= &all[2]; a++)
+		found.runs[*a == loop] = *(*a)->runs;
+	exit_restore(L, last, found.exit);
 	memcpy(world.stack, frame_base(L->frame), sizeof(world.stack));
-	counted = t->runs ? *t->runs : 0;
-	t->counting = 0;
-	t->runs = NULL;
+	found.world = world;
 	L->global->running = NULL;
+	L->global->jit->traces = before;
 	backend->free(L, t);
-	L->global->running = NULL;
-	random_state = before;
-	return exit;
+	if (loop)
+		backend->free(L, loop);
+	random_state = random_before;
+	return found;
 }
 
 /* Any NaN is as good as another. */
@@ -441,41 +495,79 @@ static bool same_world(const struct world *a, const struct world *b)
 	       !memcmp(a->tags, b->tags, sizeof(a->tags));
 }
 
+static void check_list(Trace *t, unsigned list)
+{
+	char message[160];
+
+	CHECK(!t->ir.failed);
+	if (!ir_verify(&t->ir, message))
+		unit_fail(__FILE__, __LINE__, "list %u: %s", list, message);
+	t->exits = calloc(t->ir.n_snapshots + 1, sizeof(*t->exits));
+	CHECK(t->exits);
+}
+
+static void close_list(Trace *t)
+{
+	free(t->exits);
+	ir_close(&t->ir);
+}
+
+/* Returns the number of the trace that was left. */
+static uint32_t compare(lua_State *L, Trace *t, Trace *loop, unsigned list)
+{
+	struct outcome wanted = run(L, &backend_ir, t, loop), found = run(L, &backend_x64, t, loop);
+
+	CHECK_EQ(found.last, wanted.last);
+	CHECK_EQ(found.exit, wanted.exit);
+	CHECK_EQ(found.runs[0], wanted.runs[0]);
+	CHECK_EQ(found.runs[1], wanted.runs[1]);
+	if (!same_world(&found.world, &wanted.world))
+		unit_fail(__FILE__, __LINE__, "list %u differs", list);
+	return found.last;
+}
+
 TEST(machine_code_does_what_the_interpreter_does)
 {
 	struct unit_heap heap = {0};
 	lua_State *L = unit_state(&heap);
-	struct world wanted;
-	uint64_t total = 0;
-	char message[160];
 
 	CHECK(L->global->jit || jit_open(L));
 	lua_checkstack(L, 200);
 	for (unsigned i = 1; i <= LISTS; i++) {
 		Trace t = {.number = 1};
-		uint64_t runs;
-		int32_t exit;
 
 		random_state = i * UINT64_C(0x9e3779b97f4a7c15);
 		make_start();
 		make_list(&t.ir);
-		CHECK(!t.ir.failed);
-		if (!ir_verify(&t.ir, message))
-			unit_fail(__FILE__, __LINE__, "list %u: %s", i, message);
-		t.exits = calloc(t.ir.n_snapshots + 1, sizeof(*t.exits));
-		CHECK(t.exits);
-		exit = run(L, &backend_ir, &t);
-		wanted = world;
-		runs = counted;
-		total += runs;
-		CHECK_EQ(run(L, &backend_x64, &t), exit);
-		CHECK_EQ(counted, runs);
-		if (!same_world(&world, &wanted))
-			unit_fail(__FILE__, __LINE__, "list %u differs", i);
-		free(t.exits);
-		ir_close(&t.ir);
+		check_list(&t, i);
+		compare(L, &t, NULL, i);
+		close_list(&t);
 	}
-	CHECK(total > LISTS);
+	unit_close(L, &heap);
+}
+
+TEST(a_jump_to_another_label_does_so_too)
+{
+	struct unit_heap heap = {0};
+	lua_State *L = unit_state(&heap);
+	unsigned joined = 0;
+
+	CHECK(L->global->jit || jit_open(L));
+	lua_checkstack(L, 200);
+	for (unsigned i = 1; i <= LISTS; i++) {
+		Trace loop = {.number = 1}, t = {.number = 2};
+
+		random_state = i * UINT64_C(0x9e3779b97f4a7c15);
+		make_start();
+		make_loop(&loop.ir);
+		check_list(&loop, i);
+		make_joining(&t.ir, &loop.ir);
+		check_list(&t, i);
+		joined += compare(L, &t, &loop, i) == 1;
+		close_list(&t);
+		close_list(&loop);
+	}
+	CHECK(joined > LISTS / 10);
 	unit_close(L, &heap);
 }
 
@@ -484,6 +576,7 @@ void suite_x64(void)
 {
 	unit_suite("x64");
 	ADD(machine_code_does_what_the_interpreter_does);
+	ADD(a_jump_to_another_label_does_so_too);
 }
 
 #else
