@@ -156,6 +156,28 @@ def test_a_loop_that_never_ends_counts_while_it_is_watched():
     finish(process)
 
 
+def test_map_names_code_that_fires_the_probe():
+    """It is made when somebody attaches."""
+    need_bpf()
+    if os.uname().machine != "x86_64":
+        return
+    process = jitlua("local s = 0 for i = 1, 300 do s = s + i end print 'ready' io.flush() io.read() "
+                     "for n = 1, 3 do for i = 1, 300 do s = s + i end end print 'end' io.flush() io.read()", "-jperf")
+    path = f"/tmp/perf-{process.pid}.map"
+    lines_until(process, "ready")
+    names = lambda: [line.split(" ", 2)[2].strip() for line in open(path)]
+    before = names()
+    counter = attach(process.pid, "@ = count();")
+    say(process)
+    lines_until(process, "end")
+    assert map_of(counter) > 300
+    new = names()[len(before):]
+    assert "jitlua trace 1 counter (command line):1" in new, (before, new)
+    say(process)
+    assert finish(process).status == 0
+    os.unlink(path)
+
+
 def test_counting_can_be_wished_from_the_start():
     process = jitlua(WORK, "-jon", JITHOOKS_COUNT_RUNS="1")
     lines_until(process, "ready")
