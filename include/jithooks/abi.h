@@ -289,9 +289,12 @@ struct jit_run {
 /*
  * Where observers listen: sockets of type SOCK_SEQPACKET, <observer pid>.<n>.sock,
  * in a directory that root owns and nobody else may write to. The listener must
- * be root. One request and one reply to a connection, then both close it.
+ * be root. One request and one reply to a connection, then both close it. Who
+ * watches the whole machine ends the name in JIT_RUNS_ALL and is asked last: one
+ * who chose what he watches has a better use for the counts.
  */
 #define JIT_RUNS_DIR "/run/jitscope"
+#define JIT_RUNS_ALL ".all.sock"
 #define JIT_RUNS_MAGIC 0x534e555254494aULL /* "JITRUNS", little endian */
 
 struct jit_runs_request {

@@ -239,31 +239,46 @@ static int open_directory(const char *path)
 	return fd;
 }
 
-static bool is_socket_name(const char *name)
+static bool took(const struct jit_answer *answer)
 {
-	size_t n = strlen(name);
-
-	return n > 5 && n < JIT_SOCKET_NAME && *name != '.' && !strcmp(name + n - 5, ".sock");
+	return answer->reply.status != JIT_RUNS_REFUSED;
 }
 
-/* Somebody else than the one who was asked first; the last refusal if all refuse. */
-static bool ask_others(struct asking *a, const char *first, struct jit_answer *answer)
+static bool ends_in(const char *name, const char *end)
+{
+	size_t n = strlen(name), m = strlen(end);
+
+	return n > m && !strcmp(name + n - m, end);
+}
+
+static bool is_socket_name(const char *name)
+{
+	return ends_in(name, ".sock") && strlen(name) < JIT_SOCKET_NAME && *name != '.';
+}
+
+/*
+ * Somebody else than the one who was asked first, of those who watch everything or of
+ * those who chose what they watch; the last refusal if all refuse.
+ */
+static bool ask_others(struct asking *a, const char *first, bool all, struct jit_answer *answer)
 {
 	char buffer[4096] __attribute__((aligned(8)));
 	struct jit_answer next;
 	bool heard = false;
 	ssize_t n;
 
+	lseek(a->dir, 0, SEEK_SET);
 	while ((n = getdents64(a->dir, buffer, sizeof(buffer))) > 0)
 		for (ssize_t at = 0; at < n && milliseconds_left(a);) {
 			const struct dirent64 *entry = (void *)&buffer[at];
 
 			at += entry->d_reclen;
 			if (!is_socket_name(entry->d_name) || !strcmp(entry->d_name, first) ||
+			    ends_in(entry->d_name, JIT_RUNS_ALL) != all ||
 			    !ask_one(a, entry->d_name, &next))
 				continue;
 			*answer = next;
-			if (next.reply.status != JIT_RUNS_REFUSED)
+			if (took(answer))
 				return true;
 			heard = true;
 		}
@@ -283,7 +298,8 @@ bool jit_ask(const char *directory, const char *first, const struct jit_runs_req
 	heard = *first && ask_one(&a, first, answer);
 	/* Its own observer may be over a limit, and stays the one that is asked. */
 	if (!heard || (answer->reply.status == JIT_RUNS_REFUSED && !answer->reply.slots))
-		heard = ask_others(&a, first, answer) || heard;
+		for (int all = 0; all < 2 && !(heard && took(answer)); all++)
+			heard = ask_others(&a, first, all, answer) || heard;
 	close(a.dir);
 	answer->silent = a.silent;
 	return heard;
