@@ -65,7 +65,7 @@ LUA_LIBRARIES := lauxlib lbaselib lcorolib ldblib liolib lmathlib loadlib loslib
 LUA_FRONT := lapi lcode lctype ldebug ldo ldump lfunc lgc llex lmem lobject lopcodes lparser lstate lstring ltable \
 	ltm lundump lvm lzio
 # Functions of the libraries that the interpreter knows by their address.
-LUA_KNOWN := luaB_next ipairsaux luaB_auxwrap luaB_coresume luaB_pcall luaB_xpcall math_floor math_ceil math_sqrt math_abs \
+LUA_KNOWN := luaB_next ipairsaux luaB_auxwrap luaB_coresume luaB_pcall luaB_xpcall luaB_error math_floor math_ceil math_sqrt math_abs \
 	math_max math_min math_sin math_cos math_tan math_exp math_log math_fmod math_toint math_type \
 	luaB_type luaB_tostring luaB_tonumber luaB_assert luaB_select luaB_ipairs luaB_pairs \
 	luaB_getmetatable luaB_setmetatable luaB_rawlen luaB_rawget luaB_rawset str_len str_byte \

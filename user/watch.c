@@ -160,6 +160,14 @@ int jitscope_watch_all(jitscope_session *s)
 	return err ? jitscope_fail(err, "cannot look through /proc: %s", strerror(-err)) : 0;
 }
 
+static void has_ended(struct jitscope_session *s, struct watched *w)
+{
+	if (w->inherits)
+		jitscope_remember_heir(s, w);
+	w->inherits = false;
+	w->alive = false;
+}
+
 /* ---- Programs that have just been started ---------------------------------------------- */
 
 /*
@@ -217,10 +225,8 @@ void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e
 		break;
 	case JITSCOPE_EXIT:
 		w = jitscope_watched(s, pid, false);
-		if (w && w->inherits)
-			jitscope_remember_heir(s, w);
 		if (w)
-			w->alive = false;
+			has_ended(s, w);
 		jitscope_runs_ended(s, pid);
 		break;
 	case JITSCOPE_NEWCOMER:
@@ -247,7 +253,7 @@ static void look_again(struct jitscope_session *s, struct watched *w, uint64_t n
 	size_t files = s->n_files;
 
 	if (jitscope_start_ticks(w->pid) != w->start_ticks) {
-		w->alive = false; /* its end was missed */
+		has_ended(s, w); /* before we heard of it */
 		return;
 	}
 	w->pause_ns = w->pause_ns * 2 > LAST_LOOK ? LAST_LOOK : w->pause_ns * 2;

@@ -11,6 +11,7 @@
  * returns then look at hook_mask. All else pays one test of `mode`.
  */
 #include "call.h"
+#include "../trace/trace.h"
 #include "debug.h"
 #include "function.h"
 #include "vm.h"
@@ -338,7 +339,7 @@ void call_recoverable(lua_State *L, Value *func, int nresults)
  * is finished as that of any C function with a continuation, which is this.
  * context: number of slots between.
  */
-static int continue_pcall(lua_State *L, int status, lua_KContext context)
+int call_continue_pcall(lua_State *L, int status, lua_KContext context)
 {
 	Value *base = frame_base(L->frame);
 
@@ -361,7 +362,7 @@ static int continue_pcall(lua_State *L, int status, lua_KContext context)
 static __attribute__((cold, noinline)) void finish_pcall_hooked(lua_State *L, Frame *f)
 {
 	f->status &= (uint16_t)~FRAME_PCALL;
-	finish(L, f, continue_pcall(L, LUA_YIELD, f->u.c.context));
+	finish(L, f, call_continue_pcall(L, LUA_YIELD, f->u.c.context));
 }
 
 void call_finish_pcall(lua_State *L, Frame *f)
@@ -381,35 +382,62 @@ void call_finish_pcall(lua_State *L, Frame *f)
 		stack_shrink(L);
 }
 
+static inline bool can_push(const lua_State *L, const Value *func, ptrdiff_t arguments,
+			    bool with_handler)
+{
+	return L->c_calls & RECOVERABLE && arguments >= 1 + with_handler &&
+	       (!with_handler || is_function(func + 2));
+}
+
+bool call_can_push_pcall(const lua_State *L, const Value *func, ptrdiff_t arguments,
+			 bool with_handler)
+{
+	return can_push(L, func, arguments, with_handler);
+}
+
+static inline void open_pcall(lua_State *L, Frame *f, uint16_t status, bool with_handler)
+{
+	f->status = status;
+	f->u.c.k = call_continue_pcall;
+	f->u.c.context = with_handler;
+	f->u.c.old_error_function = L->error_function;
+	f->u2.function_index = (int)save_slot(L, f->func + 1 + with_handler);
+	L->error_function = with_handler ? save_slot(L, f->func + 1) : 0;
+}
+
+void call_open_pcall(lua_State *L, Frame *f, uint16_t status)
+{
+	open_pcall(L, f, status, status & FRAME_HANDLER);
+}
+
+/* A hook wants to see the call; or the JIT records, and is not to follow what is called. */
+static __attribute__((cold, noinline)) bool needs_c_code(const lua_State *L)
+{
+	return L->mode != MODE_RECORD || !jit_follows_call(L);
+}
+
 Frame *call_prepare_pcall(lua_State *L, Value *func, int nresults, bool with_handler)
 {
 	Frame *f, *callee;
 
-	if (unlikely(!(L->c_calls & RECOVERABLE) || !mode_is_quick(L) ||
-		     L->top - func < 2 + with_handler || (with_handler && !is_function(func + 2))))
+	if (unlikely(!can_push(L, func, L->top - func - 1, with_handler) ||
+		     (!mode_is_quick(L) && needs_c_code(L))))
 		return call_prepare(L, func, nresults);
 	func = ensure_over(L, LUA_MINSTACK, func);
 	f = state_next_frame(L);
 	f->func = func;
 	f->top = L->top + LUA_MINSTACK;
 	f->nresults = (int16_t)nresults;
-	f->status = (uint16_t)(FRAME_C | FRAME_PCALL | (L->allow_hook ? FRAME_OLD_ALLOW_HOOK : 0));
-	f->u.c.k = continue_pcall;
-	f->u.c.context = with_handler;
-	f->u.c.old_error_function = L->error_function;
+	open_pcall(L, f, pcall_status(L, with_handler), with_handler);
 	L->frame = f;
 	func++;
 	if (with_handler) {
 		Value function = *func;
 
-		L->error_function = save_slot(L, func);
 		set_value(func, func + 1);
 		func++;
 		set_value(func, &function);
-	} else {
-		L->error_function = 0;
 	}
-	f->u2.function_index = (int)save_slot(L, func);
 	callee = call_prepare(L, func, LUA_MULTRET);
 	if (likely(callee))
 		callee->status = FRAME_NESTED;

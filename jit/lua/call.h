@@ -65,6 +65,22 @@ int call_prepare_tail(lua_State *L, Frame *f, Value *func, int n, int delta);
  * that is returned is FRAME_NESTED, over a frame for pcall() itself.
  */
 Frame *call_prepare_pcall(lua_State *L, Value *func, int nresults, bool with_handler);
+/* Can it be called so, but for hooks? arguments: how many, f among them. */
+bool call_can_push_pcall(const lua_State *L, const Value *func, ptrdiff_t arguments,
+			 bool with_handler);
+/*
+ * Frame f, whose func and top are set, becomes that of pcall() or xpcall(), and what it
+ * calls is in slot f->func + 1 or, with the handler before it, f->func + 2: errors are
+ * caught there and nowhere else from now on. status: pcall_status().
+ */
+void call_open_pcall(lua_State *L, Frame *f, uint16_t status);
+/* The continuation in it, for code that writes such a frame itself. */
+int call_continue_pcall(lua_State *L, int status, lua_KContext context);
+static inline uint16_t pcall_status(const lua_State *L, bool with_handler)
+{
+	return (uint16_t)(FRAME_C | FRAME_PCALL | (with_handler ? FRAME_HANDLER : 0) |
+			  (L->allow_hook ? FRAME_OLD_ALLOW_HOOK : 0));
+}
 /* The Lua function called by pcall frame f has returned: L->frame = f->previous. */
 void call_finish_pcall(lua_State *L, Frame *f);
 /*

@@ -14,6 +14,8 @@
  */
 #include "function.h"
 
+#include <stdlib.h>
+
 #include "call.h"
 #include "debug.h"
 #include "gc_internal.h"
@@ -34,6 +36,7 @@ Proto *proto_new(lua_State *L)
 
 void proto_free(lua_State *L, Proto *p)
 {
+	free(p->places);
 	mem_free(L, p->constants, VECTOR_BYTES(p->constants, p->constant_count));
 	mem_free(L, p->code, VECTOR_BYTES(p->code, p->code_count));
 	mem_free(L, p->protos, (size_t)p->proto_count * sizeof(Proto *));

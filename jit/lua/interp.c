@@ -660,6 +660,11 @@ call_pcall : {
 
 	if (likely(f)) {
 		frame = f;
+#if INTERP_JIT
+		pc = f->u.lua.pc;
+		if (likely(mode_is_quick(L)))
+			COUNT_CALL(frame_function(f)->proto);
+#endif
 		goto start;
 	}
 	base = frame_base(frame);

@@ -66,6 +66,9 @@ extern int ipairsaux(lua_State *L) __attribute__((weak));
 /* Known as well: they run in the interpreter that calls them (call_prepare_pcall()). */
 extern int luaB_pcall(lua_State *L) __attribute__((weak));
 extern int luaB_xpcall(lua_State *L) __attribute__((weak));
+/* What the recorder knows besides. */
+extern int luaB_error(lua_State *L) __attribute__((weak));
+extern int luaB_assert(lua_State *L) __attribute__((weak));
 
 /*
  * OP_TFORCALL of next(t, ra[2]): ra[4] and ra[5] get the next key and value, or

@@ -115,6 +115,12 @@ typedef struct absolute_line {
 	int line;
 } AbsoluteLine;
 
+/* What the JIT keeps for an instruction that jumps back. */
+typedef struct hot_place {
+	uint8_t aborts; /* of traces that began there */
+	uint8_t waited; /* times that it was put off: budget_wait() */
+} HotPlace;
+
 /* What the compiler made of one function; the fields of the dump format. */
 typedef struct proto {
 	OBJECT_HEADER;
@@ -124,6 +130,7 @@ typedef struct proto {
 	uint8_t counted;    /* with a JIT: heat is set */
 	uint8_t calls_itself;
 	uint8_t aborts;	 /* traces of the function that were given up */
+	uint8_t waited;	 /* as HotPlace */
 	uint8_t jit_off; /* jit.off(f): it is left to the interpreter */
 	uint16_t heat;	 /* calls until it is hot */
 	int upvalue_count;
@@ -141,7 +148,8 @@ typedef struct proto {
 	int8_t *lines; /* difference to the line before; ABSOLUTE_LINE_MARK: see absolute */
 	AbsoluteLine *absolute;
 	LocalVariable *locals;
-	String *source; /* NULL if stripped */
+	String *source;	  /* NULL if stripped */
+	HotPlace *places; /* by instruction, of malloc(); NULL: the JIT has nothing to keep yet */
 	Object *gray_next;
 } Proto;
 

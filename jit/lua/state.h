@@ -86,6 +86,7 @@ enum {
 	FRAME_RECOVER_MASK = 7 << FRAME_RECOVER_SHIFT,
 	FRAME_RETURNING = 1 << 13, /* C function that closes variables; u2.results is valid */
 	FRAME_NESTED = 1 << 14,	   /* of a Lua function; its return goes on inside an instruction */
+	FRAME_HANDLER = 1 << 15,   /* with FRAME_PCALL: xpcall(), pushed without C code */
 };
 
 /* Frame.nresults of a C function with variables to close, and back. */

@@ -9,6 +9,8 @@
 
 /* Types that one instruction may have bridges for, one after the other. */
 #define MAX_REPEATED 6
+/* Traces of one loop, for other types than the first. */
+#define MAX_LOOPS 3
 
 /* ---- May it be entered? ------------------------------------------------------------------- */
 
@@ -56,8 +58,38 @@ static const Trace *shared_bridge(const Jit *jit, const Trace *t, const Instruct
 	return NULL;
 }
 
+/* Those that its place has had are all kept: their bridges lead into them. */
+static unsigned loops_at(const Jit *jit, const Instruction *pc)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		n += jit->traces[i] && jit->traces[i]->kind == TRACE_LOOP &&
+		     jit->traces[i]->pc == pc;
+	return n;
+}
+
+/*
+ * Values have another type than when the loop was recorded, maybe from now on: that of
+ * an array's elements, which were 0 in the beginning. Bridges would come back to the
+ * loop to leave it again in each turn; one that is recorded now has these types.
+ */
+static bool wants_other_types(const Jit *jit, const Trace *t, IrRef left_at)
+{
+	const IrOp *guard = ir_op(&t->ir, left_at);
+	enum ir_opcode tested;
+
+	if (t->kind != TRACE_LOOP || !t->patch || t->retired || guard->opcode != IR_GUARD_VALUE ||
+	    guard->arg[0] < 0)
+		return false;
+	tested = ir_op(&t->ir, guard->arg[0])->opcode;
+	return (tested == IR_GETSLOT_TAG || tested == IR_GETVALUE_TAG ||
+		tested == IR_GETARRAYITEM_TAG || tested == IR_GETNODE_TAG) &&
+	       loops_at(jit, t->pc) < MAX_LOOPS;
+}
+
 /* An exit was taken: is it hot enough for a bridge of its own? */
-static void count_exit(lua_State *L, Trace *t, int32_t exit)
+static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 {
 	Jit *jit = L->global->jit;
 	TraceExit *e = &t->exits[exit];
@@ -74,10 +106,14 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts] ||
 	    frame_function(f)->proto->jit_off || traces_family(jit, t)->flushed)
 		return;
+	if (wants_other_types(jit, t, left_at)) {
+		jit_supersede(jit, t);
+		return;
+	}
 	moved = s->moved || s->frames || s->below || t->pc != f->u.lua.pc;
 	shared = shared_bridge(jit, t, f->u.lua.pc, moved);
 	if (shared) {
-		jit->backend->link(L, t, exit, (Trace *)shared);
+		traces_link(L, t, exit, (Trace *)shared);
 		return;
 	}
 	bridge = jit_new_trace(L, TRACE_BRIDGE, frame_function(f)->proto, f->u.lua.pc);
@@ -143,11 +179,13 @@ static bool run_trace(lua_State *L, RunningTrace *here)
 	Jit *jit = L->global->jit;
 	Trace *t = here->t, *next;
 	int32_t exit;
+	IrRef left_at;
 	bool wished;
 
 	reserve_frames(L, t->ir.max_frames);
 	exit = jit->backend->run(L, t, &here->t);
 	t = here->t;
+	left_at = jit->backend->left_at(L, t);
 	exit_restore(L, t, exit);
 	if (L->global->debt > 0)
 		collect(L, t);
@@ -161,7 +199,7 @@ static bool run_trace(lua_State *L, RunningTrace *here)
 	if (next)
 		here->t = next;
 	else if (!unlikely(wished) || t->exits[exit].aborted != NOT_BRIDGED)
-		count_exit(L, t, exit);
+		count_exit(L, t, exit, left_at);
 	return next;
 }
 
@@ -172,6 +210,8 @@ void jit_enter(lua_State *L, uint32_t number)
 
 	if (unlikely(jit_has_wish(g)))
 		jit_listen(L);
+	if (unlikely(here.t->cost))
+		budget_entered(g->jit, here.t);
 	here.t->last_used = g->jit->generation;
 	g->running = &here;
 	while (may_enter(L, here.t) && run_trace(L, &here))

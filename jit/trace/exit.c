@@ -158,11 +158,15 @@ static void open_frames(lua_State *L, const Trace *t, const Snapshot *s, Value *
 
 		lua_assert(f);
 		f->func = base + from->func_slot;
-		f->top = f->func + 1 + from->proto->stack_size;
-		f->u.lua.pc = from->pc;
-		f->u.lua.extra_args = from->extra_args;
+		f->top = f->func + snapshot_frame_size(from);
 		f->nresults = from->nresults;
-		f->status = from->status;
+		if (snapshot_frame_is_pcall(from)) {
+			call_open_pcall(L, f, from->status);
+		} else {
+			f->u.lua.pc = from->pc;
+			f->u.lua.extra_args = from->extra_args;
+			f->status = from->status;
+		}
 		L->frame = f;
 	}
 }

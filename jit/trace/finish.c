@@ -24,7 +24,7 @@ static void install(lua_State *L, Trace *t)
 	if (t->ends_early)
 		t->exits[t->ir.ops[t->ir.n_ops - 1].snapshot].aborted = NOT_BRIDGED;
 	if (t->kind == TRACE_BRIDGE)
-		jit->backend->link(L, jit->traces[t->parent], (int32_t)t->parent_exit, t);
+		traces_link(L, jit->traces[t->parent], (int32_t)t->parent_exit, t);
 	else
 		jit_patch(t);
 }
@@ -154,6 +154,7 @@ void jit_finish_recording(lua_State *L)
 		jit_give_up(L, t, (enum jit_abort_reason)(failed - 1), NULL);
 		return;
 	}
+	budget_pay(jit, t, true);
 	listen_compiled(jit, t, before);
 	here = (RunningTrace){.previous = L->global->running, .t = t};
 	L->global->running = &here;

@@ -8,7 +8,9 @@
  * whose traces are given up gets a penalty that doubles, with some randomness so
  * that two loops that give up because of each other do not stay in step. At
  * `max_aborts` the place is made cold: its instruction is replaced by one that does
- * the same and counts nothing.
+ * the same and counts nothing. That this end comes is certain: how often a place was
+ * given up is kept with its function (HotPlace, Proto.aborts), where flushes do not
+ * touch it, or with its exit (TraceExit.aborted), and only grows.
  *
  * Instructions that are patched (opcodes.h: J* and COLD_*) are put back by
  * jit_original() for everyone who reads code; a flush puts them back for good.
@@ -31,16 +33,18 @@
 /* Frames between a function and itself. */
 #define MAX_RECURSION 8
 #define NOT_TRACED UINT8_MAX /* Proto.aborts */
+/* Turns until a loop that was given up is tried again. */
+#define MIN_PENALTY 64
+#define MAX_PENALTY 60000
 
 /* ---- Counters ----------------------------------------------------------------------------- */
 
-static struct penalty *penalty_of(Jit *jit, const Instruction *pc)
+/* What is kept for the instruction `at` of p; NULL without memory. */
+static HotPlace *place_of(Proto *p, const Instruction *at)
 {
-	struct penalty *p = &jit->penalties[((uintptr_t)pc >> 2) & (PENALTIES - 1)];
-
-	if (p->pc != pc)
-		*p = (struct penalty){.pc = pc};
-	return p;
+	if (!p->places)
+		p->places = calloc((size_t)p->code_count, sizeof(*p->places));
+	return p->places ? &p->places[at - p->code] : NULL;
 }
 
 static uint16_t start_count(const Jit *jit, int kind)
@@ -55,7 +59,6 @@ void jit_restart_counters(Jit *jit)
 {
 	for (int i = 0; i < HOT_COUNTERS; i++)
 		jit->hot[i] = start_count(jit, TRACE_LOOP);
-	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
 }
 
 /* ---- Instructions ------------------------------------------------------------------------- */
@@ -139,6 +142,22 @@ void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size)
 	snprintf(text, size, "%s:%d", name, proto_line(p, (int)(pc - p->code)));
 }
 
+/*
+ * A place has been come to `start` times, or as many as it was put off until: as many
+ * times more until it is asked again whether it is hot. 0: it is.
+ */
+static uint16_t put_off(const Jit *jit, uint32_t start, uint8_t *waited)
+{
+	unsigned more = start << *waited;
+
+	if (budget_wait(jit) <= *waited) {
+		*waited = 0; /* of the next trace there */
+		return 0;
+	}
+	++*waited;
+	return (uint16_t)(more < UINT16_MAX ? more : UINT16_MAX);
+}
+
 /* ---- A place is hot ----------------------------------------------------------------------- */
 
 /*
@@ -154,11 +173,11 @@ static void foreign_is_hot(Jit *jit, const lua_State *L)
 void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_at, int kind)
 {
 	Jit *jit = L->global->jit;
-	uint16_t *counter = jit_counter_of(jit, patch_at);
-	struct penalty *p = penalty_of(jit, patch_at);
+	uint16_t *counter = jit_counter_of(jit, patch_at), wait;
+	HotPlace *place;
 	Trace *t;
 
-	*counter = p->count ? p->count : start_count(jit, kind);
+	*counter = start_count(jit, kind);
 	if (get_op(*patch_at) != OP_FORLOOP && get_op(*patch_at) != OP_TFORLOOP &&
 	    get_op(*patch_at) != OP_JMP)
 		return; /* a function that begins with its loop is traced already */
@@ -170,6 +189,11 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	/* The abort's hook may have run this very loop. */
 	if (!jit_may_record(L) || jit_original(jit, patch_at) != *patch_at)
 		return;
+	place = place_of(frame_function(f)->proto, patch_at);
+	if (place && (wait = put_off(jit, start_count(jit, kind), &place->waited))) {
+		*counter = wait;
+		return;
+	}
 	t = jit_new_trace(L, kind, frame_function(f)->proto, pc);
 	if (!t)
 		return;
@@ -199,6 +223,7 @@ void jit_hot_function(lua_State *L, Frame *f)
 {
 	Jit *jit = L->global->jit;
 	Proto *p = frame_function(f)->proto;
+	uint16_t wait;
 	Trace *t;
 
 	if (!p->counted) {
@@ -215,6 +240,10 @@ void jit_hot_function(lua_State *L, Frame *f)
 	/* The abort's hook may have run this very function. */
 	if (!jit_may_record(L) || get_op(*p->code) >= OPCODE_COUNT) {
 		p->heat = (uint16_t)(start_count(jit, TRACE_FUNCTION));
+		return;
+	}
+	if ((wait = put_off(jit, start_count(jit, TRACE_FUNCTION), &p->waited))) {
+		p->heat = wait;
 		return;
 	}
 	p->calls_itself |= calls_itself(f);
@@ -264,10 +293,34 @@ static void retire(Jit *jit, Trace *t)
 	jit_count(jit->vm, JIT_BLACKLISTED, 1);
 }
 
+static void punish_loop(Jit *jit, Trace *t)
+{
+	HotPlace *place = place_of(t->proto, t->patch);
+	int64_t count = start_count(jit, t->kind);
+
+	if (!place || ++place->aborts >= jit->parameters[JIT_PARAMETER_max_aborts] ||
+	    place->aborts == UINT8_MAX) {
+		set_op(t->patch, cold(get_op(*t->patch)));
+		jit_count(jit->vm, JIT_BLACKLISTED, 1);
+		return;
+	}
+	count <<= place->aborts < 10 ? place->aborts : 10;
+	count = count < MIN_PENALTY ? MIN_PENALTY : count > MAX_PENALTY ? MAX_PENALTY : count;
+	*jit_counter_of(jit, t->patch) = (uint16_t)(count + (rand_r(&jit->random) & 15));
+}
+
+void jit_supersede(Jit *jit, Trace *t)
+{
+	*t->patch = t->original;
+	if (t->kind == TRACE_FUNCTION)
+		t->proto->heat = 0;
+	else
+		*jit_counter_of(jit, t->patch) = 1;
+	t->patch = NULL;
+}
+
 void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason)
 {
-	struct penalty *p;
-
 	if (t->kind == TRACE_FUNCTION) {
 		punish_function(jit, t, reason);
 		return;
@@ -284,19 +337,7 @@ void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason)
 			      << (e->aborted < 16 ? e->aborted : 16);
 		return;
 	}
-	p = penalty_of(jit, t->patch);
-	p->aborts++;
-	if (p->aborts >= jit->parameters[JIT_PARAMETER_max_aborts]) {
-		set_op(t->patch, cold(get_op(*t->patch)));
-		jit_count(jit->vm, JIT_BLACKLISTED, 1);
-		return;
-	}
-	if (!p->count)
-		p->count = start_count(jit, t->kind);
-	p->count = (uint16_t)(p->count * 2 + (rand_r(&jit->random) & 15));
-	if (p->count < 64 || p->count > 60000)
-		p->count = 60000;
-	*jit_counter_of(jit, t->patch) = p->count;
+	punish_loop(jit, t);
 }
 
 /* ---- Functions switched on and off --------------------------------------------------------- */
@@ -307,10 +348,8 @@ static void warm(Jit *jit, Proto *p)
 	for (int i = 0; i < p->code_count; i++)
 		if (get_op(p->code[i]) >= OP_COLD_FORLOOP && get_op(p->code[i]) <= OP_COLD_JMP)
 			p->code[i] = jit_original(jit, &p->code[i]);
-	for (int i = 0; i < PENALTIES; i++)
-		if (jit->penalties[i].pc >= p->code &&
-		    jit->penalties[i].pc < p->code + p->code_count)
-			jit->penalties[i] = (struct penalty){0};
+	free(p->places);
+	p->places = NULL;
 	p->counted = 0;
 	p->heat = 0;
 	p->aborts = 0;

@@ -30,7 +30,7 @@
 
 #include <stdio.h>
 
-#include "../lua/object.h"
+#include "../lua/state.h"
 
 /*
  * >= 0: the operation at that place. < 0: constant ~ref. IR_NONE: no argument.
@@ -83,6 +83,8 @@ enum {
 	X(GUARD_FRAME_PC, "guard_frame_pc", 'v', "r", IR_GUARD)                                  \
 	/* L->top is at slot descr. */                                                           \
 	X(GUARD_TOP, "guard_top", 'v', "", IR_GUARD)                                             \
+	/* A frame of pcall() catches errors: no C code above it, and none of a hook's. */       \
+	X(GUARD_RECOVERABLE, "guard_recoverable", 'v', "", IR_GUARD)                             \
 	/* Stack slots as they were when the trace was entered. descr: slot from base. */        \
 	X(GETSLOT_TAG, "getslot_tag", 'i', "", IR_LOAD)                                          \
 	X(GETSLOT_I, "getslot_i", 'i', "", IR_LOAD)                                              \
@@ -121,6 +123,8 @@ enum {
 	X(BARRIER, "barrier", 'v', "rr", IR_EFFECT)                                              \
 	/* For an allocation that was removed: a loop of those still comes to its finalizers. */ \
 	X(COUNT_REMOVED, "count_removed", 'v', "", IR_EFFECT)                                    \
+	/* A pcall() that was there is left. descr: its frame, as in guards of frames. */        \
+	X(LEAVE_PCALL, "leave_pcall", 'v', "", IR_EFFECT)                                        \
 	/* Strings. strgetitem: byte at an index from 0. */                                      \
 	X(STRLEN, "strlen", 'i', "r", IR_PURE)                                                   \
 	X(STRGETITEM, "strgetitem", 'i', "ri", IR_PURE)                                          \
@@ -243,7 +247,11 @@ typedef struct snapshot_entry {
 	IrRef ref; /* IR_NONE for nil, false, true: the tag says it */
 } SnapshotEntry;
 
-/* An inlined Lua frame: written to the list of frames at an exit. */
+/*
+ * An inlined frame: written to the list of frames at an exit. It is a Lua function's,
+ * or that of a pcall() or xpcall(), which has neither code nor registers: the next is
+ * that of the Lua function it calls.
+ */
 typedef struct snapshot_frame {
 	int16_t func_slot; /* where its function is; base is one further */
 	int16_t nresults;
@@ -252,6 +260,14 @@ typedef struct snapshot_frame {
 	const Proto *proto;
 	int extra_args;
 } SnapshotFrame;
+
+#define snapshot_frame_is_pcall(f) ((f)->status & FRAME_PCALL)
+
+/* Slots that frame f may use. */
+static inline int snapshot_frame_size(const SnapshotFrame *f)
+{
+	return 1 + (snapshot_frame_is_pcall(f) ? 2 + LUA_MINSTACK : f->proto->stack_size);
+}
 
 /*
  * The first frame is the one that entered the trace, or after `below` returns one that

@@ -10,7 +10,7 @@
 #include "shared.h"
 
 /* A loop whose preamble is longer is begun anew: bridges would get too long. */
-#define MAX_PREAMBLE 120
+#define MAX_PREAMBLE 80
 /* Values that a jump to another trace's label hands on at the most. */
 #define MAX_LABEL_VALUES 200
 

@@ -37,6 +37,8 @@ void jit_free_trace(lua_State *L, Trace *t)
 		jit->backend->free(L, t);
 	free(t->exits);
 	free(t->offsets);
+	free(t->objects);
+	free(t->links);
 	jit_tell_done(t);
 	ir_close(&t->ir);
 	free(t);
@@ -170,6 +172,7 @@ void jit_give_up(lua_State *L, Trace *t, enum jit_abort_reason reason, const cha
 	running_place(L, t, place, sizeof(place));
 	if (t->flushes == jit->flushes)
 		jit_punish(jit, t, reason);
+	budget_pay(jit, t, false);
 	t->next = jit->finishing;
 	jit->finishing = t;
 	jit->asking = jit->sweeping ? NULL : L;
@@ -194,10 +197,19 @@ void jit_give_up(lua_State *L, Trace *t, enum jit_abort_reason reason, const cha
 void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 {
 	Jit *jit = L->global->jit;
-	Trace *t = jit_stop_recording(jit);
+	Trace *t;
 
+	record_given_up(jit->recorder, reason);
+	t = jit_stop_recording(jit);
 	jit_count(jit->vm, JIT_RECORDED_OPS, t->ir.n_ops);
 	jit_give_up(L, t, reason, detail);
+}
+
+bool jit_follows_call(const lua_State *L)
+{
+	const Jit *jit = L->global->jit;
+
+	return jit->recording == L && jit->recorder && record_follows_call(jit->recorder);
 }
 
 void jit_interrupted(lua_State *L, int status)
@@ -205,7 +217,8 @@ void jit_interrupted(lua_State *L, int status)
 	Jit *jit = L->global->jit;
 
 	/* What happens in a coroutine that the recorded one runs is a result of resume(). */
-	if (jit->current && jit->recording == L)
+	if (jit->current && jit->recording == L &&
+	    !(status != LUA_YIELD && record_survives_error(jit->recorder, status)))
 		jit_abort(L, status == LUA_YIELD ? ABORT_COROUTINE : ABORT_ERROR, NULL);
 }
 

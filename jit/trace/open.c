@@ -19,9 +19,7 @@ bool jit_open(lua_State *L)
 
 	if (!jit)
 		return false;
-	jit->penalties = calloc(PENALTIES, sizeof(*jit->penalties));
-	if (!jit->penalties || jit_vm_create(&jit->vm, &config)) {
-		free(jit->penalties);
+	if (jit_vm_create(&jit->vm, &config)) {
 		free(jit);
 		return false;
 	}
@@ -98,7 +96,6 @@ void jit_shut(Global *g)
 	models_free(jit);
 	free(jit->traces);
 	free(jit->spare);
-	free(jit->penalties);
 	free(jit);
 	g->jit = NULL;
 }
@@ -137,6 +134,5 @@ void jit_flush(lua_State *L, const char *cause)
 	listen_flushed(jit, cause);
 	jit->flushes++;
 	traces_forget_all(L);
-	memset(jit->penalties, 0, PENALTIES * sizeof(*jit->penalties));
 	jit_flushed(jit->vm, cause);
 }

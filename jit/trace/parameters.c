@@ -41,6 +41,11 @@ void parameters_default(Jit *jit)
 		jit->parameters[i] = defaults[i].value;
 }
 
+bool parameter_is_lower(const Jit *jit, enum jit_parameter i)
+{
+	return jit->parameters[i] < defaults[i].value;
+}
+
 LUA_API const char *jitlua_parameter(unsigned i, long long *value)
 {
 	if (i >= JIT_PARAMETER_COUNT)

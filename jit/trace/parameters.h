@@ -9,6 +9,8 @@
 #define PARAMETER_MAX 1000000000
 
 void parameters_default(Jit *jit);
+/* Is it lower than its default? */
+bool parameter_is_lower(const Jit *jit, enum jit_parameter i);
 /* false: message says why not. */
 bool parameter_set(lua_State *L, const char *name, const char *value,
 		   char message[PARAMETER_MESSAGE]);

@@ -191,7 +191,9 @@ static void dispatch(Recorder *r)
 /* A C function that is called for real may run Lua functions: they are not recorded. */
 static bool is_recorded_frame(Recorder *r, Frame *f)
 {
-	if (r->entering && f->previous == r->frame) {
+	const Frame *pcall = record_pcall_of(f);
+
+	if (r->entering && (pcall ? pcall : f)->previous == r->frame) {
 		r->entering = false;
 		r->starting = true;
 		r->frame = f;
@@ -248,6 +250,10 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 		record_abort(r, ABORT_HOOK, NULL);
 	if (!is_recorded_frame(r, f))
 		return;
+	if (r->raises)
+		record_abort(r, ABORT_ERROR, NULL);
+	r->handler = r->L->handler;
+	r->succeeds = false;
 	if (r->ir->n_ops > r->jit->parameters[JIT_PARAMETER_trace_limit])
 		record_abort(r, ABORT_TOO_LONG, NULL);
 	if (r->begun && r->depth == 0 && !r->below && pc - 1 == r->t->pc &&
@@ -303,7 +309,7 @@ static bool may_end_before(const Recorder *r, enum jit_abort_reason reason)
 		reason == ABORT_SWITCHED_OFF);
 }
 
-static void end_before(Recorder *r)
+void record_end_before(Recorder *r)
 {
 	IrRef last;
 
@@ -332,7 +338,7 @@ void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 			return;
 		}
 		ends = true;
-		end_before(r);
+		record_end_before(r);
 		return;
 	}
 	one_instruction(r, pc);

@@ -76,7 +76,10 @@ typedef struct recorder {
 	int variable_top;	      /* slot behind variable results, or NO_VALUES */
 	int top;     /* where exits of this instruction put L->top: behind those that it takes */
 	int pending; /* slot of variable results whose number is not known yet */
-	IrRef pending_count; /* their number */
+	IrRef pending_count;		       /* their number */
+	const struct longjmp_handler *handler; /* of errors, before the instruction */
+	bool succeeds; /* a pcall() of a C function that is taken not to fail */
+	bool raises; /* the recorded instruction raises an error, and goes on where it is caught */
 	bool begun;
 	jmp_buf *give_up; /* record_abort() */
 	/* By slot + MAX_BELOW: read and written in memory, for closures may share it. */
@@ -88,6 +91,8 @@ typedef struct recorder {
 
 /* Gives the trace up; does not return. */
 _Noreturn void record_abort(Recorder *r, enum jit_abort_reason reason, const char *detail);
+/* Ends the trace before this instruction, with a bridge never to begin there. */
+void record_end_before(Recorder *r);
 /* The name of the instruction that is recorded, for messages. */
 const char *record_instruction_name(const Recorder *r);
 
@@ -150,6 +155,8 @@ IrRef record_load(Recorder *r, IrRef tag_ref, uint8_t tag, enum ir_opcode intege
 IrRef record_call(Recorder *r, enum ir_helper helper, unsigned n, const IrRef *args);
 /* Operand n of the next helper (Jit.operands). */
 void record_operand(Recorder *r, unsigned n, IrRef ref, uint8_t tag);
+/* Guards that a helper made string s, of the length that it has now; returns its tag. */
+uint8_t record_new_string(Recorder *r, IrRef s, size_t length);
 /* Takes a snapshot of the state at pc, L->top at slot `top`, or TOP_*. */
 int32_t record_snapshot(Recorder *r, const Instruction *pc, int top);
 /* Ends the trace: the state is that of before this instruction; descr as in finish. */
@@ -222,8 +229,25 @@ void record_finish_instruction(Recorder *r, const Instruction *pc, const Recorde
 /* The function in slot `func`, as a part of this instruction. */
 void record_enter_nested(Recorder *r, int func, const Value *v, int arguments, int nresults);
 
+/* What is above the running frame's registers is no value of the trace any more. */
+void record_forget_above(Recorder *r, int slot);
+/* Gives up if there is no room for n more inlined frames. */
+void record_need_frames(Recorder *r, int n);
+/* One that the running instruction opens. */
+void record_push_frame(Recorder *r, const SnapshotFrame *f);
+/* The results go to slot func and what follows, as many as are wanted. */
+void record_put_results(Recorder *r, int func, const RecordedSlot *results, int n, int wanted);
 void record_call_instruction(Recorder *r, enum opcode op);
 void record_return(Recorder *r, enum opcode op);
+/* Of a value in the stack, and of register 0 of that frame. */
+int record_slot_of(const Recorder *r, const Value *v);
+int record_base_below(const Recorder *r, const Frame *to);
+/* f, which is the frame n before the one that entered, is what it is now. */
+void record_guard_status(Recorder *r, const Frame *f, int n);
+/* It goes on where it would now. */
+void record_guard_pc(Recorder *r, const Frame *f, int n);
+/* That frame is the one at the bottom now. left: frames that were there before. */
+void record_go_below(Recorder *r, const Frame *to, int left);
 /* The running frame was made by a tail call, for as many results as now. */
 void record_guard_tail_called(Recorder *r);
 /* Frames of p that the trace knows of. */
@@ -237,6 +261,20 @@ void record_close(Recorder *r);
 void record_close_block(Recorder *r, int slot);
 /* Does it resume a coroutine? */
 bool record_is_resume(const Value *v);
+/*
+ * A call of v, in slot func, that is pcall() or xpcall(): its Lua function is entered, or
+ * its C function done. false: it is not, or has to be called like any other C function.
+ */
+bool record_enter_pcall(Recorder *r, int func, const Value *v, int arguments, int nresults);
+/*
+ * A call of v, in slot func, that is error(), or assert() of what is false: goes on where
+ * the error is caught, or ends the trace. false: it is no such, or has to be called.
+ */
+bool record_raise(Recorder *r, int func, const Value *v, int arguments);
+/* The frame of pcall() that Lua frame f returns to, or NULL: it is no such. */
+Frame *record_pcall_of(const Frame *f);
+/* pcall() at slot func, for nresults, returns true and what its function returned. */
+void record_leave_pcall(Recorder *r, int func, int nresults, const RecordedSlot *results, int n);
 /*
  * A function of Lua's own libraries in slot func: how many results it has now, which
  * are what `results` says; -1: it is not one that is known, but by its tag.

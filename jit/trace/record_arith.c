@@ -473,7 +473,9 @@ static void prepare_integers(Recorder *r, const Value *v)
 
 	if (step == 0 || step == LUA_MININTEGER)
 		record_abort(r, ABORT_ERROR, NULL);
-	record_guard_that(r, rising, record_emit(r, IR_INT_GT, step_ref, zero, -1));
+	/* A step of 0 is an error. */
+	record_guard_that(r, true,
+			  record_emit(r, rising ? IR_INT_GT : IR_INT_LT, step_ref, zero, -1));
 	end = integer_limit(r, v + 1, rising, &limit);
 	runs = rising ? v->u.i <= limit : v->u.i >= limit;
 	record_guard_that(r, runs,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * record_call.c - calls and returns.
+ * record_call.c - calls.
  *
  * A call of a Lua function is inlined: the trace guards that it is this function
  * and goes on in it, its registers being slots further up; the frame exists only in
@@ -10,14 +10,10 @@
 #include "../lua/interp.h"
 #include "record.h"
 
-/* A function that returns earlier is no trace of its own: to call it is cheaper. */
-#define MIN_FUNCTION 50
-
 /* ---- Lua functions ------------------------------------------------------------------------------
  */
 
-/* What is above the running frame's registers is no value of the trace any more. */
-static void forget_above(Recorder *r, int slot)
+void record_forget_above(Recorder *r, int slot)
 {
 	for (; slot < MAX_SLOTS; slot++)
 		*known_slot(r, slot) = (RecordedSlot){.state = SLOT_UNKNOWN};
@@ -63,34 +59,54 @@ static bool is_loop_of_tail_calls(const Recorder *r, const Proto *p)
 	       r->L->frame->status & FRAME_TAIL && p->code == r->t->pc;
 }
 
-static void enter_function(Recorder *r, int func, const Value *v, int arguments, int nresults)
+/* All arguments that are taken are there, and the function in slot func is v. */
+static int guard_call(Recorder *r, int func, const Value *v, int arguments)
 {
 	const Proto *p = as_lua_function(v)->proto;
 	int kept = p->is_vararg && arguments > p->parameters ? arguments : p->parameters;
 
 	if (p->jit_off)
 		record_abort(r, ABORT_SWITCHED_OFF, NULL);
-	if (r->depth == MAX_INLINED || !r->jit->parameters[JIT_PARAMETER_inlining])
-		record_abort(r, ABORT_RECURSION, NULL);
 	for (int i = 0; i < arguments && i < kept; i++)
 		record_use_slot(r, func + 1 + i, NULL);
 	guard_function(r, func, v);
-	for (int i = arguments; i < p->parameters; i++)
-		record_set_slot(r, func + 1 + i, IR_NONE, TAG_NIL);
-	forget_above(r, func + 1 + kept);
-	r->given = kept;
-	if (r->depth)
-		r->inlined[r->depth - 1].pc = r->pc;
-	else
+	return kept;
+}
+
+void record_need_frames(Recorder *r, int n)
+{
+	if (r->depth + n > MAX_INLINED || !r->jit->parameters[JIT_PARAMETER_inlining])
+		record_abort(r, ABORT_RECURSION, NULL);
+}
+
+void record_push_frame(Recorder *r, const SnapshotFrame *f)
+{
+	if (!r->depth)
 		r->return_pc = r->pc;
-	r->inlined[r->depth++] = (SnapshotFrame){
-		.func_slot = (int16_t)func,
-		.nresults = (int16_t)nresults,
-		.proto = p,
-		.pc = p->code,
-	};
+	else if (!snapshot_frame_is_pcall(&r->inlined[r->depth - 1]))
+		r->inlined[r->depth - 1].pc = r->pc;
+	r->inlined[r->depth++] = *f;
 	if ((uint32_t)r->depth > r->ir->max_frames)
 		r->ir->max_frames = (uint32_t)r->depth;
+}
+
+static void enter_function(Recorder *r, int func, const Value *v, int arguments, int nresults)
+{
+	const Proto *p = as_lua_function(v)->proto;
+	int kept;
+
+	record_need_frames(r, 1);
+	kept = guard_call(r, func, v, arguments);
+	for (int i = arguments; i < p->parameters; i++)
+		record_set_slot(r, func + 1 + i, IR_NONE, TAG_NIL);
+	record_forget_above(r, func + 1 + kept);
+	r->given = kept;
+	record_push_frame(r, &(SnapshotFrame){
+				     .func_slot = (int16_t)func,
+				     .nresults = (int16_t)nresults,
+				     .proto = p,
+				     .pc = p->code,
+			     });
 	r->base = func + 1;
 	r->entering = true;
 }
@@ -102,7 +118,7 @@ void record_enter_nested(Recorder *r, int func, const Value *v, int arguments, i
 }
 
 /* The results go where the function was, as many as are wanted. */
-static void put_results(Recorder *r, int func, const RecordedSlot *results, int n, int wanted)
+void record_put_results(Recorder *r, int func, const RecordedSlot *results, int n, int wanted)
 {
 	int count = wanted < 0 ? n : wanted;
 
@@ -115,150 +131,7 @@ static void put_results(Recorder *r, int func, const RecordedSlot *results, int 
 			record_set_slot(r, func + i, IR_NONE, TAG_NIL);
 	}
 	r->variable_top = wanted < 0 ? func + n : NO_VALUES;
-	forget_above(r, func + count);
-}
-
-/* ---- Returns
- * --------------------------------------------------------------------------------------- */
-
-static uint32_t status_word(const Frame *f)
-{
-	return (uint16_t)f->nresults | (uint32_t)f->status << 16;
-}
-
-void record_guard_tail_called(Recorder *r)
-{
-	const Frame *f = r->L->frame;
-
-	record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), r->below);
-}
-
-/* The Lua function that goes on behind its call when the running one returns, or NULL. */
-static Frame *caller(const Recorder *r)
-{
-	const Frame *f = r->L->frame;
-	Frame *to = f->previous;
-	enum opcode op;
-	Instruction i;
-
-	if (f->status & (uint16_t) ~(FRAME_TAIL | FRAME_NESTED) || !frame_is_lua(to))
-		return NULL;
-	i = jit_original(r->jit, to->u.lua.pc - 1);
-	op = get_op(i);
-	if (f->status & FRAME_NESTED)
-		return op == OP_CLOSE || op == OP_RETURN || (op == OP_CONCAT && get_b(i) > 2) ||
-				       to->status & FRAME_LEQ
-			       ? NULL
-			       : to;
-	return op == OP_CALL || op == OP_TFORCALL ? to : NULL;
-}
-
-/* Slot of register 0 of that frame. */
-static int base_below(const Recorder *r, const Frame *to)
-{
-	return r->base - (int)(frame_base(r->L->frame) - frame_base(to));
-}
-
-static bool may_return_below(const Recorder *r)
-{
-	const Frame *to = caller(r);
-
-	return to && r->below < MAX_RETURNS && base_below(r, to) > -MAX_BELOW &&
-	       r->t->kind == TRACE_BRIDGE && !frame_function(to)->proto->jit_off;
-}
-
-/* The trace goes on in the frame below, and guards that it is the one that is there now. */
-static void guard_return(Recorder *r, const Frame *to)
-{
-	bool entered = r->depth == 0;
-	const Frame *f = r->L->frame;
-	int n = r->below;
-
-	record_guard_not_invalidated(r);
-	if (entered) {
-		record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), n);
-		if (get_op(r->i) == OP_RETURN && get_c(r->i))
-			record_guard_frame(r, IR_GUARD_FRAME_EXTRA,
-					   ir_integer(r->ir, f->u.lua.extra_args), n);
-		n++;
-	}
-	record_guard_frame(r, IR_GUARD_FRAME_PC, ir_address(r->ir, to->u.lua.pc), n);
-}
-
-/*
- * That frame is the one at the bottom now. Of its variables the trace had none; those
- * that closures may share, now or later, stay in memory.
- */
-static void return_below(Recorder *r, const Frame *to, bool entered)
-{
-	RegisterSet shared = {0};
-
-	r->bottom_base = base_below(r, to);
-	r->floor = r->bottom_base - 1;
-	r->bottom = frame_function(to)->proto;
-	r->below += entered;
-	r->base = r->bottom_base;
-	shared_anywhere(r->bottom, &shared);
-	record_share(r, &shared);
-}
-
-/* The trace ends at a return that it cannot follow. */
-static void end_at_return(Recorder *r)
-{
-	if (r->t->kind == TRACE_LOOP || r->number == 1 ||
-	    (r->t->kind == TRACE_FUNCTION && r->number < MIN_FUNCTION))
-		record_abort(r, ABORT_RETURNED, NULL);
-	record_finish(r, r->pc - 1, -1);
-}
-
-void record_return(Recorder *r, enum opcode op)
-{
-	int a = get_a(r->i), n = op == OP_RETURN0 ? 0 : op == OP_RETURN1 ? 1 : get_b(r->i) - 1;
-	bool below = r->depth == 0 || (r->depth == 1 && !r->bottom), entered = r->depth == 0;
-	SnapshotFrame f = {.func_slot = (int16_t)(r->base - 1),
-			   .nresults = r->L->frame->nresults,
-			   .status = r->L->frame->status,
-			   .extra_args = r->L->frame->u.lua.extra_args};
-	RecordedSlot results[MAX_SLOTS];
-	Frame *to = r->L->frame->previous;
-	int func;
-
-	if (below && !may_return_below(r)) {
-		end_at_return(r);
-		return;
-	}
-	if (n < 0) {
-		if (r->variable_top == NO_VALUES)
-			record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
-		n = r->variable_top - (r->base + a);
-	}
-	if (n >= MAX_SLOTS)
-		record_abort(r, ABORT_TOO_LONG, NULL);
-	if (op == OP_RETURN && get_k(r->i))
-		record_close_block(r, r->base);
-	if (below)
-		guard_return(r, to);
-	/* While the frame is still there: what has to be loaded has guards. */
-	for (int i = 0; i < n; i++)
-		results[i].ref = record_use(r, a + i, &results[i].tag);
-	if (!entered)
-		f = r->inlined[--r->depth];
-	func = f.func_slot;
-	if (op == OP_RETURN && get_c(r->i))
-		func -= f.extra_args + get_c(r->i);
-	if (below)
-		return_below(r, to, entered);
-	else
-		r->base = r->depth ? r->inlined[r->depth - 1].func_slot + 1 : r->bottom_base;
-	r->frame = to;
-	if (f.status & FRAME_NESTED) {
-		forget_above(r, func);
-		r->variable_top = NO_VALUES;
-		record_finish_instruction(r, to->u.lua.pc,
-					  n ? results : &(RecordedSlot){.ref = IR_NONE});
-	} else {
-		put_results(r, func, results, n, f.nresults);
-	}
+	record_forget_above(r, func + count);
 }
 
 /* ---- C functions
@@ -293,7 +166,7 @@ static void call_c_function(Recorder *r, int func, const Value *v, int arguments
 		record_abort(r, ABORT_NO_MEMORY, NULL);
 	r->ir->ops[done].snapshot = snapshot;
 	r->ir->ops[done].line = r->line;
-	forget_above(r, func);
+	record_forget_above(r, func);
 	all_is_in_memory(r, func);
 	if (nresults < 0) {
 		r->pending = func;
@@ -306,9 +179,12 @@ static void c_function(Recorder *r, int func, const Value *v, int arguments, int
 	RecordedSlot results[MAX_KNOWN_RESULTS];
 	int n;
 
+	if (record_enter_pcall(r, func, v, arguments, nresults) ||
+	    record_raise(r, func, v, arguments))
+		return;
 	n = record_known_function(r, func, v, arguments, results);
 	if (n >= 0)
-		put_results(r, func, results, n, nresults);
+		record_put_results(r, func, results, n, nresults);
 	else
 		call_c_function(r, func, v, arguments, nresults);
 }
@@ -323,7 +199,7 @@ static void reopen_frame(Recorder *r)
 
 	if (r->below == MAX_RETURNS)
 		record_abort(r, ABORT_RETURNED, NULL);
-	record_guard_frame(r, IR_GUARD_FRAME_STATUS, ir_integer(r->ir, status_word(f)), r->below);
+	record_guard_status(r, f, r->below);
 	if (get_c(r->i))
 		record_guard_frame(r, IR_GUARD_FRAME_EXTRA, ir_integer(r->ir, f->u.lua.extra_args),
 				   r->below);
@@ -383,7 +259,7 @@ static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 		else
 			record_set_slot(r, to + i, IR_NONE, TAG_NIL);
 	}
-	forget_above(r, to + 1 + kept);
+	record_forget_above(r, to + 1 + kept);
 	r->given = kept;
 	r->base = to + 1;
 	r->starting = true;

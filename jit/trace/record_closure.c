@@ -22,9 +22,11 @@ static _Noreturn void share_next_time(Recorder *r)
 	if (shared->pc != r->t->pc)
 		*shared = (struct shared_slots){.pc = r->t->pc};
 	shared_anywhere(frame_function(r->L->frame)->proto, &registers);
-	for (int i = 0; i < MAX_SLOTS - r->base; i++)
-		if (set_has(&registers, i))
-			set_add(&shared->slots, r->base + i);
+	/* Below the frame that enters there is nothing to keep from the beginning. */
+	for (int slot = r->base > 0 ? r->base : 0; slot < MAX_SLOTS && slot - r->base < MAX_SLOTS;
+	     slot++)
+		if (set_has(&registers, slot - r->base))
+			set_add(&shared->slots, slot);
 	record_abort(r, ABORT_OPEN_UPVALUE, NULL);
 }
 

@@ -237,17 +237,9 @@ static int record_type(struct known_call *c)
 	return one_text(c, lua_typename(c->r->L, value_type(value_of(c, 0))));
 }
 
-/* A new string: whether it is short is guarded. */
 static int one_new_string(struct known_call *c, IrRef s, size_t length)
 {
-	uint8_t tag = length <= MAX_SHORT_STRING ? TAG_SHORT_STRING : TAG_LONG_STRING;
-
-	record_guard(c->r, IR_GUARD_NONNULL, s, IR_NONE);
-	record_guard_integer(c->r,
-			     record_emit(c->r, IR_GETFIELD_I, s, IR_NONE, IR_FIELD_OBJECT_TAG),
-			     tag);
-	c->r->ir->ops[s].tag = tag;
-	return one(c, s, tag);
+	return one(c, s, record_new_string(c->r, s, length));
 }
 
 static void guard_no_basic_metatable(const struct known_call *c, int type)

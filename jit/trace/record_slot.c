@@ -162,6 +162,17 @@ void record_operand(Recorder *r, unsigned n, IrRef ref, uint8_t tag)
 		    ref == IR_NONE ? ir_integer(r->ir, 0) : ref, tag);
 }
 
+uint8_t record_new_string(Recorder *r, IrRef s, size_t length)
+{
+	uint8_t tag = length <= MAX_SHORT_STRING ? TAG_SHORT_STRING : TAG_LONG_STRING;
+
+	record_guard(r, IR_GUARD_NONNULL, s, IR_NONE);
+	record_guard_integer(r, record_emit(r, IR_GETFIELD_I, s, IR_NONE, IR_FIELD_OBJECT_TAG),
+			     tag);
+	r->ir->ops[s].tag = tag;
+	return tag;
+}
+
 /* ---- Snapshots and guards ----------------------------------------------------------------- */
 
 static void add_entry(Recorder *r, Snapshot *s, int slot)

@@ -654,9 +654,6 @@ void record_concat(Recorder *r)
 		record_operand(r, (unsigned)i, ref, tag);
 	}
 	result = record_call(r, HELPER_CONCAT, 1, &count);
-	record_guard(r, IR_GUARD_NONNULL, result, IR_NONE);
-	tag = length <= MAX_SHORT_STRING ? TAG_SHORT_STRING : TAG_LONG_STRING;
-	record_guard_integer(r, field(r, result, IR_FIELD_OBJECT_TAG), tag);
-	r->ir->ops[result].tag = tag;
+	tag = record_new_string(r, result, length);
 	record_set(r, a, result, tag);
 }

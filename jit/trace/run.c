@@ -63,6 +63,7 @@ static Payload call_may_force(struct run *r, const IrOp *op)
 {
 	lua_State *L = r->L;
 	Frame *entered = L->frame;
+	ptrdiff_t error_function = L->error_function;
 	void *before = r->t->backend;
 	Payload result;
 	Value *base;
@@ -75,6 +76,7 @@ static Payload call_may_force(struct run *r, const IrOp *op)
 	/* The frame that entered may have been left and used for another since. */
 	base = frame_base(L->frame) - snapshot_base(r->ir, &r->ir->snapshots[op->snapshot]);
 	L->frame = entered;
+	L->error_function = error_function;
 	entered->func = base - 1;
 	return result;
 }
@@ -350,6 +352,8 @@ static bool holds(const struct run *r, const IrOp *op)
 		return frame_before(L, op->descr)->u.lua.pc == get(r, op->arg[0]).p;
 	case IR_GUARD_TOP:
 		return L->top == frame_base(L->frame) + op->descr;
+	case IR_GUARD_RECOVERABLE:
+		return L->c_calls & RECOVERABLE && L->allow_hook;
 	default: /* guard_always_fails, finish */
 		return false;
 	}
@@ -381,8 +385,8 @@ static void count_run(const Trace *t)
 		jit_loop_run(t->hooks.no, jit_type_of(t));
 }
 
-/* Runs from place `at` to an exit, whose number is the answer. */
-static int32_t run_list(struct run *r, uint32_t at)
+/* Runs from place `at` to an exit; the answer is the operation that takes it. */
+static uint32_t run_list(struct run *r, uint32_t at)
 {
 	const Ir *ir = r->ir;
 
@@ -402,7 +406,7 @@ static int32_t run_list(struct run *r, uint32_t at)
 			continue;
 		case IR_JUMP:
 			if (op->descr > 0)
-				return op->snapshot;
+				return at;
 			take_values(r, op);
 			count_run(r->t);
 			at = (uint32_t)ir->label;
@@ -415,6 +419,10 @@ static int32_t run_list(struct run *r, uint32_t at)
 		case IR_COUNT_REMOVED:
 			count_removed(r->L);
 			continue;
+		case IR_LEAVE_PCALL:
+			r->L->error_function =
+				frame_before(r->L, op->descr)->u.c.old_error_function;
+			continue;
 		case IR_CALL_MAY_FORCE_I:
 			r->values[at] = call_may_force(r, op);
 			continue;
@@ -423,7 +431,7 @@ static int32_t run_list(struct run *r, uint32_t at)
 		}
 		if (flags & IR_GUARD) {
 			if (!holds(r, op))
-				return op->snapshot;
+				return at;
 		} else if (flags & IR_CALL) {
 			r->values[at] = call_helper(r, op);
 		} else if (flags & IR_LOAD) {
@@ -444,7 +452,7 @@ static int run_assemble(lua_State *L, Trace *t)
 	(void)L;
 	t->code = NULL;
 	t->code_size = 0;
-	t->backend = malloc(t->ir.n_ops * sizeof(Payload));
+	t->backend = malloc((t->ir.n_ops + 1) * sizeof(Payload));
 	return t->backend ? 0 : ABORT_NO_MEMORY + 1;
 }
 
@@ -454,14 +462,21 @@ static size_t values_of(const Ir *ir)
 	return ir->n_ops + (ir->label >= 0 ? ir_op(ir, ir->label)->nargs : 0);
 }
 
-/* The loop whose label was jumped to at this exit; NULL: it was left otherwise. */
-static Trace *joined_loop(const struct run *r, int32_t exit)
+/* The loop whose label was jumped to there; NULL: it was left otherwise. */
+static Trace *joined_loop(const struct run *r, uint32_t left_at)
 {
-	const IrOp *last = &r->ir->ops[r->ir->n_ops - 1];
+	const IrOp *op = &r->ir->ops[left_at];
 
-	return last->opcode == IR_JUMP && last->snapshot == exit
-		       ? r->L->global->jit->traces[last->descr]
-		       : NULL;
+	return op->opcode == IR_JUMP ? r->L->global->jit->traces[op->descr] : NULL;
+}
+
+/* For exit and bridges, which ask for them after the run. */
+static void keep_values(const struct run *r, uint32_t left_at)
+{
+	Payload *kept = r->t->backend;
+
+	memcpy(kept, r->values, r->ir->n_ops * sizeof(Payload));
+	kept[r->ir->n_ops].i = left_at;
 }
 
 /* The stack is brought up to date; then *from's jump gives the values of r, which is `to`. */
@@ -488,25 +503,31 @@ static void pass_label(const struct run *from, int32_t exit, struct run *r)
 static int32_t run_trace(lua_State *L, Trace *t, Trace **last)
 {
 	struct run r = {.L = L, .t = t, .ir = &t->ir}, loop = r;
-	int32_t exit;
+	uint32_t left_at;
 
 	/* On the C stack: a helper that raises an error jumps over this function. */
 	r.values = __builtin_alloca(values_of(r.ir) * sizeof(Payload));
 	r.next = r.values + r.ir->n_ops;
-	exit = run_list(&r, 0);
-	memcpy(t->backend, r.values, t->ir.n_ops * sizeof(Payload));
+	left_at = run_list(&r, 0);
+	keep_values(&r, left_at);
 	*last = t;
-	loop.t = joined_loop(&r, exit);
+	loop.t = joined_loop(&r, left_at);
 	if (!loop.t)
-		return exit;
+		return ir_op(r.ir, (IrRef)left_at)->snapshot;
 	loop.ir = &loop.t->ir;
 	loop.values = __builtin_alloca(values_of(loop.ir) * sizeof(Payload));
 	loop.next = loop.values + loop.ir->n_ops;
-	pass_label(&r, exit, &loop);
-	exit = run_list(&loop, (uint32_t)loop.ir->label + 1);
-	memcpy(loop.t->backend, loop.values, loop.ir->n_ops * sizeof(Payload));
+	pass_label(&r, ir_op(r.ir, (IrRef)left_at)->snapshot, &loop);
+	left_at = run_list(&loop, (uint32_t)loop.ir->label + 1);
+	keep_values(&loop, left_at);
 	*last = loop.t;
-	return exit;
+	return ir_op(loop.ir, (IrRef)left_at)->snapshot;
+}
+
+static IrRef run_left_at(lua_State *L, const Trace *t)
+{
+	(void)L;
+	return (IrRef)((const Payload *)t->backend)[t->ir.n_ops].i;
 }
 
 static Payload run_value(lua_State *L, const Trace *t, IrRef ref, unsigned n)
@@ -520,7 +541,9 @@ static Payload run_value(lua_State *L, const Trace *t, IrRef ref, unsigned n)
 static void run_link(lua_State *L, Trace *t, int32_t exit, Trace *to)
 {
 	(void)L;
-	t->exits[exit].bridge = to->number;
+	(void)t;
+	(void)exit;
+	(void)to;
 }
 
 static void run_free(lua_State *L, Trace *t)
@@ -534,6 +557,7 @@ const Backend backend_ir = {
 	.name = "ir",
 	.assemble = run_assemble,
 	.run = run_trace,
+	.left_at = run_left_at,
 	.value = run_value,
 	.link = run_link,
 	.free = run_free,

@@ -117,6 +117,16 @@ static int instruction_number(const Instruction *pc, const Proto *p)
 	return (int)(p ? pc - p->code : (intptr_t)pc / (intptr_t)sizeof(*pc));
 }
 
+static void print_frame(const SnapshotFrame *f, FILE *to)
+{
+	fprintf(to, " {%d ", f->func_slot);
+	if (snapshot_frame_is_pcall(f))
+		fputs(f->status & FRAME_HANDLER ? "xpcall" : "pcall", to);
+	else
+		fprintf(to, "@%d", instruction_number(f->pc, f->proto));
+	fprintf(to, " %d}", f->nresults);
+}
+
 static void print_snapshot(const Ir *ir, int32_t n, FILE *to)
 {
 	const Snapshot *s = &ir->snapshots[n];
@@ -139,8 +149,7 @@ static void print_snapshot(const Ir *ir, int32_t n, FILE *to)
 			print_ref(ir, e[i].ref, to);
 	}
 	for (uint32_t i = 0; i < s->frames; i++)
-		fprintf(to, " {%d @%d %d}", f[i].func_slot, instruction_number(f[i].pc, f[i].proto),
-			f[i].nresults);
+		print_frame(&f[i], to);
 	fputc(']', to);
 }
 
@@ -466,16 +475,25 @@ static bool parse_entry(struct parser *ps)
 
 static bool parse_frame(struct parser *ps)
 {
-	long slot, pc, results;
+	long slot, pc = 0, results;
+	uint16_t status = 0;
 
-	if (!number(ps, &slot) || !expect(ps, "@") || !number(ps, &pc) || !number(ps, &results) ||
-	    !expect(ps, "}"))
+	if (!number(ps, &slot))
+		return false;
+	if (accept(ps, "xpcall"))
+		status = FRAME_C | FRAME_PCALL | FRAME_OLD_ALLOW_HOOK | FRAME_HANDLER;
+	else if (accept(ps, "pcall"))
+		status = FRAME_C | FRAME_PCALL | FRAME_OLD_ALLOW_HOOK;
+	else if (!expect(ps, "@") || !number(ps, &pc))
+		return false;
+	if (!number(ps, &results) || !expect(ps, "}"))
 		return false;
 	if (!IR_ROOM(ps->ir, snapshot_frames, 1))
 		return fail(ps, "out of memory");
 	ps->ir->snapshot_frames[ps->ir->n_snapshot_frames++] = (SnapshotFrame){
 		.func_slot = (int16_t)slot,
 		.nresults = (int16_t)results,
+		.status = status,
 		.pc = instruction(pc),
 	};
 	return true;

@@ -34,7 +34,9 @@
  * until a loop is traced; function_threshold: calls; trace_eagerness: failures of
  * a guard until a bridge is traced; trace_limit: operations of one trace;
  * loop_longevity: traces kept that are not run; penalties of places whose traces
- * are given up grow and end in `max_aborts`, after which the place is left alone.
+ * are given up grow and end in `max_aborts`, after which the place is left alone;
+ * budget: microseconds that traces may cost before they have proved useful (budget.c),
+ * 0: no limit.
  */
 #define JIT_PARAMETERS(X)          \
 	X(threshold, 57)           \
@@ -47,6 +49,7 @@
 	X(max_unroll_recursion, 4) \
 	X(max_aborts, 6)           \
 	X(max_bridges, 100)        \
+	X(budget, 1000)            \
 	X(code_limit, 64)
 
 enum jit_parameter {
@@ -119,8 +122,9 @@ typedef struct trace {
 	bool ends_early; /* in `finish`, before what cannot be traced */
 	Proto *proto;	 /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
-	Instruction *patch;    /* loop or function: the instruction that enters it, else NULL */
-	Instruction original;  /* of a loop or function: what the patched place held */
+	/* Loop or function: the instruction that enters it; NULL: bridge, or superseded. */
+	Instruction *patch;
+	Instruction original;	      /* of a loop or function: what the patched place held */
 	uint32_t parent, parent_exit; /* bridge */
 	uint16_t bridges;	      /* of a loop: that its family has */
 	uint8_t repeated;	      /* bridges in a row that begin at one instruction */
@@ -134,9 +138,19 @@ typedef struct trace {
 	struct trace *next_at;	 /* bridge: the next in the list of its place's bucket */
 	struct trace *next_dead; /* forgotten while traces ran */
 	uint64_t born;		 /* which one of all it is */
+	int64_t cost;		 /* loop or function: ns, until it has proved useful */
 	uint64_t last_used;	 /* the youngest trace's `born` when it was entered */
 	bool dead;
-	bool reached;		/* by this collection */
+	bool reached; /* by this collection */
+	/*
+	 * For the collector, once `listed`: objects that its code and its exits name, and
+	 * numbers of traces that it leads to.
+	 */
+	bool listed;
+	Object **objects;
+	uint32_t n_objects;
+	uint32_t *links;
+	uint32_t n_links;
 	struct jit_trace hooks; /* libjithooks' */
 	struct told_list *told; /* tell.c: what a hook looks at */
 	uint64_t *runs;		/* where it counts, NULL: it does not */
@@ -166,6 +180,8 @@ typedef struct backend {
 	 * Returns the exit's number and sets *last to the trace that was left.
 	 */
 	int32_t (*run)(lua_State *L, Trace *t, Trace **last);
+	/* The operation at which it was left; until other code runs. */
+	IrRef (*left_at)(lua_State *L, const Trace *t);
 	/*
 	 * Payload of operation ref's result at the exit that run() returned; n is its place
 	 * in the exit's ir_snapshot_refs().
@@ -176,7 +192,7 @@ typedef struct backend {
 	 * off what they can do better together. NULL: they do not.
 	 */
 	void (*write)(lua_State *L, bool begin);
-	/* Exit `exit` of t goes on in bridge `to` from now on. */
+	/* What traces_link() does, in code: t->exits[exit] says so already. */
 	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
 	/*
 	 * From now on t counts as t->counting says, in *t->runs: each turn of a loop, each
@@ -217,14 +233,6 @@ struct recorder;
 #define SHARED_PLACES 64  /* a power of two */
 #define HOT_COUNTERS 1024 /* a power of two */
 #define BRIDGE_BUCKETS 4096
-#define PENALTIES 256 /* a power of two */
-
-struct penalty {
-	const Instruction *pc;
-	uint16_t count;	 /* next start value of the counter */
-	uint16_t aborts; /* in a row */
-};
-
 typedef struct jit {
 	bool on;
 	bool missed; /* a hook was set while recording: it saw instructions that were not recorded
@@ -249,7 +257,6 @@ typedef struct jit {
 	struct recorder *recorder; /* while recording, else NULL */
 	lua_State *recording;	   /* the thread that records */
 	unsigned foreign;	   /* hot places of other threads meanwhile */
-	struct penalty *penalties; /* places whose traces were given up */
 	Trace *current;		   /* being recorded */
 	/* Recorded and not installed: a hook may be running, and traces begin in it. */
 	Trace *finishing;
@@ -263,12 +270,17 @@ typedef struct jit {
 	char refused[160]; /* why what an optimize hook in Lua returned is no list; "": it is */
 	struct lua_hooks *lua_hooks; /* lua_hooks.c: what hooks in Lua need; NULL: never used */
 	unsigned random;	     /* state of the penalties' generator */
+	int64_t spent;		     /* ns, on traces: what proved useful taken off (budget.c) */
 	jit_vm *vm;		     /* libjithooks */
 	struct listener *listeners;  /* listen.h; NULL: nobody looks */
 	struct shared_slots {
 		const Instruction *pc; /* closures made in a trace from here share these */
 		RegisterSet slots;
 	} shared[SHARED_PLACES];      /* by a hash of pc */
+	struct pcall_place {
+		const Instruction *pc; /* a call of pcall() */
+		unsigned aborts;       /* of recordings that were in its function */
+	} pcalls[SHARED_PLACES];      /* by a hash of pc */
 	uint32_t removed;	      /* allocations that are not made, see REMOVED_SHARE */
 	lua_Integer position;	      /* where the last traversal was (helpers.c) */
 	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
@@ -314,6 +326,8 @@ void jit_unpatch(Trace *t);
 Instruction jit_original(const Jit *jit, const Instruction *pc);
 /* "file:line" of an instruction, as messages show the chunk. */
 void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size);
+/* Another trace is to take t's place, at the next occasion. */
+void jit_supersede(Jit *jit, Trace *t);
 /*
  * jit.on(f), jit.off(f): off, no trace begins in p, is entered from it or goes on into
  * it; on, its places are as new. What was recorded or compiled for p is dropped.
@@ -321,6 +335,19 @@ void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size);
 void jit_switch_function(lua_State *L, Proto *p, bool on);
 /* A trace that begins at t's place was given up. */
 void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason);
+
+/* ---- budget.c ------------------------------------------------------------------------------ */
+
+#define MAX_WAIT 10
+/* t was compiled, or given up after what it has by now. */
+void budget_pay(Jit *jit, Trace *t, bool compiled);
+/* t is about to be entered, t->last_used not yet set. */
+void budget_entered(Jit *jit, Trace *t);
+/*
+ * How dear traces are, 0 to MAX_WAIT: a place has to be hot 2^n times as long as its
+ * threshold says.
+ */
+unsigned budget_wait(const Jit *jit);
 
 /* ---- life.c ------------------------------------------------------------------------------- */
 
@@ -343,7 +370,9 @@ void jit_start_recording(lua_State *L, Frame *f, Trace *t);
 Trace *jit_stop_recording(Jit *jit);
 /* Stops and gives up what is recorded now. */
 void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail);
-/* An error or a yield unwinds: a recording cannot follow. */
+/* Is the function recorded that the running instruction calls? */
+bool jit_follows_call(const lua_State *L);
+/* An error or a yield unwinds: mostly a recording cannot follow. */
 void jit_interrupted(lua_State *L, int status);
 /* The thread is about to be freed. */
 void jit_forget_thread(Global *g, const lua_State *thread);
@@ -385,6 +414,8 @@ bool traces_give_number(Jit *jit, Trace *t);
 void traces_take_number(Jit *jit, const Trace *t);
 /* It can be entered from now on. */
 void traces_add(Jit *jit, Trace *t);
+/* Exit `exit` of t goes on in bridge `to` from now on. */
+void traces_link(lua_State *L, Trace *t, int32_t exit, Trace *to);
 /* The bridges that begin at pc, the oldest first. */
 const Trace *traces_bridge_at(const Jit *jit, const Instruction *pc);
 const Trace *traces_next_at(const Trace *t);
@@ -442,6 +473,12 @@ void figures_optimized(Jit *jit, const Ir *ir);
 bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t);
 /* How many instructions it has followed. */
 unsigned record_instructions(const Jit *jit);
+/* Does it go on in the function that the running instruction calls? */
+bool record_follows_call(const struct recorder *r);
+/* Is the error that is raised now a part of what it follows, or caught by what it calls? */
+bool record_survives_error(struct recorder *r, int status);
+/* The recording is given up. */
+void record_given_up(struct recorder *r, enum jit_abort_reason reason);
 /* Frees the recorder, if there is one. */
 void record_stop(Jit *jit);
 /*

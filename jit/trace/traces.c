@@ -102,21 +102,6 @@ const Trace *traces_next_at(const Trace *t)
 	return t;
 }
 
-void traces_add(Jit *jit, Trace *t)
-{
-	Trace **at = bucket_of(jit, t->pc);
-
-	jit->traces[t->number] = t;
-	t->born = ++jit->generation;
-	traces_family(jit, t)->last_used = jit->generation;
-	if (t->kind != TRACE_BRIDGE)
-		return;
-	/* The oldest first. */
-	while (*at)
-		at = &(*at)->next_at;
-	*at = t;
-}
-
 static void remove_place(Jit *jit, const Trace *t)
 {
 	Trace **at = bucket_of(jit, t->pc);
@@ -187,27 +172,129 @@ static void mark_family(Global *g, uint32_t number, MarkWhite mark_white)
 		mark_object(g, traces_family(jit, jit->traces[number])->proto, mark_white);
 }
 
-static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
+/* Calls f for all that t's list names; many are the same in a row and come once. */
+static void each_object(const Trace *t, void (*f)(void *ctx, const void *object), void *ctx)
 {
 	const Ir *ir = &t->ir;
-	const Trace *to;
+	const void *last = t->proto;
 
-	mark_object(g, t->proto, mark_white);
+	f(ctx, t->proto);
 	for (uint32_t i = 0; i < ir->n_constants; i++)
 		if (ir->constants[i].tag & TAG_COLLECTABLE)
-			mark_object(g, ir->constants[i].u.object, mark_white);
-	for (uint32_t i = 0; i < ir->n_snapshot_frames; i++)
-		mark_object(g, ir->snapshot_frames[i].proto, mark_white);
-	for (uint32_t i = 0; i < ir->n_snapshots; i++)
-		if (ir->snapshots[i].proto)
-			mark_object(g, ir->snapshots[i].proto, mark_white);
+			f(ctx, ir->constants[i].u.object);
+	for (uint32_t i = 0; i < ir->n_snapshot_frames; i++) {
+		if (ir->snapshot_frames[i].proto && ir->snapshot_frames[i].proto != last)
+			f(ctx, ir->snapshot_frames[i].proto);
+		last = ir->snapshot_frames[i].proto;
+	}
+	for (uint32_t i = 0; i < ir->n_snapshots; i++) {
+		if (ir->snapshots[i].proto && ir->snapshots[i].proto != last)
+			f(ctx, ir->snapshots[i].proto);
+		last = ir->snapshots[i].proto;
+	}
+}
+
+static void count_object(void *ctx, const void *object)
+{
+	(void)object;
+	++*(uint32_t *)ctx;
+}
+
+static void list_object(void *ctx, const void *object)
+{
+	Trace *t = ctx;
+
+	t->objects[t->n_objects++] = (Object *)object;
+}
+
+/* A trace is marked in each collection, and its list is long. */
+static void list_objects(Trace *t)
+{
+	uint32_t n = 0;
+
+	each_object(t, count_object, &n);
+	t->objects = malloc(n * sizeof(Object *));
+	t->listed = t->objects;
+	if (t->listed)
+		each_object(t, list_object, t);
+}
+
+/* Without memory the list of t's exits has to do. */
+static void list_link(Trace *t, uint32_t number)
+{
+	uint32_t *grown;
+
+	if (!t->listed)
+		return;
+	grown = realloc(t->links, (t->n_links + 1) * sizeof(*grown));
+	t->listed = grown;
+	if (!grown)
+		return;
+	t->links = grown;
+	t->links[t->n_links++] = number;
+}
+
+void traces_link(lua_State *L, Trace *t, int32_t exit, Trace *to)
+{
+	t->exits[exit].bridge = to->number;
+	list_link(t, to->number);
+	L->global->jit->backend->link(L, t, exit, to);
+}
+
+void traces_add(Jit *jit, Trace *t)
+{
+	Trace **at = bucket_of(jit, t->pc);
+
+	jit->traces[t->number] = t;
+	t->born = ++jit->generation;
+	traces_family(jit, t)->last_used = jit->generation;
+	list_objects(t);
+	if (traces_goes_on_in(jit, t))
+		list_link(t, traces_goes_on_in(jit, t)->number);
+	if (t->kind != TRACE_BRIDGE)
+		return;
+	/* The oldest first. */
+	while (*at)
+		at = &(*at)->next_at;
+	*at = t;
+}
+
+struct marking {
+	Global *g;
+	MarkWhite mark_white;
+};
+
+static void mark_named(void *ctx, const void *object)
+{
+	const struct marking *m = ctx;
+
+	mark_object(m->g, object, m->mark_white);
+}
+
+static void mark_unlisted(Global *g, const Trace *t, MarkWhite mark_white)
+{
+	const Trace *to;
+
+	each_object(t, mark_named, &(struct marking){g, mark_white});
 	if (t->dead)
 		return; /* numbers mean others by now */
-	for (uint32_t i = 0; t->exits && i < ir->n_snapshots; i++)
+	for (uint32_t i = 0; t->exits && i < t->ir.n_snapshots; i++)
 		mark_family(g, t->exits[i].bridge, mark_white);
 	to = traces_goes_on_in(g->jit, t);
 	if (to)
 		mark_family(g, to->number, mark_white);
+}
+
+static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
+{
+	if (!t->listed) {
+		mark_unlisted(g, t, mark_white);
+		return;
+	}
+	for (uint32_t i = 0; i < t->n_objects; i++)
+		mark_object(g, t->objects[i], mark_white);
+	for (uint32_t i = 0; !t->dead && i < t->n_links; i++)
+		mark_family(g, t->links[i], mark_white);
 }
 
 void jit_mark(Global *g, MarkWhite mark_white)

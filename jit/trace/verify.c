@@ -160,6 +160,8 @@ static bool check_descr(const struct check *c, const IrOp *op, const IrRef *args
 	case IR_GUARD_FRAME_PC:
 		if (!ir_is_constant(args[0]))
 			return wrong(c, "argument 1 is no constant");
+		__attribute__((fallthrough));
+	case IR_LEAVE_PCALL:
 		return op->descr >= 0 || wrong(c, "no frame %d", op->descr);
 	case IR_NODE_AT:
 	case IR_GETUPVALUE:

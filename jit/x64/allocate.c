@@ -491,11 +491,20 @@ int result(Compile *c)
 	return r;
 }
 
+/* Another register is where the result is wanted at the end of the turn. */
+static bool is_wanted_elsewhere(const Compile *c, int r)
+{
+	int8_t hint = c->values[c->at].hint;
+
+	return hint != NO_REG && hint != r && c->free & class_of(c, c->at) & ~c->pinned & bit(hint);
+}
+
 int result_from(Compile *c, IrRef ref)
 {
 	int r;
 
-	if (ref >= 0 && dies_here(c, ref) && c->values[ref].reg != NO_REG) {
+	if (ref >= 0 && dies_here(c, ref) && c->values[ref].reg != NO_REG &&
+	    !is_wanted_elsewhere(c, c->values[ref].reg)) {
 		r = c->values[ref].reg;
 		drop_register(c, r);
 		bind(c, c->at, r);
@@ -668,19 +677,30 @@ static bool some_moves(Compile *c, Move *moves, unsigned *n)
 	return progress;
 }
 
-/* A value that is in the way of a move goes to rax. */
+/* Is there one from slot to slot, which needs xmm15? */
+static bool moves_slots(const Move *moves, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (moves[i].to >= LOCATION_SLOT && moves[i].from >= LOCATION_SLOT)
+			return true;
+	return false;
+}
+
+/* A value that is in the way of a move goes aside, if it can without changing sides. */
 static bool break_cycle(Compile *c, Move *moves, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		Location place = moves[i].to;
-		Move aside = {.to = RAX, .from = place};
+		bool is_float = place >= XMM0 && place < LOCATION_SLOT;
+		Move aside = {.to = is_float && !moves_slots(moves, n) ? XMM15 : RAX,
+			      .from = place};
 
 		if (moves[i].from == LOCATION_NONE)
 			continue;
 		one_move(c, &aside);
 		for (unsigned j = 0; j < n; j++)
 			if (moves[j].from == place)
-				moves[j].from = RAX;
+				moves[j].from = aside.to;
 		return true;
 	}
 	return false;

@@ -153,6 +153,12 @@ static int32_t x64_run(lua_State *L, Trace *t, Trace **last)
 	return exit;
 }
 
+static IrRef x64_left_at(lua_State *L, const Trace *t)
+{
+	(void)t;
+	return ((const Machine *)L->global->jit->machine)->record->at;
+}
+
 /* The code of a trace and what leads into it are written at once. */
 static void x64_write(lua_State *L, bool begin)
 {
@@ -221,6 +227,7 @@ const Backend backend_x64 = {
 	.name = "x64",
 	.assemble = x64_assemble,
 	.run = x64_run,
+	.left_at = x64_left_at,
 	.value = machine_value,
 	.link = link_exit,
 	.write = x64_write,

@@ -42,11 +42,55 @@ static void take_result(Compile *c, const IrOp *op)
 		emit_move(&c->code, result(c), RAX);
 }
 
+/* The short string that a table is asked for, if it is a constant; NULL. */
+static const String *constant_key(const Compile *c, const IrOp *op)
+{
+	IrRef key;
+
+	if (op->descr != HELPER_TABLE_GET_STRING)
+		return NULL;
+	key = ir_args(c->ir, op)[1];
+	return ir_is_constant(key) && ir_tag(c->ir, key) == TAG_SHORT_STRING
+		       ? ir_constant(c->ir, key)->u.p
+		       : NULL;
+}
+
+/*
+ * Mostly a table is asked for a key that it does not have: an object for a method. If the
+ * node where the key belongs has another, and no next, the answer is nil. The arguments
+ * are in their registers.
+ */
+static void call_if_there(Code *code, const void *function, const String *key)
+{
+	uint32_t same, more, done;
+
+	emit_rm(code, X_MOV32, RAX, at_reg(RSI, offsetof(Table, node_mask)), 0);
+	emit_alu_imm(code, ALU_AND, RAX, (int32_t)key->hash);
+	emit_rr(code, 0x6b | X_W, RAX, RAX);
+	emit_byte(code, sizeof(Node));
+	emit_rm(code, X_ALU(ALU_ADD), RAX, at_reg(RSI, offsetof(Table, nodes)), 0);
+	emit_rm(code, X_CMP_STORE, RDX, at_reg(RAX, offsetof(Node, key)), 0);
+	same = emit_jump_short(code, CC_E);
+	emit_compare_imm32(code, at_reg(RAX, offsetof(Node, next)), 0);
+	more = emit_jump_short(code, CC_NE);
+	emit_mov_imm(code, RAX, TAG_NIL);
+	done = emit_jump_short(code, -1);
+	emit_here(code, same);
+	emit_here(code, more);
+	emit_call(code, function);
+	emit_here(code, done);
+}
+
 void compile_call(Compile *c, const IrOp *op)
 {
+	const String *key = constant_key(c, op);
+
 	preserve(c, false);
 	move_arguments(c, op, true);
-	emit_call(&c->code, helper_info[op->descr].function);
+	if (key)
+		call_if_there(&c->code, helper_info[op->descr].function, key);
+	else
+		emit_call(&c->code, helper_info[op->descr].function);
 	forget_registers(c);
 	take_result(c, op);
 }
@@ -62,13 +106,35 @@ void compile_plain_call(Compile *c, const void *function, const IrOp *op)
 }
 
 /*
+ * Errors go again where they went before the call opened frames of pcall(): the outermost
+ * of them knows. The innermost frame is in rcx, which stays.
+ */
+static void restore_error_function(Compile *c, const Snapshot *s)
+{
+	const SnapshotFrame *f = c->ir->snapshot_frames + s->frame;
+	Code *code = &c->code;
+	uint32_t n = 0;
+
+	while (n < s->frames && !snapshot_frame_is_pcall(&f[n]))
+		n++;
+	if (n == s->frames)
+		return;
+	emit_move(code, RDX, RCX);
+	for (; n < s->frames - 1; n++)
+		emit_load(code, RDX, at_reg(RDX, offsetof(Frame, previous)));
+	emit_load(code, RDX, at_reg(RDX, offsetof(Frame, u.c.old_error_function)));
+	emit_store(code, at_reg(STATE, offsetof(lua_State, error_function)), RDX);
+}
+
+/*
  * When it returns the stack may have moved, and L->frame is that of the call. The frame
  * that entered may have been left, and used for another since.
  */
 void compile_call_may_force(Compile *c, const IrOp *op)
 {
 	Code *code = &c->code;
-	int base = snapshot_base(c->ir, &c->ir->snapshots[op->snapshot]);
+	const Snapshot *s = &c->ir->snapshots[op->snapshot];
+	int base = snapshot_base(c->ir, s);
 
 	preserve(c, true);
 	compile_force(c, op);
@@ -76,6 +142,7 @@ void compile_call_may_force(Compile *c, const IrOp *op)
 	move_arguments(c, op, true);
 	emit_call(code, helper_info[op->descr].function);
 	emit_load(code, RCX, at_reg(STATE, offsetof(lua_State, frame)));
+	restore_error_function(c, s);
 	emit_load(code, BASE, at_reg(RCX, offsetof(Frame, func)));
 	emit_load(code, RCX, at_reg(RSP, 0));
 	emit_store(code, at_reg(STATE, offsetof(lua_State, frame)), RCX);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lua/call.h"
 #include "../trace/label.h"
 #include "../trace/listen.h"
 #include "x64.h"
@@ -58,6 +59,7 @@ uint32_t new_record(Compile *c, const IrOp *op)
 	IrRef refs[MAX_SNAPSHOT_REFS];
 	unsigned n = ir_snapshot_refs(c->ir, op->snapshot, refs);
 	Record r = {
+		.at = c->at,
 		.snapshot = op->snapshot,
 		.locations = x->n_locations,
 		.may_link = op->opcode != IR_GUARD_NOT_INVALIDATED,
@@ -198,6 +200,25 @@ static void guard_top(Compile *c, const IrOp *op)
 	exit_if(c, record, CC_NE);
 }
 
+static void guard_recoverable(Compile *c, const IrOp *op)
+{
+	uint32_t record = new_record(c, op);
+	int32_t c_calls = (int32_t)offsetof(lua_State, c_calls);
+
+	emit_test_byte(&c->code, at_reg(STATE, c_calls + 1), RECOVERABLE >> 8);
+	exit_if(c, record, CC_E);
+	emit_compare_byte(&c->code, at_reg(STATE, offsetof(lua_State, allow_hook)), 0);
+	exit_if(c, record, CC_E);
+}
+
+/* Its frame may be one that is not there any more for others: it is used once. */
+void compile_leave_pcall(Compile *c, const IrOp *op)
+{
+	load_frame(&c->code, op->descr);
+	emit_load(&c->code, RAX, at_reg(RAX, offsetof(Frame, u.c.old_error_function)));
+	emit_store(&c->code, at_reg(STATE, offsetof(lua_State, error_function)), RAX);
+}
+
 static void guard_not_invalidated(Compile *c, const IrOp *op)
 {
 	uint32_t record = new_record(c, op);
@@ -257,6 +278,8 @@ void compile_guard(Compile *c, const IrOp *op)
 		guard_frame(c, op);
 	else if (op->opcode == IR_GUARD_TOP)
 		guard_top(c, op);
+	else if (op->opcode == IR_GUARD_RECOVERABLE)
+		guard_recoverable(c, op);
 	else if (op->opcode <= IR_GUARD_FALSE && ref >= 0 && c->values[ref].flags & VALUE_FUSED)
 		guard_condition(c, op, ir_op(c->ir, ref));
 	else
@@ -303,6 +326,28 @@ static void write_address(Code *code, Mem to, const void *address)
 	emit_store(code, to, RDX);
 }
 
+/* As call_open_pcall(), of the frame in rcx. */
+static void open_pcall(Code *code, const SnapshotFrame *from)
+{
+	bool with_handler = from->status & FRAME_HANDLER;
+	int32_t callee = (from->func_slot + 1 + with_handler) * (int32_t)sizeof(Value);
+	Mem error_function = at_reg(STATE, offsetof(lua_State, error_function));
+
+	write_address(code, at_reg(RCX, offsetof(Frame, u.c.k)), (const void *)call_continue_pcall);
+	emit_store_imm(code, at_reg(RCX, offsetof(Frame, u.c.context)), with_handler);
+	emit_load(code, RDX, error_function);
+	emit_store(code, at_reg(RCX, offsetof(Frame, u.c.old_error_function)), RDX);
+	emit_rm(code, X_LEA, RDX, at_reg(BASE, callee), 0);
+	emit_rm(code, X_ALU(ALU_SUB), RDX, at_reg(STATE, offsetof(lua_State, stack)), 0);
+	emit_rm(code, X_STORE32, RDX, at_reg(RCX, offsetof(Frame, u2.function_index)), 0);
+	if (!with_handler) {
+		emit_store_imm(code, error_function, 0);
+		return;
+	}
+	emit_alu_imm(code, ALU_SUB, RDX, sizeof(Value));
+	emit_store(code, error_function, RDX);
+}
+
 _Static_assert(offsetof(Frame, status) == offsetof(Frame, nresults) + 2, "written as one");
 
 /*
@@ -320,16 +365,18 @@ static void open_frames(Code *code, const Trace *t, const Snapshot *s)
 	if (s->pc)
 		write_address(code, at_reg(RCX, offsetof(Frame, u.lua.pc)), s->pc);
 	for (uint32_t i = 0; i < s->frames; i++, from++) {
-		int32_t end = (1 + from->proto->stack_size) * size;
-
 		emit_load(code, RCX, at_reg(RCX, offsetof(Frame, next)));
 		emit_rm(code, X_LEA, RDX, at_reg(BASE, from->func_slot * size), 0);
 		emit_store(code, at_reg(RCX, offsetof(Frame, func)), RDX);
-		emit_alu_imm(code, ALU_ADD, RDX, end);
+		emit_alu_imm(code, ALU_ADD, RDX, snapshot_frame_size(from) * size);
 		emit_store(code, at_reg(RCX, offsetof(Frame, top)), RDX);
-		write_address(code, at_reg(RCX, offsetof(Frame, u.lua.pc)), from->pc);
-		emit_store_imm32(code, at_reg(RCX, offsetof(Frame, u.lua.extra_args)),
-				 (uint32_t)from->extra_args);
+		if (snapshot_frame_is_pcall(from)) {
+			open_pcall(code, from);
+		} else {
+			write_address(code, at_reg(RCX, offsetof(Frame, u.lua.pc)), from->pc);
+			emit_store_imm32(code, at_reg(RCX, offsetof(Frame, u.lua.extra_args)),
+					 (uint32_t)from->extra_args);
+		}
 		emit_store_imm32(code, at_reg(RCX, offsetof(Frame, nresults)),
 				 (uint16_t)from->nresults | (uint32_t)from->status << 16);
 	}
@@ -481,7 +528,6 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 	Machine *m = machine_of(L);
 	Code code = {0};
 
-	t->exits[exit].bridge = to->number;
 	if (!m || L->global->jit->fail_guards)
 		return;
 	machine_begin(m);

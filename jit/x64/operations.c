@@ -164,6 +164,12 @@ static void compile_load(Compile *c, const IrOp *op)
 	emit_sized_load(c, result(c), from, load_size(op));
 }
 
+/* nil, false and true are what their tags say. */
+static bool has_payload(int tag)
+{
+	return tag > TAG_FALSE && tag != TAG_TRUE;
+}
+
 static void store_payload(Compile *c, Mem to, IrRef value)
 {
 	uint64_t bits;
@@ -183,12 +189,14 @@ static void compile_store(Compile *c, const IrOp *op)
 	switch (op->opcode) {
 	case IR_SETVALUE:
 		object = need(c, op->arg[0]);
-		store_payload(c, at_reg(object, 0), op->arg[1]);
+		if (has_payload(tag))
+			store_payload(c, at_reg(object, 0), op->arg[1]);
 		emit_store_byte(&c->code, at_reg(object, offsetof(Value, tag)), (uint8_t)tag);
 		break;
 	case IR_SETNODE:
 		to = in_node(c, op->arg[0], offsetof(Node, value));
-		store_payload(c, to, op->arg[1]);
+		if (has_payload(tag))
+			store_payload(c, to, op->arg[1]);
 		to.disp += (int)offsetof(Node, value_tag) - (int)offsetof(Node, value);
 		emit_store_byte(&c->code, to, (uint8_t)tag);
 		break;
@@ -196,8 +204,10 @@ static void compile_store(Compile *c, const IrOp *op)
 		object = need(c, op->arg[0]);
 		if (op->arg[2] >= 0)
 			need(c, op->arg[2]);
-		to = element_payload(c, object, op->arg[1]);
-		store_payload(c, to, op->arg[2]);
+		if (has_payload(tag)) {
+			to = element_payload(c, object, op->arg[1]);
+			store_payload(c, to, op->arg[2]);
+		}
 		to = element_tag(c, object, op->arg[1]);
 		emit_store_byte(&c->code, to, (uint8_t)tag);
 	}
@@ -714,6 +724,8 @@ void compile_operation(Compile *c, const IrOp *op)
 		compile_barrier(c, op);
 	else if (op->opcode == IR_COUNT_REMOVED)
 		compile_count_removed(c);
+	else if (op->opcode == IR_LEAVE_PCALL)
+		compile_leave_pcall(c, op);
 	else if (flags & IR_STORE)
 		compile_store(c, op);
 	else if ((op->opcode == IR_FLOAT_FLOOR || op->opcode == IR_FLOAT_CEIL) && !c->m->has_round)

@@ -101,6 +101,7 @@ typedef struct code {
 enum {
 	X_MOV = 0x8b | X_W,
 	X_MOV_STORE = 0x89 | X_W,
+	X_STORE32 = 0x89,
 	X_MOV32 = 0x8b,
 	X_MOVZX8 = 0xb6 | X_0F,
 	X_LEA = 0x8d | X_W,
@@ -206,6 +207,7 @@ typedef uint16_t Location;
 
 /* A guard, or a call that writes its snapshot. */
 typedef struct record {
+	IrRef at; /* the operation */
 	int32_t snapshot;
 	uint32_t locations; /* one for each of the snapshot's entries */
 	uint32_t jumps[3];  /* places of their rel32 in the code; 0: none */
@@ -430,6 +432,7 @@ void compile_plain_call(Compile *c, const void *function, const IrOp *op);
 void compile_barrier(Compile *c, const IrOp *op);
 void compile_division(Compile *c, const IrOp *op);
 void compile_guard(Compile *c, const IrOp *op);
+void compile_leave_pcall(Compile *c, const IrOp *op);
 void compile_finish(Compile *c, const IrOp *op);
 /* join.c: a jump to another trace's label; before: values had best be where it wants them. */
 void compile_join(Compile *c, const IrOp *op);

@@ -326,7 +326,7 @@ def test_on_and_off_take_functions_of_lua():
         assert said.startswith("false\t") and "Lua function expected" in said, (call, said)
 
 
-SHARED = """
+INTO_SHARED = """
 local limit, total, count = 7, 0, 0
 local function turns(n)
   local t = 0
@@ -349,8 +349,8 @@ print(totals())
 
 def test_a_return_into_a_frame_whose_variables_are_shared_is_followed():
     log = os.path.join(tempdir(), "log")
-    result = jitlua(f"-jv={log}", "-e", SHARED)
-    assert result.out == run([LUA, "-e", SHARED]).out, result
+    result = jitlua(f"-jv={log}", "-e", INTO_SHARED)
+    assert result.out == run([LUA, "-e", INTO_SHARED]).out, result
     _, compiled, aborts = kinds(verbose_events(log)[0])
     bridges = [e for e in compiled if e["parent"]]
     assert len(bridges) > 1 and all(e["link"] != "interpreter" for e in bridges), [e[0] for e in bridges]
@@ -381,6 +381,19 @@ def test_lists_are_changed_in_the_middle_by_machine_code():
     assert "helper_table_insert" in text and "helper_call_function" not in text, text
     assert "helper_table_remove" in "\n".join(l for _, lines in heads("i", "-e", "local t = {1, 2} for i = 1, 500 do t[3] = i table.remove(t, 1) end")
                                              for l in lines)
+
+
+def test_a_loop_whose_values_get_other_types_is_compiled_for_these():
+    log = os.path.join(tempdir(), "log")
+    text = ("local t = {} for i = 1, 200 do t[i] = 0 end\n"
+            "local function sum() local s = 0.0\n"
+            "for i = 1, 200 do s = s + t[i] end\n"
+            "return s end\n"
+            "sum() for i = 1, 200 do t[i] = i / 4 end\n"
+            "for r = 1, 50 do sum() end print(sum())")
+    assert jitlua(f"-jv={log}", "-e", text).out == "5025.0\n"
+    compiled = [e for e in kinds(verbose_events(log)[0])[1] if e["place"].endswith(":3")]
+    assert [e["link"] for e in compiled if not e["parent"]] == ["loop", "loop"], [e[0] for e in compiled]
 
 
 # ---- -jdump -----------------------------------------------------------------------------------
@@ -709,6 +722,53 @@ def test_the_jit_is_on_unless_it_is_switched_off():
         assert told == f"{str(on).lower()}\n", (options, told)
 
 
+# ---- pcall() -----------------------------------------------------------------------------------
+
+# Loops, and what becomes of the turns that fail: caught in the trace, or left to the interpreter.
+PROTECTED = {
+    "succeeds": ("return i + 1", "pcall(f, i)", None),
+    "xpcall": ("return i + 1", "xpcall(f, print, i)", None),
+    "nested": ("return i + 1", "pcall(function() local _, a = pcall(f, i) return a end)", None),
+    "fails": ("if i % 3 == 0 then error('third', 0) end return 1", "pcall(f, i)", True),
+    "has_a_position": ("if i % 3 == 0 then error('third') end return 1", "pcall(f, i)", True),
+    "asserts": ("assert(i % 3 ~= 0, 'third') return 1", "pcall(f, i)", True),
+    "fails_always": ("error('each', 0)", "pcall(f, i)", None),
+    "fails_deep": ("local function g() if i % 3 == 0 then error('third', 0) end return 1 end return (g())", "pcall(f, i)", True),
+    "shares_a_variable": ("return i", "pcall(function() if i % 3 == 0 then error('third', 0) end return i end)", True),
+    "returns_by_two_ways": ("if i % 3 == 0 then return 2 end return 1", "pcall(f, i)", True),
+    "handles": ("if i % 3 == 0 then error('third', 0) end return 1", "xpcall(f, tostring, i)", False),
+}
+
+
+def test_what_pcall_calls_is_part_of_the_trace():
+    if not X86:
+        return
+    for name, (body, call, caught) in PROTECTED.items():
+        script, log = os.path.join(tempdir(), "protected.lua"), os.path.join(tempdir(), "log")
+        with open(script, "w") as f:
+            f.write(f"local n = 0\nlocal function f(i) {body} end\n"
+                    f"for i = 1, 2000 do local ok, v = {call} n = n + (ok and v or #v) end\nprint(n)\n")
+        result = jitlua(f"-jv={log}", f"-jdump=i,{log}.dump", script)
+        assert result.out == jitlua("-joff", script).out, (name, result)
+        _, compiled, aborts = kinds(verbose_events(log)[0])
+        links = [e["link"] for e in compiled if e["parent"]]
+        assert "loop" in [e["link"] for e in compiled], (name, compiled, aborts)
+        if caught is not None:
+            assert links and all(l.startswith("trace") == caught for l in links), (name, links)
+        with open(f"{log}.dump") as f:
+            assert "helper_call_function" not in f.read(), name
+
+
+def test_pcall_of_what_cannot_be_traced_is_called():
+    log = os.path.join(tempdir(), "log")
+    text = "local n = 0 for i = 1, 3000 do if not pcall(function(s) return s:rep() end, 'x') then n = n + 1 end end print(n)"
+    result = jitlua(f"-jv={log}", "-jfunction_threshold=60000", "-e", text)
+    assert result.out == "3000\n", result
+    _, compiled, aborts = kinds(verbose_events(log)[0])
+    assert [e["link"] for e in compiled] == ["loop"], (compiled, aborts)
+    assert len(aborts) == 2 and all("error while tracing" in e["reason"] for e in aborts), aborts
+
+
 # ---- Which traces live ---------------------------------------------------------------------------------
 
 DROPPED = """
@@ -722,7 +782,7 @@ print(sum)
 
 
 def test_code_that_is_dropped_takes_its_traces_with_it():
-    snap, result = watch([JITLUA, "-e", DROPPED], "--no-bpf", env=ENVIRONMENT)
+    snap, result = watch([JITLUA, "-jbudget=0", "-e", DROPPED], "--no-bpf", env=ENVIRONMENT)
     assert result.out == jitlua("-joff", "-e", DROPPED).out, result
     freed = snap["counters"]["TOTAL_FREED_LOOPS"]
     assert snap["counters"]["TOTAL_COMPILED_LOOPS"] > 1500 < freed + 300, snap["counters"]
@@ -732,10 +792,10 @@ def test_code_that_is_dropped_takes_its_traces_with_it():
 def test_old_families_make_room():
     storm = program("flush_storm.lua")
     expected = jitlua("-joff", storm, "3").out
-    for option in ("-jcode_limit=1", "-jloop_longevity=100"):
+    for option in ("-jbudget=0,code_limit=1", "-jbudget=0,loop_longevity=100"):
         snap, result = watch([JITLUA, option, storm, "3"], "--no-bpf", env=ENVIRONMENT, timeout=300)
         assert result.out == expected, (option, result)
         counters = snap["counters"]
         assert counters["TOTAL_FREED_LOOPS"] > 100 and counters["FLUSHES"] == 0, (option, counters)
         size = sum(l["asmlen"] for l in snap["loops"])
-        assert option != "-jcode_limit=1" or 100000 < size <= 1 << 20, size
+        assert "code_limit" not in option or 100000 < size <= 1 << 20, size

@@ -545,6 +545,45 @@ def test_virtuals_and_their_holes_are_counted():
     assert counted("NVREUSED", f"{point} {use} {again}") > counted("NVREUSED", f"{point} {use}")
 
 
+def test_giving_up_ends():
+    """Each place is given up max_aborts times at the most, however many there are."""
+    result = lua("""local hooks = require "jithooks"
+      local co, work = coroutine.wrap(function() while true do coroutine.yield(1) end end), {}
+      for i = 1, 1000 do work[i] = load("local n, co = ... for i = 1, n do co() end") end
+      for r = 1, 100 do for i = 1, #work do work[i](100, co) end end
+      local c = hooks.get_stats_snapshot().counters
+      print(c.TRACING, c.BLACKLISTED)""", "-jmax_aborts=3,budget=0")
+    tracing, blacklisted = map(int, result.out.split())
+    assert 3000 <= tracing <= 3050 and blacklisted >= 1000, (tracing, blacklisted)
+
+
+def loops_compiled(text, *options):
+    result = lua(f"""{text}
+      print(require "jithooks".get_stats_snapshot().counters.TOTAL_COMPILED_LOOPS)""", *options)
+    return int(result.out)
+
+
+def test_code_that_nobody_comes_back_to_costs_little():
+    loop = '"local n, s = ..., %d for i = 1, n do s = s + i end return s"'
+    once = f"for i = 1, 600 do load(({loop}):format(i))(150) end"
+    assert loops_compiled(once, "-jon") < 100, loops_compiled(once, "-jon")
+    assert loops_compiled(once, "-jbudget=0") > 550
+    # Who asks for low thresholds gets all.
+    assert loops_compiled(once, "-jthreshold=20") > 550
+    # It may be so long in one place that a trace pays all the same.
+    assert loops_compiled(f"{once} load(({loop}):format(1))(100000)", "-jon") == loops_compiled(once, "-jon") + 1
+    again = f"""local work = {{}} for i = 1, 300 do work[i] = load(({loop}):format(i)) end
+      for round = 1, 20 do for i = 1, 300 do work[i](150) end end"""
+    assert loops_compiled(again, "-jon") > 300, loops_compiled(again, "-jon")
+
+
+def test_what_is_flushed_in_vain_is_compiled_less_and_less():
+    text = """local jit = require "jit"
+      local function f(n) local s = 0 for i = 1, n do s = s + i end return s end
+      for i = 1, 600 do f(150) jit.flush() end"""
+    assert loops_compiled(text, "-jon") < 150 < 500 < loops_compiled(text, "-jbudget=0")
+
+
 def test_the_module_jit():
     result = lua("""
       assert(rawget(_G, "jit") == nil and not package.loaded.jit)

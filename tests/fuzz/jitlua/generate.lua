@@ -638,8 +638,8 @@ local function loop_statement(d)
 	end
 end
 
--- A function's body; what it returns is of the kind that is said.
-local function function_body(parameters, is_vararg, result, d, n)
+-- A function's body; what it returns is of the kind that is said. `first` writes its beginning.
+local function function_body(parameters, is_vararg, result, d, n, first)
 	local saved_vararg, saved_loop, saved_labels, saved_function = vararg, in_loop, labels, in_function
 	vararg, in_loop, in_function, labels = is_vararg, 0, in_function + 1, {}
 	level = level + 1
@@ -648,6 +648,9 @@ local function function_body(parameters, is_vararg, result, d, n)
 			declare(p[1], p[2])
 		end
 		tick()
+		if first then
+			first()
+		end
 		statements(n or random(1, 4), d)
 		local r = random(100)
 		if result == "none" then
@@ -752,9 +755,69 @@ local function object_statement(d)
 	end
 end
 
+-- A loop around pcall or xpcall of a function that fails in some turns.
+local failures = { "error(%s)", "error(%s, 0)", "error(%s, 2)", "error(%s, 3)", "return error(%s)", "return error(%s, 2)", "assert(false, %s)", "return assert(nil, %s)", "assert(%s == P)",
+	"return %s + {}", "local x = %s x = x.y.z", "return (nil)(%s)", "string.rep({}, %s)", "return P(pcall(error, %s))", "error({ %s })", "error()" }
+local function protected_loop(d)
+	local f, p, i, ok, v = fresh("f"), fresh("p"), fresh("i"), fresh("v"), fresh("v")
+	local parameters, is_vararg = { { p, "integer" } }, chance(30)
+	local written = is_vararg and p .. ", ..." or p
+	local wrappers, inside = chance(60) and random(1, 3) or 0, chance(40)
+	local functions = { f }
+	local handler = chance(30) and pick({ "M", "function(m) return 'handled ' .. M(m) end", "function(m) return m, 2 end", "debug.traceback", "function(m) error(m, 0) end", "function(m) return pcall(error, m) end" })
+	local function fail()
+		emit("if %s %% %d == %d then %s end", p, random(1, 5), random(0, 1), (pick(failures):gsub("%%s", function() return "(" .. any(1) .. ")" end)))
+	end
+	local function write_function()
+		emit("local function %s(%s)", f, written)
+		function_body(parameters, is_vararg, pick({ "integer", "any", "text" }), d - 1, random(0, 2), fail)
+		emit("end")
+		for n = 1, wrappers do
+			local g = fresh("f")
+			emit("local function %s(%s)", g, written)
+			if chance(40) then
+				emit("\tlocal a, b, c = 1, %s, 3", p)
+			end
+			emit(pick({ "\treturn %s(%s)", "\tlocal x, y = %s(%s) return x, y", "\treturn (%s(%s))", "\treturn pcall(%s, %s)", "\tlocal o, x = pcall(%s, %s) if not o then error(x, 0) end return x", "\tfor k in %s, %s do return k end" }), pick(functions), written)
+			emit("end")
+			functions[n + 1] = g
+		end
+	end
+	emit("do")
+	block(function()
+		if not inside then
+			write_function()
+		end
+		emit("for %s = 1, %d do", i, random(3, 60))
+		in_loop = in_loop + 1
+		block(function()
+			tick()
+			declare(i, "integer", { constant = true })
+			if inside then
+				write_function()
+			end
+			local called = format("({ %s })[%s %% %d + 1]", concat(functions, ", "), i, #functions)
+			if chance(40) then
+				called = functions[#functions]
+			end
+			emit("local %s, %s = %s(%s%s, %s%s)", ok, v, handler and "xpcall" or "pcall", called, handler and ", " .. handler or "", i, chance(40) and ", " .. any(1) or "")
+			emit(pick({ "P(%s, M(%s))", "if not %s then P(M(%s)) end", "if %s then P(%s) end", "C(%s, %s)" }), ok, v)
+			declare(v, "any")
+			if chance(30) then
+				statements(1, d - 1)
+			end
+		end)
+		in_loop = in_loop - 1
+		emit("end")
+	end)
+	emit("end")
+end
+
 local function protected_statement(d)
 	local r = random(100)
-	if r <= 55 then
+	if r <= 25 then
+		protected_loop(d)
+	elseif r <= 55 then
 		emit("P(pcall(function(...)")
 		function_body({}, true, pick({ "integer", "any", "text" }), d - 1)
 		emit("end, %s))", arguments(random(1, 2), "integer", 1))
