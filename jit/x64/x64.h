@@ -295,8 +295,8 @@ typedef struct machine {
 	unsigned writing;	    /* machine_begin() that have no end yet */
 	Block written[MAX_WRITTEN]; /* pages that are writable */
 	unsigned n_written;
-	bool has_round; /* SSE4.1 */
-	bool near_wish; /* all of the area is near enough to *jit->wish for a rel32 */
+	bool has_round;	    /* SSE4.1 */
+	bool near_wish;	    /* all of the area is near enough to *jit->wish for a rel32 */
 	const void *counts; /* run counts are not far from here; the same for good */
 	/* Code that all traces share: one block. */
 	int32_t (*enter)(lua_State *L, const void *code);
