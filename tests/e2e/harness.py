@@ -267,14 +267,14 @@ def pin_dir():
     return path
 
 
-def build_observer():
-    """Builds programs/observe.c against the tree; its path."""
+def build_observer(name="observe"):
+    """Builds programs/NAME.c against the tree; its path."""
     cc = os.environ.get("CC", "cc")
     need(cc)
-    path = os.path.join(tempdir(), "observe")
+    path = os.path.join(tempdir(), name)
     sanitize = ["-fsanitize=address,undefined"] if "sanitize" in BUILD else []
     run([cc, "-std=gnu11", "-Wall", "-Wextra", "-Werror", *sanitize,
-         "-I" + os.path.join(TOP, "include"), "-o", path, os.path.join(PROGRAMS, "observe.c"),
+         "-I" + os.path.join(TOP, "include"), "-o", path, os.path.join(PROGRAMS, name + ".c"),
          os.path.join(BUILD, "libjitscope.a"), "-lbpf", "-lelf", "-lz"])
     return path
 
