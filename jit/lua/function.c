@@ -114,6 +114,7 @@ void lua_function_close_over(lua_State *L, Proto *p, Upvalue **enclosing, Value 
 	const UpvalueDescription *description = p->upvalues;
 	LuaFunction *f = lua_function_new(L, count);
 
+	proto_count_closure(p);
 	f->proto = p;
 	set_object(to, f);
 	for (int i = 0; i < count; i++) {
@@ -173,6 +174,7 @@ LuaFunction *lua_function_try_close_over(lua_State *L, Proto *p, Upvalue *const 
 
 	if (unlikely(!f))
 		return NULL;
+	proto_count_closure(p);
 	f->proto = p;
 	for (int i = 0; i < f->upvalue_count; i++) {
 		const UpvalueDescription *description = &p->upvalues[i];

@@ -5,10 +5,13 @@
  */
 #include "../lua/call.h"
 #include "../lua/gc.h"
+#include "../lua/opcodes.h"
 #include "trace.h"
 
 /* Types that one instruction may have bridges for, one after the other. */
 #define MAX_REPEATED 6
+/* Bridges of a family that is given up for a better one. */
+#define MAX_SUPERSEDED 8
 
 /* ---- May it be entered? ------------------------------------------------------------------- */
 
@@ -89,6 +92,48 @@ static void inherit_captured(Trace *bridge, const Trace *t, int32_t exit)
 			bridge->captured[(slot - base) / 64] |= 1ull << ((slot - base) % 64);
 }
 
+/* The function that a call that begins at pc calls; NULL: no Lua function. */
+static const LuaFunction *callee_at(const Jit *jit, const Frame *f, const Instruction *pc)
+{
+	Instruction i = jit_original(jit, pc);
+	enum opcode op = get_op(i);
+	const Value *v = frame_base(f) + get_a(i);
+
+	return (op == OP_CALL || op == OP_TAILCALL || op == OP_TFORCALL) && is_lua_function(v)
+		       ? as_lua_function(v)
+		       : NULL;
+}
+
+/*
+ * The root trace was made for one closure, and here comes another one of the same code:
+ * where it is called in turns with others, or where each run of the loop has its own, a
+ * bridge would be gone through in each turn. Early in the family's life a new root that
+ * asks for the code alone is better.
+ */
+static bool wants_any_closure(const Jit *jit, const Trace *t, int32_t exit, const Frame *f)
+{
+	const LuaFunction *now;
+
+	if (t->kind == TRACE_BRIDGE || !t->patch || t->retired || t->bridges > MAX_SUPERSEDED)
+		return false;
+	now = callee_at(jit, f, f->u.lua.pc);
+	if (!now || now->proto->closures < MANY_CLOSURES)
+		return false;
+	for (uint32_t i = 0; i < t->ir.n_ops; i++) {
+		const IrOp *op = &t->ir.ops[i];
+		const IrConstant *c;
+
+		if (op->opcode != IR_GUARD_VALUE || op->snapshot != exit ||
+		    !ir_is_constant(op->arg[1]))
+			continue;
+		c = ir_constant(&t->ir, op->arg[1]);
+		if (c->tag == TAG_LUA_FUNCTION && c->u.object != (const Object *)now &&
+		    ((const LuaFunction *)c->u.object)->proto == now->proto)
+			return true;
+	}
+	return false;
+}
+
 /* An exit was taken: is it hot enough for a bridge of its own? */
 static void count_exit(lua_State *L, Trace *t, int32_t exit)
 {
@@ -106,6 +151,10 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
 	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts])
 		return;
+	if (wants_any_closure(jit, t, exit, f)) {
+		jit_supersede(jit, t);
+		return;
+	}
 	moved = s->frames || s->below || t->pc != f->u.lua.pc;
 	shared = shared_bridge(jit, t, exit, f->u.lua.pc, moved);
 	if (shared) {

@@ -259,6 +259,16 @@ static void retire(Jit *jit, Trace *t)
 	jit_count(jit->vm, JIT_BLACKLISTED, 1);
 }
 
+void jit_supersede(Jit *jit, Trace *t)
+{
+	*t->patch = t->original;
+	if (t->kind == TRACE_FUNCTION)
+		t->proto->heat = 0;
+	else
+		*jit_counter_of(jit, t->patch) = 1;
+	t->patch = NULL;
+}
+
 void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason)
 {
 	struct penalty *p;

@@ -24,8 +24,9 @@ static void forget_above(Recorder *r, int slot)
 }
 
 /*
- * The function in `slot` is v, or in a bridge, which is there because functions
- * differ, one with the same code. One that the trace made needs no guard.
+ * The function in `slot` is v. Where there are many closures of its code, or in a
+ * bridge, which is there because functions differ, it is one with the same code. One
+ * that the trace made needs no guard.
  */
 static void guard_function(Recorder *r, int slot, const Value *v)
 {
@@ -34,7 +35,8 @@ static void guard_function(Recorder *r, int slot, const Value *v)
 	if (ref >= 0 && r->ir->ops[ref].opcode == IR_CALL_R &&
 	    r->ir->ops[ref].descr == HELPER_CLOSURE_NEW)
 		return;
-	if (is_lua_function(v) && ref >= 0 && r->t->kind == TRACE_BRIDGE) {
+	if (is_lua_function(v) && ref >= 0 &&
+	    (r->t->kind == TRACE_BRIDGE || as_lua_function(v)->proto->closures == MANY_CLOSURES)) {
 		proto = record_emit(r, IR_GETFIELD_R, ref, IR_NONE, IR_FIELD_FUNCTION_PROTO);
 		record_guard(r, IR_GUARD_VALUE, proto,
 			     ir_object(r->ir, as_lua_function(v)->proto, TAG_PROTO));

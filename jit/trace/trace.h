@@ -121,7 +121,8 @@ typedef struct trace {
 	bool ends_early;       /* in `finish`, before what cannot be traced */
 	Proto *proto;	       /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
-	Instruction *patch;    /* loop or function: the instruction that enters it, else NULL */
+	/* Loop or function: the instruction that enters it; NULL: bridge, or superseded. */
+	Instruction *patch;
 	Instruction original;  /* of a loop or function: what the patched place held */
 	uint32_t parent, parent_exit; /* bridge */
 	uint16_t bridges;	      /* of a loop: that its family has */
@@ -293,6 +294,8 @@ void jit_unpatch(Trace *t);
 Instruction jit_original(const Jit *jit, const Instruction *pc);
 /* "file:line" of an instruction, as messages show the chunk. */
 void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size);
+/* Another trace is to take t's place, at the next occasion. */
+void jit_supersede(Jit *jit, Trace *t);
 /* A trace that begins at t's place was given up. */
 void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason);
 

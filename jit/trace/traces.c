@@ -278,7 +278,7 @@ static unsigned drop_others(lua_State *L)
 		jit_trace_freed(jit->vm, t->hooks.no);
 		if (t->kind == TRACE_BRIDGE)
 			remove_place(jit, t);
-		else
+		else if (t->patch)
 			*t->patch = t->original;
 		traces_take_number(jit, t);
 		jit_free_trace(L, t);
