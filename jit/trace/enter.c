@@ -12,6 +12,8 @@
 #define MAX_REPEATED 6
 /* Bridges of a family that is given up for a better one. */
 #define MAX_SUPERSEDED 8
+/* Times that a trace is not entered until another one is tried. */
+#define MAX_REFUSED 50
 
 /* ---- May it be entered? ------------------------------------------------------------------- */
 
@@ -54,12 +56,18 @@ static bool may_enter(lua_State *L, const Trace *t)
 	return L->mode == MODE_JIT && has_stack(L, t) && knows_captured(L, t, frame_base(L->frame));
 }
 
+/* At one of t's exits. */
+static bool may_be_shared(const Trace *t, int slot)
+{
+	return slot_is_captured(t->captured, slot) || slot_is_opened(&t->opened, slot);
+}
+
 bool jit_may_link(const Trace *from, int32_t exit, const Trace *to)
 {
 	int base = snapshot_base(&from->ir, &from->ir.snapshots[exit]);
 
-	for (int slot = base < 0 ? 0 : base; slot < MAX_SLOTS; slot++)
-		if (slot_is_captured(from->captured, slot) &&
+	for (int slot = base; slot < MAX_SLOTS; slot++)
+		if (may_be_shared(from, slot) &&
 		    (slot - base >= MAX_SLOTS || !slot_is_captured(to->captured, slot - base)))
 			return false;
 	return true;
@@ -87,8 +95,8 @@ static void inherit_captured(Trace *bridge, const Trace *t, int32_t exit)
 	const Snapshot *s = &t->ir.snapshots[exit];
 	int base = snapshot_base(&t->ir, s);
 
-	for (int slot = base < 0 ? 0 : base; slot < MAX_SLOTS; slot++)
-		if (slot_is_captured(t->captured, slot) && slot - base < MAX_SLOTS)
+	for (int slot = base; slot < MAX_SLOTS; slot++)
+		if (may_be_shared(t, slot) && slot - base < MAX_SLOTS)
 			bridge->captured[(slot - base) / 64] |= 1ull << ((slot - base) % 64);
 }
 
@@ -244,6 +252,19 @@ static bool run_trace(lua_State *L, RunningTrace *here)
 	return next;
 }
 
+/*
+ * A variable that it keeps in a register has been captured, maybe for long: the trace
+ * that takes its place keeps that in memory, and what this one keeps there.
+ */
+static void count_refusal(lua_State *L, Trace *t)
+{
+	if (t->kind == TRACE_BRIDGE || !t->patch || t->retired ||
+	    knows_captured(L, t, frame_base(L->frame)) || ++t->refused < MAX_REFUSED)
+		return;
+	jit_share_at(L->global->jit, t->pc, t->captured);
+	jit_supersede(L->global->jit, t);
+}
+
 void jit_enter(lua_State *L, uint32_t number)
 {
 	Global *g = L->global;
@@ -251,8 +272,11 @@ void jit_enter(lua_State *L, uint32_t number)
 
 	here.t->last_used = g->jit->generation;
 	g->running = &here;
-	while (may_enter(L, here.t) && run_trace(L, &here))
-		;
+	if (unlikely(!may_enter(L, here.t)))
+		count_refusal(L, here.t);
+	else
+		while (run_trace(L, &here) && may_enter(L, here.t))
+			;
 	g->running = here.previous;
 	if (unlikely(g->jit->dead))
 		traces_bury(L);

@@ -26,8 +26,6 @@
 #include "helpers.h"
 
 #define MAX_INLINED 16
-/* Slots below the first frame's, of functions that it returned to. */
-#define MAX_BELOW 256
 #define MAX_RETURNS 8
 #define MAX_TAIL_CALLS 20
 #define NO_VALUES INT_MIN
@@ -76,6 +74,8 @@ typedef struct recorder {
 	int top;     /* where exits of this instruction put L->top: behind those that it takes */
 	int pending; /* slot of variable results whose number is not known yet */
 	IrRef pending_count; /* their number */
+	/* Slots that closures have come to share since the trace began, as Trace.captured. */
+	OpenedSlots opened;
 	bool begun;
 	jmp_buf *give_up; /* record_abort() */
 	RecordedSlot slots[MAX_BELOW + MAX_SLOTS];
@@ -95,6 +95,11 @@ RecordedSlot *record_slot(Recorder *r, int slot);
 static inline RecordedSlot *known_slot(Recorder *r, int slot)
 {
 	return &r->slots[slot + MAX_BELOW];
+}
+/* Is it kept in memory, since closures share it? */
+static inline bool record_is_shared(const Recorder *r, int slot)
+{
+	return slot_is_captured(r->t->captured, slot) || slot_is_opened(&r->opened, slot);
 }
 /* What slot holds, loaded and its tag guarded if need be. *tag may be NULL. */
 IrRef record_use_slot(Recorder *r, int slot, uint8_t *tag);
@@ -224,8 +229,10 @@ void record_vararg_prepare(Recorder *r);
 void record_vararg(Recorder *r);
 void record_closure(Recorder *r);
 void record_close(Recorder *r);
-/* A block is left whose variables begin at `slot`. */
+/* A block is left whose variables begin at `slot`; their values are not read any more. */
 void record_close_block(Recorder *r, int slot);
+/* The turn ends: no variable that it shared outlives it, or the trace is given up. */
+void record_end_sharing(Recorder *r);
 /* Does it resume a coroutine? */
 bool record_is_resume(const Value *v);
 /*

@@ -238,13 +238,13 @@ void record_return(Recorder *r, enum opcode op)
 	}
 	if (n >= MAX_SLOTS)
 		record_abort(r, ABORT_TOO_LONG, NULL);
+	/* While the frame is still there: what has to be loaded has guards. */
+	for (int i = 0; i < n; i++)
+		results[i].ref = record_use(r, a + i, &results[i].tag);
 	if (op == OP_RETURN && get_k(r->i))
 		record_close_block(r, r->base);
 	if (below)
 		guard_return(r, to);
-	/* While the frame is still there: what has to be loaded has guards. */
-	for (int i = 0; i < n; i++)
-		results[i].ref = record_use(r, a + i, &results[i].tag);
 	if (!entered)
 		f = r->inlined[--r->depth];
 	func = f.func_slot;

@@ -4,57 +4,79 @@
  */
 #include "record.h"
 
+/*
+ * Variables that closures share are in memory, where all who share them look: those that
+ * are shared when a trace begins, which it asks for (Trace.captured), and those of
+ * closures that it makes, from there until their block is left. What a loop's trace
+ * shares for longer than a turn is shared when the next one begins: it has to be
+ * captured from the beginning.
+ */
+
 /* Slots from `slot` on that closures may share. */
 static bool shares_from(const Recorder *r, int slot)
 {
 	for (; slot < MAX_SLOTS; slot++)
-		if (slot_is_captured(r->t->captured, slot))
+		if (record_is_shared(r, slot))
 			return true;
 	return false;
 }
 
-/* The variables of the running function that its closures share. */
-static void find_shared(const Recorder *r, uint64_t *shared)
+static bool shares_newly(const Recorder *r)
 {
-	const Proto *p = frame_function(r->L->frame)->proto;
+	uint64_t all = 0;
 
-	for (int i = 0; i < p->code_count; i++) {
-		Instruction instruction = jit_original(r->jit, &p->code[i]);
-		const Proto *inner;
-
-		if (get_op(instruction) != OP_CLOSURE)
-			continue;
-		inner = p->protos[get_bx(instruction)];
-		for (int n = 0; n < inner->upvalue_count; n++) {
-			int slot = r->base + inner->upvalues[n].index;
-
-			if (inner->upvalues[n].in_stack && slot >= 0 && slot < MAX_SLOTS)
-				shared[slot / 64] |= 1ull << (slot % 64);
-		}
-	}
+	for (unsigned i = 0; i < sizeof(r->opened) / sizeof(r->opened.bits[0]); i++)
+		all |= r->opened.bits[i];
+	return all;
 }
 
 /*
- * A slot that a closure shares is kept in memory from the trace's beginning. Where
- * that turns out only now, the trace is given up, and the next try knows it.
+ * From now on the variable is in memory. It is written there even if it was loaded: the
+ * loop's next turn may have another one. One that the closure itself goes to (`local
+ * function`) has no value yet.
  */
+static void share(Recorder *r, int slot)
+{
+	RecordedSlot *s = record_slot(r, slot);
+	IrRef address, ref;
+	uint8_t tag;
+
+	if (slot != r->base + get_a(r->i)) {
+		ref = record_use_slot(r, slot, &tag);
+		address = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
+		record_emit(r, IR_SETVALUE, address, ref == IR_NONE ? ir_integer(r->ir, 0) : ref,
+			    tag);
+	}
+	*s = (RecordedSlot){.state = SLOT_UNKNOWN};
+	slot_open(&r->opened, slot);
+	slot_open(&r->t->opened, slot);
+}
+
+static void end_sharing_from(Recorder *r, int slot)
+{
+	for (slot += MAX_BELOW; slot < MAX_BELOW + MAX_SLOTS; slot++)
+		r->opened.bits[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
+}
+
+void record_end_sharing(Recorder *r)
+{
+	if (!shares_newly(r))
+		return;
+	jit_share_at(r->jit, r->t->pc, r->opened.bits + MAX_BELOW / 64);
+	record_abort(r, ABORT_OPEN_UPVALUE, NULL);
+}
+
 void record_closure(Recorder *r)
 {
 	int a = get_a(r->i);
 	Proto *p = frame_function(r->L->frame)->proto->protos[get_bx(r->i)];
-	struct shared_slots *shared;
 	IrRef args[3], closure;
 
 	for (int n = 0; n < p->upvalue_count; n++) {
 		int slot = r->base + p->upvalues[n].index;
 
-		if (!p->upvalues[n].in_stack || slot_is_captured(r->t->captured, slot))
-			continue;
-		shared = jit_shared_at(r->jit, r->t->pc);
-		if (shared->pc != r->t->pc)
-			*shared = (struct shared_slots){.pc = r->t->pc};
-		find_shared(r, shared->slots);
-		record_abort(r, ABORT_OPEN_UPVALUE, NULL);
+		if (p->upvalues[n].in_stack && !record_is_shared(r, slot))
+			share(r, slot);
 	}
 	args[0] = record_use(r, -1, NULL);
 	args[1] = ir_object(r->ir, p, TAG_PROTO);
@@ -77,6 +99,7 @@ void record_close_block(Recorder *r, int slot)
 	level = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
 	done = record_call(r, shares ? HELPER_CLOSE_UPVALUES : HELPER_NOTHING_TO_CLOSE, 1, &level);
 	record_guard_that(r, true, done);
+	end_sharing_from(r, slot);
 }
 
 void record_close(Recorder *r)

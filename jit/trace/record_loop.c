@@ -35,6 +35,7 @@ void record_close_loop(Recorder *r)
 
 	if (r->resumes && r->number < MIN_RESUMING)
 		record_abort(r, ABORT_NYI_FUNCTION, "that resumes a coroutine, in a short loop");
+	record_end_sharing(r);
 	drop_dead_slots(r, r->t->pc);
 	snapshot = record_snapshot(r, r->t->pc, TOP_OF_FRAME);
 	last = ir_emit_many(r->ir, IR_JUMP, NULL, 0, -1);

@@ -50,7 +50,7 @@ IrRef record_use_slot(Recorder *r, int slot, uint8_t *tag)
 {
 	RecordedSlot *s = record_slot(r, slot);
 
-	if (slot_is_captured(r->t->captured, slot))
+	if (record_is_shared(r, slot))
 		return use_captured(r, slot, tag);
 
 	if (s->state == SLOT_UNKNOWN) {
@@ -76,7 +76,7 @@ void record_set_slot(Recorder *r, int slot, IrRef ref, uint8_t tag)
 {
 	RecordedSlot *s = record_slot(r, slot);
 
-	if (slot_is_captured(r->t->captured, slot)) {
+	if (record_is_shared(r, slot)) {
 		IrRef address = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
 
 		record_emit(r, IR_SETVALUE, address, ref == IR_NONE ? ir_integer(r->ir, 0) : ref,

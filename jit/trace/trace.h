@@ -89,10 +89,31 @@ enum jit_abort_reason {
 
 /* Slots from its base that a trace can use; a multiple of 64. */
 #define MAX_SLOTS 256
+/* Slots below the first frame's, of functions that a trace returned to; such a multiple too. */
+#define MAX_BELOW 256
 
 static inline bool slot_is_captured(const uint64_t *captured, int slot)
 {
 	return slot >= 0 && captured[slot / 64] >> (slot % 64) & 1;
+}
+
+/* Slots that closures share by and by, those below included. */
+typedef struct opened_slots {
+	uint64_t bits[(MAX_BELOW + MAX_SLOTS) / 64];
+} OpenedSlots;
+
+static inline bool slot_is_opened(const OpenedSlots *opened, int slot)
+{
+	unsigned n = (unsigned)(slot + MAX_BELOW);
+
+	return n < MAX_BELOW + MAX_SLOTS && opened->bits[n / 64] >> (n % 64) & 1;
+}
+
+static inline void slot_open(OpenedSlots *opened, int slot)
+{
+	unsigned n = (unsigned)(slot + MAX_BELOW);
+
+	opened->bits[n / 64] |= UINT64_C(1) << (n % 64);
 }
 
 enum { TRACE_LOOP, TRACE_FUNCTION, TRACE_BRIDGE };
@@ -116,6 +137,8 @@ typedef struct trace {
 	 * It may only be entered when no other slots of its frame are shared.
 	 */
 	uint64_t captured[MAX_SLOTS / 64];
+	/* Slots that closures which it makes share at some of its exits. */
+	OpenedSlots opened;
 	bool links_itself;     /* ends in `jump` */
 	bool retired;	       /* its place does not enter it any more */
 	bool ends_early;       /* in `finish`, before what cannot be traced */
@@ -123,10 +146,11 @@ typedef struct trace {
 	const Instruction *pc; /* first instruction that it stands for */
 	/* Loop or function: the instruction that enters it; NULL: bridge, or superseded. */
 	Instruction *patch;
-	Instruction original;  /* of a loop or function: what the patched place held */
+	Instruction original;	      /* of a loop or function: what the patched place held */
 	uint32_t parent, parent_exit; /* bridge */
 	uint16_t bridges;	      /* of a loop: that its family has */
 	uint8_t repeated;	      /* bridges in a row that begin at one instruction */
+	uint8_t refused;	      /* not entered, for other slots were captured */
 	uint32_t root;		      /* bridge: the trace its family began with */
 	Ir ir;			      /* constants and snapshots are needed for exits */
 	TraceExit *exits;	      /* one per snapshot */
@@ -311,6 +335,16 @@ void jit_discard(lua_State *L, Trace *t);
 static inline struct shared_slots *jit_shared_at(Jit *jit, const Instruction *pc)
 {
 	return &jit->shared[((uintptr_t)pc >> 2) & (SHARED_PLACES - 1)];
+}
+/* The next trace that begins at pc keeps these slots in memory, MAX_SLOTS / 64 words. */
+static inline void jit_share_at(Jit *jit, const Instruction *pc, const uint64_t *slots)
+{
+	struct shared_slots *shared = jit_shared_at(jit, pc);
+
+	if (shared->pc != pc)
+		*shared = (struct shared_slots){.pc = pc};
+	for (int i = 0; i < MAX_SLOTS / 64; i++)
+		shared->slots[i] |= slots[i];
 }
 /* Can a recording begin now? */
 bool jit_may_record(lua_State *L);
