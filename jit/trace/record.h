@@ -148,6 +148,8 @@ IrRef record_call(Recorder *r, enum ir_helper helper, unsigned n, const IrRef *a
 void record_operand(Recorder *r, unsigned n, IrRef ref, uint8_t tag);
 /* Takes a snapshot of the state at pc, L->top at slot `top`, or TOP_*. */
 int32_t record_snapshot(Recorder *r, const Instruction *pc, int top);
+/* That of the instruction's beginning, before it changes what is known. */
+void record_take_snapshot(Recorder *r);
 /* Ends the trace: the state is that of before this instruction; descr as in finish. */
 void record_finish(Recorder *r, const Instruction *pc, int32_t descr);
 
@@ -189,6 +191,12 @@ void record_new_table(Recorder *r);
 void record_set_list(Recorder *r);
 void record_length(Recorder *r);
 void record_concat(Recorder *r);
+/*
+ * A metamethod of the concatenation before pc, called in slot func of its frame, returned
+ * v, which is `result`. The instruction's snapshot was taken.
+ */
+void record_go_on_concat(Recorder *r, const Instruction *pc, int func, const Value *v,
+			 const RecordedSlot *result);
 
 /* A function that an instruction calls for its operands. */
 struct callee {
@@ -210,10 +218,12 @@ void record_meta_call(Recorder *r, int func, const struct callee *f, const Recor
 		      int n, int nresults);
 void record_meta_operator(Recorder *r, enum meta event, const Value *a, IrRef x, const Value *b,
 			  IrRef y);
+/* The same of two operands of a concatenation, called in slot func. */
+void record_meta_concat(Recorder *r, int func, const Value *a, IrRef x, const Value *b, IrRef y);
 /* false, guarded: neither has an __eq. */
 bool record_meta_equal(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y);
 void record_meta_instruction(Recorder *r, enum opcode op);
-/* A metamethod returned: what is left of the instruction before pc. */
+/* A metamethod other than of a concatenation returned: what is left of the one before pc. */
 void record_finish_instruction(Recorder *r, const Instruction *pc, const RecordedSlot *result);
 /* The function in slot `func`, as a part of this instruction. */
 void record_enter_nested(Recorder *r, int func, const Value *v, int arguments, int nresults);

@@ -215,6 +215,20 @@ static void end_at_return(Recorder *r)
 	record_finish(r, r->pc - 1, -1);
 }
 
+/* A metamethod, called in slot func for an instruction of frame `to`, returns v. */
+static void finish_nested(Recorder *r, const Frame *to, int func, const Value *v,
+			  const RecordedSlot *result)
+{
+	const Instruction *pc = to->u.lua.pc;
+
+	forget_above(r, func);
+	r->variable_top = NO_VALUES;
+	if (get_op(jit_original(r->jit, pc - 1)) == OP_CONCAT)
+		record_go_on_concat(r, pc, func, v, result);
+	else
+		record_finish_instruction(r, pc, result);
+}
+
 void record_return(Recorder *r, enum opcode op)
 {
 	int a = get_a(r->i), n = op == OP_RETURN0 ? 0 : op == OP_RETURN1 ? 1 : get_b(r->i) - 1;
@@ -238,6 +252,8 @@ void record_return(Recorder *r, enum opcode op)
 	}
 	if (n >= MAX_SLOTS)
 		record_abort(r, ABORT_TOO_LONG, NULL);
+	if (f.status & FRAME_NESTED)
+		record_take_snapshot(r);
 	/* While the frame is still there: what has to be loaded has guards. */
 	for (int i = 0; i < n; i++)
 		results[i].ref = record_use(r, a + i, &results[i].tag);
@@ -255,14 +271,11 @@ void record_return(Recorder *r, enum opcode op)
 	else
 		r->base = r->depth ? r->inlined[r->depth - 1].func_slot + 1 : r->bottom_base;
 	r->frame = to;
-	if (f.status & FRAME_NESTED) {
-		forget_above(r, func);
-		r->variable_top = NO_VALUES;
-		record_finish_instruction(r, to->u.lua.pc,
-					  n ? results : &(RecordedSlot){.ref = IR_NONE});
-	} else {
+	if (f.status & FRAME_NESTED)
+		finish_nested(r, to, func, n ? record_value(r, a) : &(Value){.tag = TAG_NIL},
+			      n ? results : &(RecordedSlot){.ref = IR_NONE});
+	else
 		put_results(r, func, results, n, f.nresults);
-	}
 }
 
 /* ---- C functions
@@ -345,11 +358,33 @@ static void reopen_frame(Recorder *r)
 }
 
 /*
+ * A value in slot func that has a __call: *f, which goes there; the value is its first
+ * argument.
+ */
+static void find_call(Recorder *r, int func, const Value *v, int arguments, struct callee *f)
+{
+	IrRef ref = record_use_slot(r, func, NULL);
+	uint8_t tag;
+
+	*f = (struct callee){.event = META_CALL};
+	if (!record_metamethod(r, v, ref, META_CALL, &f->v, &f->ref) || !is_function(&f->v))
+		record_abort(r, ABORT_METAMETHOD, "__call");
+	for (int i = 0; i <= arguments; i++)
+		record_use_slot(r, func + i, NULL);
+	for (int i = arguments; i >= 0; i--) {
+		ref = record_use_slot(r, func + i, &tag);
+		record_set_slot(r, func + i + 1, ref, tag);
+	}
+	record_set_slot(r, func, f->ref, f->v.tag);
+}
+
+/*
  * A Lua function takes the place of the frame that calls it. The frame's own
  * function and extra arguments are gone.
  */
 static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 {
+	struct callee called;
 	SnapshotFrame *f;
 	const Proto *p;
 	RecordedSlot moved[MAX_SLOTS];
@@ -360,12 +395,17 @@ static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 		c_function(r, func, v, arguments, -1);
 		return;
 	}
-	if (!is_function(v))
-		record_abort(r, ABORT_METAMETHOD, "__call");
 	if (r->depth == 0 && r->t->kind == TRACE_LOOP)
 		record_abort(r, ABORT_RETURNED, NULL);
 	if (arguments >= MAX_SLOTS)
 		record_abort(r, ABORT_TOO_LONG, NULL);
+	if (!is_function(v)) {
+		record_take_snapshot(r);
+		find_call(r, func, v, arguments++, &called);
+		v = &called.v;
+		if (!is_lua_function(v))
+			record_abort(r, ABORT_METAMETHOD, "__call");
+	}
 	p = as_lua_function(v)->proto;
 	kept = p->is_vararg && arguments > p->parameters ? arguments : p->parameters;
 	guard_function(r, func, v);
@@ -459,24 +499,16 @@ void record_vararg(Recorder *r)
 }
 
 /* A value with a __call: that is called, with the value as its first argument. */
-static void call_object(Recorder *r, enum opcode op, int func, int arguments, int nresults)
+static void call_object(Recorder *r, int func, const Value *v, int arguments, int nresults)
 {
-	const Value *v = record_value(r, func - r->base);
-	struct callee f = {.event = META_CALL};
-	IrRef ref = record_use_slot(r, func, NULL);
-	uint8_t tag;
+	struct callee f;
 
-	if (op == OP_TAILCALL || !record_metamethod(r, v, ref, META_CALL, &f.v, &f.ref) ||
-	    !is_lua_function(&f.v))
-		record_abort(r, ABORT_METAMETHOD, "__call");
-	for (int i = 0; i <= arguments; i++)
-		record_use_slot(r, func + i, NULL);
-	for (int i = arguments; i >= 0; i--) {
-		ref = record_use_slot(r, func + i, &tag);
-		record_set_slot(r, func + i + 1, ref, tag);
-	}
-	record_set_slot(r, func, f.ref, f.v.tag);
-	enter_function(r, func, &f.v, arguments + 1, nresults);
+	record_take_snapshot(r);
+	find_call(r, func, v, arguments, &f);
+	if (is_lua_function(&f.v))
+		enter_function(r, func, &f.v, arguments + 1, nresults);
+	else
+		call_c_function(r, func, &f.v, arguments + 1, nresults);
 }
 
 void record_call_instruction(Recorder *r, enum opcode op)
@@ -498,11 +530,18 @@ void record_call_instruction(Recorder *r, enum opcode op)
 	else if (is_function(v))
 		c_function(r, func, v, arguments, nresults);
 	else
-		call_object(r, op, func, arguments, nresults);
+		call_object(r, func, v, arguments, nresults);
 }
 
 /* ---- Generic for
  * ------------------------------------------------------------------------------------ */
+
+static bool has_index(const Recorder *r, const Table *t)
+{
+	Value found;
+
+	return meta_fast(r->L, t->metatable, META_INDEX, &found) && !is_nil(&found);
+}
 
 /* What a table has at an integer key beyond its array part. */
 static IrRef beyond_array(Recorder *r, const Table *t, IrRef object, IrRef index, lua_Integer i,
@@ -517,23 +556,32 @@ static IrRef beyond_array(Recorder *r, const Table *t, IrRef object, IrRef index
 			   IR_NONE);
 }
 
+/* Is the function called that ipairs() returns, for a table whose __index is not asked? */
+static bool is_ipairs(const Recorder *r, int a)
+{
+	const Value *v = record_value(r, a), *table = v + 1, *control = v + 2;
+	Slot s;
+
+	if (v->tag != TAG_C_FUNCTION || v->u.f != ipairsaux || !is_table(table) ||
+	    !is_integer(control))
+		return false;
+	s = table_find_integer(as_table(table), int_add(control->u.i, 1));
+	return !slot_is_nil(s) || !has_index(r, as_table(table));
+}
+
 /* ipairs(): index + 1 and what is there; ends at nil. */
 static void record_ipairs(Recorder *r, int a)
 {
-	const Value *table = record_value(r, a + 1), *control = record_value(r, a + 2);
+	const Value *table = record_value(r, a + 1);
 	const Table *t = as_table(table);
-	lua_Integer i = control->u.i;
-	IrRef object, index, size, array, tag_ref, value;
+	lua_Integer i = record_value(r, a + 2)->u.i;
+	IrRef object, index, size, array, tag_ref, value, f_ref;
 	bool inside;
 	uint8_t tag;
+	Value f;
 
-	if (!is_table(table) || !is_integer(control) || t->metatable)
-		record_abort(r, ABORT_NYI_FUNCTION, "ipairs of no plain table");
 	object = record_use(r, a + 1, NULL);
 	index = record_use(r, a + 2, NULL);
-	record_guard(r, IR_GUARD_ISNULL,
-		     record_emit(r, IR_GETFIELD_R, object, IR_NONE, IR_FIELD_TABLE_METATABLE),
-		     IR_NONE);
 	size = record_emit(r, IR_GETFIELD_I, object, IR_NONE, IR_FIELD_TABLE_ARRAY_SIZE);
 	inside = (lua_Unsigned)i < t->array_size;
 	record_guard_that(r, inside, record_emit(r, IR_UINT_LT, index, size, -1));
@@ -545,11 +593,13 @@ static void record_ipairs(Recorder *r, int a)
 	} else {
 		value = beyond_array(r, t, object, index, int_add(i, 1), &tag);
 	}
-	if (tag == TAG_NIL)
+	if (tag == TAG_NIL) {
+		record_metamethod(r, table, object, META_INDEX, &f, &f_ref);
 		record_set(r, a + 4, IR_NONE, TAG_NIL);
-	else
+	} else {
 		record_set(r, a + 4, record_emit(r, IR_INT_ADD, index, ir_integer(r->ir, 1), -1),
 			   TAG_INTEGER);
+	}
 	record_set(r, a + 5, value, tag);
 	for (int n = 2; n < get_c(r->i); n++)
 		record_set(r, a + 4 + n, IR_NONE, TAG_NIL);
@@ -596,7 +646,7 @@ void record_for_call(Recorder *r)
 	int a = get_a(r->i), func = r->base + a + 4, nresults = get_c(r->i);
 	const Value *v = record_value(r, a);
 
-	if (v->tag == TAG_C_FUNCTION && v->u.f == ipairsaux) {
+	if (is_ipairs(r, a)) {
 		record_guard(r, IR_GUARD_VALUE, record_use(r, a, NULL),
 			     ir_object(r->ir, v->u.p, v->tag));
 		record_ipairs(r, a);
@@ -608,8 +658,7 @@ void record_for_call(Recorder *r)
 		record_pairs(r, a);
 		return;
 	}
-	if (!is_function(v))
-		record_abort(r, ABORT_METAMETHOD, "__call");
+	record_take_snapshot(r);
 	/* The instruction copies the registers, so they are not there yet. */
 	for (int i = 0; i < 3; i++) {
 		uint8_t tag;
@@ -619,6 +668,8 @@ void record_for_call(Recorder *r)
 	}
 	if (is_lua_function(v))
 		enter_function(r, func, v, 2, nresults);
-	else
+	else if (is_function(v))
 		call_c_function(r, func, v, 2, nresults);
+	else
+		call_object(r, func, v, 2, nresults);
 }

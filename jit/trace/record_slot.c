@@ -201,12 +201,17 @@ int32_t record_snapshot(Recorder *r, const Instruction *pc, int top)
 	return (int32_t)ir->n_snapshots++;
 }
 
+void record_take_snapshot(Recorder *r)
+{
+	if (r->snapshot < 0)
+		r->snapshot = record_snapshot(r, r->pc - 1, r->top);
+}
+
 static void guard(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b, int32_t descr)
 {
 	IrRef guard;
 
-	if (r->snapshot < 0)
-		r->snapshot = record_snapshot(r, r->pc - 1, r->top);
+	record_take_snapshot(r);
 	guard = record_emit(r, opcode, a, b, descr);
 	r->ir->ops[guard].snapshot = r->snapshot;
 }
