@@ -96,6 +96,8 @@ static inline RecordedSlot *known_slot(Recorder *r, int slot)
 {
 	return &r->slots[slot + MAX_BELOW];
 }
+/* The bottom frame is a vararg function's, whose own slots begin at `slot`. */
+void record_reach(Recorder *r, int slot);
 /* Is it kept in memory, since closures share it? */
 static inline bool record_is_shared(const Recorder *r, int slot)
 {

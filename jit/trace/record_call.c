@@ -419,6 +419,7 @@ static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 	to = r->depth ? f->func_slot : r->base - 1;
 	if (get_c(r->i))
 		to -= f->extra_args + get_c(r->i);
+	record_reach(r, to);
 	for (int i = 0; i <= kept; i++) {
 		if (i <= arguments)
 			record_set_slot(r, to + i, moved[i].ref, moved[i].tag);
@@ -474,10 +475,7 @@ static int extra_arguments(Recorder *r, int *first)
 	if (r->depth == 0)
 		record_guard_frame(r, IR_GUARD_FRAME_EXTRA, ir_integer(r->ir, n), r->below);
 	*first = r->base - 1 - n;
-	if (*first < -MAX_BELOW)
-		record_abort(r, ABORT_TOO_LONG, NULL);
-	if (*first < r->floor)
-		r->floor = *first;
+	record_reach(r, *first);
 	return n;
 }
 

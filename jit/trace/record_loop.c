@@ -135,8 +135,12 @@ static bool goes_on_in_function(Recorder *r, const Instruction *pc)
 	    r->tail_calls <= limit && r->depth < MAX_INLINED)
 		return false;
 	number = function_trace(r, pc - 1);
-	/* Closures of one function that tail call each other end somewhere. */
-	if (!number && r->tail_calls > limit && r->tail_calls < MAX_TAIL_CALLS)
+	/*
+	 * Closures of one function that tail call each other end somewhere; not so what a
+	 * vararg function, which has no trace of its own, does to a structure.
+	 */
+	if (!number && r->tail_calls > limit && r->tail_calls < MAX_TAIL_CALLS &&
+	    !frame_function(r->L->frame)->proto->is_vararg)
 		return false;
 	r->pc = pc;
 	r->snapshot = -1;

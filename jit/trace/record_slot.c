@@ -16,6 +16,14 @@ RecordedSlot *record_slot(Recorder *r, int slot)
 	return known_slot(r, slot);
 }
 
+void record_reach(Recorder *r, int slot)
+{
+	if (slot < -MAX_BELOW)
+		record_abort(r, ABORT_TOO_LONG, NULL);
+	if (slot < r->floor)
+		r->floor = slot;
+}
+
 Value *record_value(const Recorder *r, int reg)
 {
 	return frame_base(r->L->frame) + reg;

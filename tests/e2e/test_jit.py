@@ -168,6 +168,13 @@ def test_usual_programs_are_followed():
     assert not [e for e in aborts if not e["reason"].startswith("returned below")], [e[0] for e in aborts]
 
 
+def test_tail_calls_of_vararg_functions_are_followed():
+    with open(os.path.join(TESTS, "hot_recursion.lua")) as f:
+        code = f.read()
+    _, compiled, aborts = events_of(code[code.index("-- A vararg function walks"):])
+    assert compiled and not [e for e in aborts if "too long" in e["reason"]], [e[0] for e in aborts]
+
+
 # The first closure is the only one when the loop is compiled.
 CALLBACKS = """
 local function each(n, f)
