@@ -90,3 +90,24 @@ do
 	for k = 1, 500 do walk(t, 1, {}, f, k, "abc") end
 	print("walked", n)
 end
+-- Vararg functions that recur further than traces follow them.
+do
+	local function deep(n, ...)
+		if n == 0 then return select("#", ...), ... end
+		return deep(n - 1, ...)
+	end
+	local function grow(n, ...)
+		if n == 0 then return select("#", ...) end
+		return grow(n - 1, n, ...)
+	end
+	local function nest(n, ...)
+		if n == 0 then return select("#", ...) end
+		return (nest(n - 1, ...)) + select("#", ...)
+	end
+	local s = 0
+	for i = 1, 400 do
+		local a, b, c = deep(i % 30, i, i)
+		s = s + a + b + c + grow(i % 20) + nest(i % 25, 1, i) + nest(i % 7)
+	end
+	print("deep arguments", s)
+end
