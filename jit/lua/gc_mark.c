@@ -697,7 +697,7 @@ size_t gc_atomic(lua_State *L)
 	work += clear_by_values(g, g->all_weak, all_weak);
 	string_cache_clear(g);
 	if (g->jit)
-		jit_drop_unreached(L);
+		traces_drop_unreached(L);
 	g->white = (uint8_t)other_white(g);
 	return work;
 }

@@ -108,6 +108,17 @@ void table_put_string(lua_State *L, Table *t, String *key, const Value *v);
  */
 void table_put_at(lua_State *L, Table *t, const Value *key, Slot s, const Value *v);
 
+/* ---- Lists (list.c) --------------------------------------------------------------- */
+
+/*
+ * v becomes element `position` of 1..n, with n a border of the table and in the array part;
+ * those from there on move up. Raises memory errors, before it has changed anything if there
+ * are no holes.
+ */
+void table_insert(lua_State *L, Table *t, lua_Unsigned position, lua_Unsigned n, const Value *v);
+/* Takes out element `position` of 1..n, which are in the array part; those behind move down. */
+void table_remove(lua_State *L, Table *t, uint32_t position, uint32_t n);
+
 /* ---- The whole ------------------------------------------------------------------- */
 
 /*

@@ -12,8 +12,6 @@
 #define MAX_REPEATED 6
 /* Bridges of a family that is given up for a better one. */
 #define MAX_SUPERSEDED 8
-/* Times that a trace is not entered until another one is tried. */
-#define MAX_REFUSED 50
 
 /* ---- May it be entered? ------------------------------------------------------------------- */
 
@@ -32,16 +30,6 @@ static void reserve_frames(lua_State *L, unsigned n)
 	}
 }
 
-/* All slots that are captured now are such that t keeps in memory. */
-static bool knows_captured(const lua_State *L, const Trace *t, const Value *base)
-{
-	for (const Upvalue *uv = L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next)
-		if (uv->v - base >= MAX_SLOTS ||
-		    !slot_is_captured(t->captured, (int)(uv->v - base)))
-			return false;
-	return true;
-}
-
 /* Is there room on the stack, or can it be made? */
 static bool has_stack(lua_State *L, const Trace *t)
 {
@@ -53,24 +41,7 @@ static bool has_stack(lua_State *L, const Trace *t)
 
 static bool may_enter(lua_State *L, const Trace *t)
 {
-	return L->mode == MODE_JIT && has_stack(L, t) && knows_captured(L, t, frame_base(L->frame));
-}
-
-/* At one of t's exits. */
-static bool may_be_shared(const Trace *t, int slot)
-{
-	return slot_is_captured(t->captured, slot) || slot_is_opened(&t->opened, slot);
-}
-
-bool jit_may_link(const Trace *from, int32_t exit, const Trace *to)
-{
-	int base = snapshot_base(&from->ir, &from->ir.snapshots[exit]);
-
-	for (int slot = base; slot < MAX_SLOTS; slot++)
-		if (may_be_shared(from, slot) &&
-		    (slot - base >= MAX_SLOTS || !slot_is_captured(to->captured, slot - base)))
-			return false;
-	return true;
+	return L->mode == MODE_JIT && has_stack(L, t);
 }
 
 /* ---- An exit is hot ----------------------------------------------------------------------- */
@@ -80,24 +51,12 @@ bool jit_may_link(const Trace *from, int32_t exit, const Trace *to)
  * behind any exit that leads there. Only one that did nothing must not lead to itself:
  * those lead to later traces.
  */
-static const Trace *shared_bridge(const Jit *jit, const Trace *t, int32_t exit,
-				  const Instruction *pc, bool moved)
+static const Trace *shared_bridge(const Jit *jit, const Trace *t, const Instruction *pc, bool moved)
 {
 	for (const Trace *to = traces_bridge_at(jit, pc); to; to = traces_next_at(to))
-		if (to != t && (moved || to->born > t->born) && jit_may_link(t, exit, to))
+		if (to != t && (moved || to->born > t->born))
 			return to;
 	return NULL;
-}
-
-/* What t keeps in memory, counted from the frame that is open at the exit. */
-static void inherit_captured(Trace *bridge, const Trace *t, int32_t exit)
-{
-	const Snapshot *s = &t->ir.snapshots[exit];
-	int base = snapshot_base(&t->ir, s);
-
-	for (int slot = base; slot < MAX_SLOTS; slot++)
-		if (may_be_shared(t, slot) && slot - base < MAX_SLOTS)
-			bridge->captured[(slot - base) / 64] |= 1ull << ((slot - base) % 64);
 }
 
 /* The function that a call that begins at pc calls; NULL: no Lua function. */
@@ -157,14 +116,15 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 	if (--e->failures || e->bridge)
 		return;
 	e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
-	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts])
+	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts] ||
+	    frame_function(f)->proto->jit_off || traces_family(jit, t)->flushed)
 		return;
 	if (wants_any_closure(jit, t, exit, f)) {
 		jit_supersede(jit, t);
 		return;
 	}
 	moved = s->frames || s->below || t->pc != f->u.lua.pc;
-	shared = shared_bridge(jit, t, exit, f->u.lua.pc, moved);
+	shared = shared_bridge(jit, t, f->u.lua.pc, moved);
 	if (shared) {
 		jit->backend->link(L, t, exit, (Trace *)shared);
 		return;
@@ -182,7 +142,6 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit)
 		jit_discard(L, bridge);
 		return;
 	}
-	inherit_captured(bridge, t, exit);
 	jit_start_recording(L, f, bridge);
 }
 
@@ -252,19 +211,6 @@ static bool run_trace(lua_State *L, RunningTrace *here)
 	return next;
 }
 
-/*
- * A variable that it keeps in a register has been captured, maybe for long: the trace
- * that takes its place keeps that in memory, and what this one keeps there.
- */
-static void count_refusal(lua_State *L, Trace *t)
-{
-	if (t->kind == TRACE_BRIDGE || !t->patch || t->retired ||
-	    knows_captured(L, t, frame_base(L->frame)) || ++t->refused < MAX_REFUSED)
-		return;
-	jit_share_at(L->global->jit, t->pc, t->captured);
-	jit_supersede(L->global->jit, t);
-}
-
 void jit_enter(lua_State *L, uint32_t number)
 {
 	Global *g = L->global;
@@ -272,12 +218,11 @@ void jit_enter(lua_State *L, uint32_t number)
 
 	here.t->last_used = g->jit->generation;
 	g->running = &here;
-	if (unlikely(!may_enter(L, here.t)))
-		count_refusal(L, here.t);
-	else
-		while (run_trace(L, &here) && may_enter(L, here.t))
-			;
+	while (may_enter(L, here.t) && run_trace(L, &here))
+		;
 	g->running = here.previous;
 	if (unlikely(g->jit->dead))
 		traces_bury(L);
+	if (unlikely(g->jit->lingering))
+		traces_drop_flushed(L);
 }

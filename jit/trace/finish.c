@@ -62,9 +62,7 @@ static int assemble(lua_State *L, Trace *t)
 	t->offsets = calloc(t->ir.n_ops + 1, sizeof(*t->offsets));
 	if (!t->exits)
 		return ABORT_NO_MEMORY + 1;
-	jit_backend_start(jit->vm, &t->hooks);
 	failed = jit->backend->assemble(L, t);
-	jit_backend_end(jit->vm, &t->hooks);
 	if (failed) {
 		free(t->exits);
 		t->exits = NULL;
@@ -78,12 +76,31 @@ static int assemble(lua_State *L, Trace *t)
  */
 static bool is_overtaken(const Jit *jit, const Trace *t)
 {
-	if (t->flushes != jit->flushes)
+	if (t->flushes != jit->flushes || t->proto->jit_off || traces_lead_to_flushed(jit, t))
 		return true;
 	if (t->kind == TRACE_BRIDGE)
-		return !jit->traces[t->parent] ||
+		return !jit->traces[t->parent] || traces_family(jit, t)->flushed ||
 		       jit->traces[t->parent]->exits[t->parent_exit].bridge;
 	return *t->patch != t->original;
+}
+
+static int assemble_and_install(lua_State *L, Trace *t)
+{
+	Jit *jit = L->global->jit;
+	int failed;
+
+	jit_backend_start(jit->vm, &t->hooks);
+	if (jit->backend->write)
+		jit->backend->write(L, true);
+	failed = assemble(L, t);
+	if (failed == ABORT_CODE_FULL + 1 && traces_evict(L))
+		failed = assemble(L, t);
+	if (!failed)
+		install(L, t);
+	if (jit->backend->write)
+		jit->backend->write(L, false);
+	jit_backend_end(jit->vm, &t->hooks);
+	return failed;
 }
 
 /* The hook sees what will be assembled, and may run anything meanwhile: nothing is recorded. */
@@ -100,9 +117,7 @@ static int ask_and_assemble(lua_State *L, Trace *t, unsigned ops_before)
 	jit_tell_optimize(jit, t, ops_before);
 	listen_assembled(jit, t);
 	jit->asking = asking;
-	failed = is_overtaken(jit, t) ? ABORT_FLUSHED + 1 : assemble(L, t);
-	if (failed == ABORT_CODE_FULL + 1 && traces_evict(L))
-		failed = assemble(L, t);
+	failed = is_overtaken(jit, t) ? ABORT_FLUSHED + 1 : assemble_and_install(L, t);
 	jit->finishing = t->next;
 	return failed;
 }
@@ -160,7 +175,6 @@ void jit_finish_recording(lua_State *L)
 		jit_give_up(L, t, (enum jit_abort_reason)(failed - 1), NULL);
 		return;
 	}
-	install(L, t);
 	listen_compiled(jit, t, before);
 	here = (RunningTrace){.previous = L->global->running, .t = t};
 	L->global->running = &here;

@@ -198,6 +198,44 @@ static lua_Integer helper_table_append(lua_State *L, Table *t)
 	return helper_table_put_integer(L, t, (lua_Integer)table_border(t) + 1);
 }
 
+struct insert {
+	Table *t;
+	lua_Unsigned position, n;
+	Value *v;
+};
+
+static void insert(lua_State *L, void *data)
+{
+	struct insert *i = data;
+
+	table_insert(L, i->t, i->position, i->n, i->v);
+}
+
+static lua_Integer helper_table_insert(lua_State *L, Table *t, lua_Integer position)
+{
+	struct insert i = {.t = t,
+			   .position = (lua_Unsigned)position,
+			   .n = table_border(t),
+			   .v = &L->global->jit->operands[1]};
+
+	if (i.position - 1 > i.n || i.n > t->array_size)
+		return 0;
+	if (i.position > i.n)
+		return helper_table_put_integer(L, t, position);
+	return attempt(L, insert, &i);
+}
+
+static lua_Integer helper_table_remove(lua_State *L, Table *t, lua_Integer position)
+{
+	lua_Unsigned n = table_border(t);
+
+	(void)L;
+	if ((lua_Unsigned)position - 1 >= n || n > t->array_size)
+		return 0;
+	table_remove(L, t, (uint32_t)position, (uint32_t)n);
+	return 1;
+}
+
 /* Position: elements of the array part, then nodes, from 1. */
 static lua_Integer helper_table_next(lua_State *L, Table *t, lua_Integer position)
 {

@@ -26,6 +26,8 @@ enum {
 	HELPER_WRITES = 1 << 1,	   /* writes tables: loads after it are done again */
 	HELPER_ALLOCATES = 1 << 2, /* makes a new object: not shared, dropped if not used */
 	HELPER_FORCES = 1 << 3,	   /* may do anything: only in call_may_force */
+	HELPER_ONCE = 1 << 4,	   /* if it succeeded it is not to be done again */
+	HELPER_CHANGES = HELPER_WRITES | HELPER_ONCE,
 };
 
 #define IR_HELPERS(X)                                                                             \
@@ -62,7 +64,10 @@ enum {
 	/* A virtual table is made (model.h), with the values in operands: (model, metatable). */ \
 	X(TABLE_MAKE, helper_table_make, 'r', "rr", HELPER_ALLOCATES)                             \
 	/* table.insert at the end, table.remove from it: 1 or 0; value in operands/result. */    \
-	X(TABLE_APPEND, helper_table_append, 'i', "r", HELPER_WRITES)                             \
+	X(TABLE_APPEND, helper_table_append, 'i', "r", HELPER_CHANGES)                            \
+	/* The same at a position in a list, at 1 and up; what is removed is read before. */      \
+	X(TABLE_INSERT, helper_table_insert, 'i', "ri", HELPER_CHANGES)                           \
+	X(TABLE_REMOVE, helper_table_remove, 'i', "ri", HELPER_CHANGES)                           \
 	/* Traversal: position -> next position, 0 at the end; key, value in operands[0], [1]. */ \
 	X(TABLE_NEXT, helper_table_next, 'i', "ri", HELPER_WRITES)                                \
 	/* 1, or 0 if the metatable has a finalizer. */                                           \

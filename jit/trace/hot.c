@@ -162,6 +162,10 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	if (get_op(*patch_at) != OP_FORLOOP && get_op(*patch_at) != OP_TFORLOOP &&
 	    get_op(*patch_at) != OP_JMP)
 		return; /* a function that begins with its loop is traced already */
+	if (frame_function(f)->proto->jit_off) {
+		set_op(patch_at, cold(get_op(*patch_at)));
+		return;
+	}
 	foreign_is_hot(jit, L);
 	/* The abort's hook may have run this very loop. */
 	if (!jit_may_record(L) || jit_original(jit, patch_at) != *patch_at)
@@ -204,7 +208,8 @@ void jit_hot_function(lua_State *L, Frame *f)
 			return;
 	}
 	p->heat = UINT16_MAX;
-	if (p->is_vararg || p->aborts == NOT_TRACED || get_op(*p->code) >= OPCODE_COUNT)
+	if (p->is_vararg || p->jit_off || p->aborts == NOT_TRACED ||
+	    get_op(*p->code) >= OPCODE_COUNT)
 		return;
 	foreign_is_hot(jit, L);
 	/* The abort's hook may have run this very function. */
@@ -302,4 +307,29 @@ void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason)
 	if (p->count < 64 || p->count > 60000)
 		p->count = 60000;
 	*jit_counter_of(jit, t->patch) = p->count;
+}
+
+/* ---- Functions switched on and off --------------------------------------------------------- */
+
+/* As if nothing had ever been given up in p: its loops and its calls are counted again. */
+static void warm(Jit *jit, Proto *p)
+{
+	for (int i = 0; i < p->code_count; i++)
+		if (get_op(p->code[i]) >= OP_COLD_FORLOOP && get_op(p->code[i]) <= OP_COLD_JMP)
+			p->code[i] = jit_original(jit, &p->code[i]);
+	for (int i = 0; i < PENALTIES; i++)
+		if (jit->penalties[i].pc >= p->code &&
+		    jit->penalties[i].pc < p->code + p->code_count)
+			jit->penalties[i] = (struct penalty){0};
+	p->counted = 0;
+	p->heat = 0;
+	p->aborts = 0;
+}
+
+void jit_switch_function(lua_State *L, Proto *p, bool on)
+{
+	p->jit_off = !on;
+	traces_flush(L, (struct traces_chosen){.proto = p, .retired_only = on});
+	if (on)
+		warm(L->global->jit, p);
 }

@@ -79,8 +79,6 @@ enum {
 	X(GUARD_FRAME_PC, "guard_frame_pc", 'v', "r", IR_GUARD)                                  \
 	/* L->top is at slot descr. */                                                           \
 	X(GUARD_TOP, "guard_top", 'v', "", IR_GUARD)                                             \
-	/* No closure shares a slot from descr on. */                                            \
-	X(GUARD_NOT_SHARED, "guard_not_shared", 'v', "", IR_GUARD)                               \
 	/* Stack slots as they were when the trace was entered. descr: slot from base. */        \
 	X(GETSLOT_TAG, "getslot_tag", 'i', "", IR_LOAD)                                          \
 	X(GETSLOT_I, "getslot_i", 'i', "", IR_LOAD)                                              \
@@ -307,6 +305,7 @@ typedef struct ir {
 	int32_t label;	     /* place of the label, -1: none */
 	uint32_t max_frames; /* that it inlines at once */
 	int max_slot;	     /* slots above base that it needs on the stack */
+	unsigned cached;     /* operations not written since what they read was known (opt.c) */
 	bool failed;	     /* memory ran out while it was built: nothing in it may be used */
 } Ir;
 

@@ -31,6 +31,8 @@ typedef struct listener_calls {
 	void (*compiled)(Listener *l, const Jit *jit, const Trace *t, unsigned recorded);
 	void (*aborted)(Listener *l, const Jit *jit, const Trace *t, const char *reason,
 			const char *place);
+	/* t, which may not have been told of yet, has got another piece of code, its last. */
+	void (*extended)(Listener *l, const Jit *jit, const Trace *t);
 	/* Before the traces are freed. */
 	void (*flushed)(Listener *l, const Jit *jit, const char *cause);
 	/* Frees the listener too. */
@@ -50,6 +52,7 @@ void listen_close(Jit *jit);
 void listen_started(const Jit *jit, const Trace *t);
 void listen_compiled(const Jit *jit, const Trace *t, unsigned recorded);
 void listen_aborted(const Jit *jit, const Trace *t, const char *reason, const char *place);
+void listen_extended(const Jit *jit, const Trace *t);
 void listen_flushed(const Jit *jit, const char *cause);
 
 void listen_tell_instruction(const Jit *jit, const Proto *p, const Instruction *pc, int depth);

@@ -46,36 +46,92 @@ static const char *const switches[] = {
 
 /* ---- on, off, flush, status ---------------------------------------------------------------- */
 
-/*
- * jit.on(f): single functions cannot be switched; they run right either way, so what
- * names one is taken and does nothing.
- */
-static bool is_for_all(lua_State *L)
+typedef void (*Switch)(lua_State *L, Proto *p);
+
+static void switch_on(lua_State *L, Proto *p)
 {
-	if (lua_isnone(L, 1))
-		return true;
-	luaL_argcheck(L, lua_isfunction(L, 1) || lua_isboolean(L, 1) || lua_isnil(L, 1), 1,
-		      "function or boolean expected");
-	return lua_isnil(L, 1);
+	jit_switch_function(L, p, true);
+}
+
+static void switch_off(lua_State *L, Proto *p)
+{
+	jit_switch_function(L, p, false);
+}
+
+static void flush(lua_State *L, Proto *p)
+{
+	traces_flush(L, (struct traces_chosen){.proto = p});
+}
+
+static void do_below(lua_State *L, Proto *p, Switch what)
+{
+	for (int i = 0; i < p->proto_count; i++) {
+		what(L, p->protos[i]);
+		do_below(L, p->protos[i], what);
+	}
+}
+
+/* The first argument: a Lua function, or true for the one that calls. */
+static Proto *named_function(lua_State *L)
+{
+	lua_Debug caller;
+
+	luaL_argexpected(L, lua_isfunction(L, 1) || (lua_isboolean(L, 1) && lua_toboolean(L, 1)), 1,
+			 "Lua function");
+	if (lua_isboolean(L, 1)) {
+		if (!lua_getstack(L, 1, &caller) || !lua_getinfo(L, "f", &caller))
+			luaL_argerror(L, 1, "no function calls this one");
+		lua_replace(L, 1);
+	}
+	luaL_argcheck(L, !lua_iscfunction(L, 1), 1, "Lua function expected");
+	return ((const LuaFunction *)lua_topointer(L, 1))->proto;
+}
+
+/*
+ * jit.on(f|true [, inner]) and its likes. inner: true, with all functions that are
+ * written in f; false, only those.
+ */
+static int for_function(lua_State *L, Switch what)
+{
+	Proto *p = named_function(L);
+
+	if (!lua_isboolean(L, 2) || lua_toboolean(L, 2))
+		what(L, p);
+	if (lua_isboolean(L, 2))
+		do_below(L, p, what);
+	return 0;
 }
 
 static int jit_on(lua_State *L)
 {
-	if (is_for_all(L))
-		jit_switch(L, true);
+	if (!lua_isnoneornil(L, 1))
+		return for_function(L, switch_on);
+	jit_switch(L, true);
 	return 0;
 }
 
 static int jit_off(lua_State *L)
 {
-	if (is_for_all(L))
-		jit_switch(L, false);
+	if (!lua_isnoneornil(L, 1))
+		return for_function(L, switch_off);
+	jit_switch(L, false);
 	return 0;
 }
 
-/* All of them, whatever is named. */
-static int flush_all(lua_State *L)
+/* jit.flush(): all; jit.flush(f|true [, inner]); jit.flush(n): the loop or function with number n.
+ */
+static int flush_some(lua_State *L)
 {
+	lua_Integer n;
+
+	if (lua_type(L, 1) == LUA_TNUMBER) {
+		n = luaL_checkinteger(L, 1);
+		if (n > 0 && n <= UINT32_MAX)
+			traces_flush(L, (struct traces_chosen){.number = (uint32_t)n});
+		return 0;
+	}
+	if (!lua_isnoneornil(L, 1))
+		return for_function(L, flush);
 	jit_flush(L, "jit.flush()");
 	return 0;
 }
@@ -161,7 +217,7 @@ LUALIB_API int luaopen_jit(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"on", jit_on},
 					     {"off", jit_off},
-					     {"flush", flush_all},
+					     {"flush", flush_some},
 					     {"status", status},
 					     {NULL, NULL}};
 

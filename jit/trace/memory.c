@@ -10,7 +10,7 @@
  *
  * Two places are certainly apart: elements of one array at indices that differ by a
  * constant; nodes whose keys were guarded to be different; nodes of one block at
- * different places; variables of different upvalues.
+ * different places; variables of different upvalues; different slots.
  */
 #include "opt.h"
 
@@ -133,10 +133,26 @@ static IrRef variable(const Opt *o, IrRef ref)
 	return ref;
 }
 
+static bool is_slot(const Opt *o, IrRef ref)
+{
+	return ref >= 0 && ir_op(o->to, ref)->opcode == IR_SLOT_ADDRESS;
+}
+
+/* Another slot, or an address that is known, which is none on the stack. */
+static bool is_apart_from_slot(const Opt *o, IrRef slot, IrRef ref)
+{
+	return ir_is_constant(ref) ||
+	       (is_slot(o, ref) && ir_op(o->to, ref)->descr != ir_op(o->to, slot)->descr);
+}
+
 static enum alias alias_variables(const Opt *o, IrRef a, IrRef b)
 {
 	if (a == b)
 		return SAME;
+	if (is_slot(o, a) || is_slot(o, b))
+		return (is_slot(o, a) ? is_apart_from_slot(o, a, b) : is_apart_from_slot(o, b, a))
+			       ? APART
+			       : MAYBE;
 	a = variable(o, a);
 	b = variable(o, b);
 	return ir_is_constant(a) && ir_is_constant(b) && a != b ? APART : MAYBE;

@@ -264,6 +264,18 @@ IrRef opt_append(Opt *o, const IrOp *op, const IrRef *args)
 	return ref;
 }
 
+/*
+ * As RPython's HEAPCACHED_OPS: a load of what was loaded or stored before, or a guard on
+ * what is known to be that, of this type or class. The second copy of a loop is no
+ * second recording.
+ */
+static void count_cached(Opt *o, enum ir_opcode opcode)
+{
+	if (o->to->label < 0 && (ir_info[opcode].flags & IR_LOAD || opcode == IR_GUARD_VALUE ||
+				 opcode == IR_GUARD_NONNULL || opcode == IR_GUARD_ISNULL))
+		o->cached++;
+}
+
 static IrRef emit(Opt *o, const IrOp *from, const IrRef *args)
 {
 	IrOp copy = *from, *op = &copy;
@@ -287,13 +299,17 @@ static IrRef emit(Opt *o, const IrOp *from, const IrRef *args)
 		args = op->arg;
 	}
 	found = find_shared(o, op, args);
-	if (found != IR_NONE)
+	if (found != IR_NONE) {
+		count_cached(o, op->opcode);
 		return opt_known(o, found);
+	}
 	if (ir_info[op->opcode].flags & IR_GUARD) {
 		enum proof proof = prove(o, op);
 
-		if (proof == HOLDS)
+		if (proof == HOLDS) {
+			count_cached(o, op->opcode);
 			return 0;
+		}
 		if (proof == FAILS)
 			o->failed = true;
 		found = opt_append(o, op, args);

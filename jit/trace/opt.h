@@ -28,6 +28,7 @@ typedef struct opt {
 	int32_t calls;		       /* place of the last call that writes tables, -1 */
 	int32_t last_call;	       /* of the last of any helper, -1 */
 	int32_t forces;		       /* of the last that may do anything, -1 */
+	unsigned cached; /* operations of the first turn that the heap cache answered */
 	bool failed;
 	/* virtual.c; NULL: all tables are made. */
 	struct virtuals *virtuals;

@@ -60,7 +60,7 @@ static bool has_slot(const Ir *ir, const Snapshot *s, int slot)
 /* Does the slot still hold what the last turn left in it, and the stack does not? */
 static bool is_carried(const struct peel *p, const Snapshot *s, int slot)
 {
-	return slot != NO_SLOT && !has_slot(p->from, s, slot) && !slot_is_opened(&p->written, slot);
+	return slot != NO_SLOT && !has_slot(p->from, s, slot) && !slot_set_has(&p->written, slot);
 }
 
 /* The body uses a reference: what is of the preamble crosses. */
@@ -168,7 +168,7 @@ static void note_written(struct peel *p, const IrOp *op)
 	const IrOp *address = op->arg[0] >= 0 ? ir_op(p->from, op->arg[0]) : NULL;
 
 	if (address && address->opcode == IR_SLOT_ADDRESS)
-		slot_open(&p->written, address->descr);
+		slot_set_add(&p->written, address->descr);
 }
 
 static bool is_slot_load(const IrOp *op)
@@ -223,7 +223,7 @@ static bool copy_turn(struct peel *p, bool body)
 		p->copied[i] = -1;
 	p->next = 0;
 	p->o.snapshot = -1;
-	p->written = (OpenedSlots){{0}};
+	p->written = (SlotSet){{0}};
 	for (uint32_t at = 0; at < end; at++) {
 		copy_operation(p, at, body);
 		if (p->o.failed || p->to->failed)
@@ -352,6 +352,7 @@ bool peel(Jit *jit, const Ir *from, Ir *to)
 	if (p.copied && p.preamble && p.used && p.real && p.guards) {
 		find_guards(&p);
 		done = copy_all(&p);
+		to->cached = p.o.cached;
 	}
 	opt_close(&p.o);
 	free(p.preamble);

@@ -45,7 +45,7 @@ struct peel {
 	uint8_t *used;	 /* by place in the preamble: the body uses it */
 	int32_t *copied; /* old snapshot -> new, -1: not yet */
 	/* Slots that this turn has written to the stack, for closures share them. */
-	OpenedSlots written;
+	SlotSet written;
 	/* Virtual tables: */
 	Jit *jit;
 	int level;

@@ -2,8 +2,10 @@
 /*
  * perf_map.c - /tmp/perf-PID.map: names of compiled traces for perf and bpftrace.
  *
- * One line for each trace, as they are compiled: address and size in hexadecimal,
- * then the name, "jitlua trace 1 prog.lua:3". The file belongs to the process, not
+ * One line for each piece of code, as they are made: address and size in hexadecimal,
+ * then the name. "jitlua trace 1 prog.lua:3" is a trace with the stubs of its guards;
+ * "jitlua trace 1 exit 3 prog.lua:3" what leads from that exit into a bridge; "jitlua
+ * entry" what all traces share. The file belongs to the process, not
  * to a Jit: all states of a process write to the same, with one write() for a line.
  * It stays when the process ends, since that is when perf reads it. Nothing can be
  * taken out again: after a flush an address may be named twice, and readers
@@ -63,36 +65,90 @@ static int open_map(void)
 	return 0;
 }
 
-static void write_trace(const Trace *t)
-{
-	char place[JIT_GREENKEY_LEN], line[JIT_GREENKEY_LEN + 64];
-	int n;
+typedef struct perf_map {
+	Listener listener;
+	pid_t pid; /* in whose map all code is named that this Jit had; 0: none */
+} PerfMap;
 
-	if (!t->code || !t->code_size)
-		return;
-	listen_place(t, place);
-	n = snprintf(line, sizeof(line), "%lx %zx jitlua trace %u %s\n",
-		     (unsigned long)(uintptr_t)t->code, t->code_size, t->number, place);
+static void write_name(const void *at, size_t size, const char *name)
+{
+	char line[JIT_GREENKEY_LEN + 96];
+	int n = snprintf(line, sizeof(line), "%lx %zx jitlua %s\n", (unsigned long)(uintptr_t)at,
+			 size, name);
+
 	/* A disk that is full is no reason to stop the program. */
 	if (write(map.fd, line, (size_t)n) < 0)
 		return;
 }
 
+/* A piece of t, NULL: its first code. */
+static void write_code(const Trace *t, const CodePiece *piece)
+{
+	char place[JIT_GREENKEY_LEN], name[JIT_GREENKEY_LEN + 64];
+
+	if (!t->code || !t->code_size)
+		return;
+	listen_place(t, place);
+	snprintf(name, sizeof(name), "trace %u%s%s %s", t->number, piece ? " " : "",
+		 piece ? piece->what : "", place);
+	write_name(piece ? piece->at : t->code, piece ? piece->size : t->code_size, name);
+}
+
+static void write_trace(const Jit *jit, const Trace *t)
+{
+	CodePiece piece;
+
+	write_code(t, NULL);
+	for (unsigned n = 0; jit->backend->piece && jit->backend->piece(jit, t, n, &piece); n++)
+		write_code(t, &piece);
+}
+
+/*
+ * Opens the map, with all that jit has but t in it, if this is the first that is told: or
+ * the first after a fork, for the child has the code of its parent. t: NULL, or one that is
+ * named next.
+ */
+static bool begin(PerfMap *p, const Jit *jit, const Trace *t)
+{
+	CodePiece piece;
+
+	if (open_map())
+		return false;
+	if (p->pid == getpid())
+		return true;
+	p->pid = getpid();
+	for (unsigned n = 0; jit->backend->piece && jit->backend->piece(jit, NULL, n, &piece); n++)
+		write_name(piece.at, piece.size, piece.what);
+	for (uint32_t i = 1; i < jit->n_traces; i++)
+		if (jit->traces[i] && jit->traces[i] != t)
+			write_trace(jit, jit->traces[i]);
+	return true;
+}
+
 static void compiled(Listener *l, const Jit *jit, const Trace *t, unsigned recorded)
 {
-	bool forked;
-
-	(void)l;
 	(void)recorded;
 	pthread_mutex_lock(&map.lock);
-	forked = map.pid != getpid();
-	if (!open_map()) {
-		/* The child has the code of its parent. */
-		for (uint32_t i = 1; forked && i < t->number; i++)
-			if (jit->traces[i])
-				write_trace(jit->traces[i]);
-		write_trace(t);
+	if (begin((PerfMap *)l, jit, t))
+		write_trace(jit, t);
+	pthread_mutex_unlock(&map.lock);
+}
+
+static void extended(Listener *l, const Jit *jit, const Trace *t)
+{
+	PerfMap *p = (PerfMap *)l;
+	CodePiece last, piece;
+	bool known;
+	unsigned n = 0;
+
+	while (jit->backend->piece(jit, t, n, &piece)) {
+		last = piece;
+		n++;
 	}
+	pthread_mutex_lock(&map.lock);
+	known = p->pid == getpid();
+	if (n && begin(p, jit, NULL) && known)
+		write_code(t, &last);
 	pthread_mutex_unlock(&map.lock);
 }
 
@@ -103,14 +159,16 @@ static void close_listener(Listener *l)
 
 int perf_map_start(Jit *jit)
 {
-	static const ListenerCalls calls = {.compiled = compiled, .close = close_listener};
+	static const ListenerCalls calls = {.compiled = compiled,
+					    .extended = extended,
+					    .close = close_listener};
 	Listener *l;
 	int failed;
 
 	for (l = jit->listeners; l; l = l->next)
 		if (l->calls == &calls)
 			return 0;
-	l = calloc(1, sizeof(*l));
+	l = calloc(1, sizeof(PerfMap));
 	if (!l)
 		return -ENOMEM;
 	pthread_mutex_lock(&map.lock);

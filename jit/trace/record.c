@@ -299,7 +299,8 @@ static bool may_end_before(const Recorder *r, enum jit_abort_reason reason)
 	       r->jit->traces[t->parent]->exits[t->parent_exit].aborted &&
 	       (reason == ABORT_NYI_INSTRUCTION || reason == ABORT_NYI_FUNCTION ||
 		reason == ABORT_NYI_OPERAND || reason == ABORT_METAMETHOD ||
-		reason == ABORT_RECURSION || reason == ABORT_OPEN_UPVALUE);
+		reason == ABORT_RECURSION || reason == ABORT_OPEN_UPVALUE ||
+		reason == ABORT_SWITCHED_OFF);
 }
 
 static void end_before(Recorder *r)
@@ -339,24 +340,13 @@ void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 
 /* ---- Beginning, end ----------------------------------------------------------------------- */
 
-/* A bridge may be entered in all states in which its parent was. */
-static bool find_captured(Recorder *r, const Value *base)
+/* What closures may share already. */
+static void find_shared(Recorder *r)
 {
-	const struct shared_slots *shared = jit_shared_at(r->jit, r->t->pc);
-	uint64_t *captured = r->t->captured;
+	RegisterSet shared = {0};
 
-	for (int i = 0; shared->pc == r->t->pc && i < MAX_SLOTS / 64; i++)
-		captured[i] |= shared->slots[i];
-	for (const Upvalue *uv = r->L->open_upvalues; uv && uv->v >= base; uv = uv->u.open.next) {
-		ptrdiff_t slot = uv->v - base;
-
-		if (slot >= MAX_SLOTS) {
-			jit_abort(r->L, ABORT_OPEN_UPVALUE, NULL);
-			return false;
-		}
-		captured[slot / 64] |= 1ull << (slot % 64);
-	}
-	return true;
+	shared_before(r->jit, r->bottom, r->t->pc, &shared);
+	record_share(r, &shared);
 }
 
 bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t)
@@ -388,7 +378,8 @@ bool record_start(lua_State *L, Frame *f, const Instruction *pc, Trace *t)
 		return false;
 	}
 	r->ir->ops[function->ref].tag = TAG_LUA_FUNCTION;
-	return find_captured(r, frame_base(f));
+	find_shared(r);
+	return true;
 }
 
 void record_stop(Jit *jit)

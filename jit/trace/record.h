@@ -24,6 +24,7 @@
 #include "../lua/opcodes.h"
 #include "../lua/table.h"
 #include "helpers.h"
+#include "shared.h"
 
 #define MAX_INLINED 16
 #define MAX_RETURNS 8
@@ -74,8 +75,10 @@ typedef struct recorder {
 	int top;     /* where exits of this instruction put L->top: behind those that it takes */
 	int pending; /* slot of variable results whose number is not known yet */
 	IrRef pending_count; /* their number */
-	/* Slots that closures have come to share since the trace began, as Trace.captured. */
-	OpenedSlots opened;
+	/* Read and written in memory: what closures may share when a frame is come to ... */
+	SlotSet shared;
+	/* ... and what closures that the trace made share, until the block is left. */
+	SlotSet opened;
 	bool begun;
 	jmp_buf *give_up; /* record_abort() */
 	RecordedSlot slots[MAX_BELOW + MAX_SLOTS];
@@ -101,8 +104,10 @@ void record_reach(Recorder *r, int slot);
 /* Is it kept in memory, since closures share it? */
 static inline bool record_is_shared(const Recorder *r, int slot)
 {
-	return slot_is_captured(r->t->captured, slot) || slot_is_opened(&r->opened, slot);
+	return slot_set_has(&r->shared, slot) || slot_set_has(&r->opened, slot);
 }
+/* These registers of the running frame, of which nothing is known, stay in memory. */
+void record_share(Recorder *r, const RegisterSet *shared);
 /* What slot holds, loaded and its tag guarded if need be. *tag may be NULL. */
 IrRef record_use_slot(Recorder *r, int slot, uint8_t *tag);
 /* The same for a register of the running frame. */
@@ -243,7 +248,7 @@ void record_closure(Recorder *r);
 void record_close(Recorder *r);
 /* A block is left whose variables begin at `slot`; their values are not read any more. */
 void record_close_block(Recorder *r, int slot);
-/* The turn ends: no variable that it shared outlives it, or the trace is given up. */
+/* The turn ends: as the code is, no variable that it shared outlives it; else it is given up. */
 void record_end_sharing(Recorder *r);
 /* Does it resume a coroutine? */
 bool record_is_resume(const Value *v);

@@ -144,6 +144,40 @@ void record_unary(Recorder *r, enum opcode op)
 /* ---- Comparisons
  * -------------------------------------------------------------------------------------- */
 
+/*
+ * The float that equals an integer, which is guarded to be no further from 0 than 2^53:
+ * up to there each has one. false: now it is further.
+ */
+static bool exact_float(Recorder *r, const Value *v, IrRef integer, IrRef *number)
+{
+	lua_Integer limit = 1LL << 53;
+	IrRef shifted;
+
+	if (v->u.i > limit || v->u.i < -limit)
+		return false;
+	if (ir_is_constant(integer)) {
+		*number = ir_float(r->ir, (lua_Number)v->u.i);
+		return true;
+	}
+	shifted = record_emit(r, IR_INT_ADD, integer, ir_integer(r->ir, limit), -1);
+	record_guard_that(r, true,
+			  record_emit(r, IR_UINT_LT, shifted, ir_integer(r->ir, 2 * limit + 1),
+				      -1));
+	*number = record_emit(r, IR_CAST_INT_TO_FLOAT, integer, IR_NONE, -1);
+	return true;
+}
+
+/* a < b or a <= b, for an integer and a float. */
+static IrRef order_mixed(Recorder *r, bool or_equal, const Value *a, IrRef x, const Value *b,
+			 IrRef y)
+{
+	if (is_integer(a) ? exact_float(r, a, x, &x) : exact_float(r, b, y, &y))
+		return record_emit(r, or_equal ? IR_FLOAT_LE : IR_FLOAT_LT, x, y, -1);
+	if (is_integer(a))
+		return call2(r, or_equal ? HELPER_INT_FLOAT_LE : HELPER_INT_FLOAT_LT, x, y);
+	return call2(r, or_equal ? HELPER_FLOAT_INT_LE : HELPER_FLOAT_INT_LT, x, y);
+}
+
 /* a < b or a <= b, for numbers and strings. */
 static IrRef order(Recorder *r, bool or_equal, const Value *a, IrRef x, const Value *b, IrRef y)
 {
@@ -151,10 +185,8 @@ static IrRef order(Recorder *r, bool or_equal, const Value *a, IrRef x, const Va
 		return record_emit(r, or_equal ? IR_INT_LE : IR_INT_LT, x, y, -1);
 	if (is_float(a) && is_float(b))
 		return record_emit(r, or_equal ? IR_FLOAT_LE : IR_FLOAT_LT, x, y, -1);
-	if (is_integer(a) && is_float(b))
-		return call2(r, or_equal ? HELPER_INT_FLOAT_LE : HELPER_INT_FLOAT_LT, x, y);
-	if (is_float(a) && is_integer(b))
-		return call2(r, or_equal ? HELPER_FLOAT_INT_LE : HELPER_FLOAT_INT_LT, x, y);
+	if (is_number(a) && is_number(b))
+		return order_mixed(r, or_equal, a, x, b, y);
 	if (is_string(a) && is_string(b))
 		return record_emit(r, or_equal ? IR_INT_LE : IR_INT_LT,
 				   call2(r, HELPER_STRING_COMPARE, x, y), ir_integer(r->ir, 0), -1);
@@ -166,20 +198,14 @@ IrRef record_less(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y)
 	return order(r, false, a, x, b, y);
 }
 
-/* Integer and float: the float of an integer below 2^53 is exact. */
-static void guard_mixed(Recorder *r, bool equal, IrRef integer, IrRef number, lua_Integer i)
+/* Guards that an integer and a float are equal, or not. */
+static void guard_mixed(Recorder *r, bool equal, const Value *v, IrRef integer, IrRef number)
 {
-	lua_Integer limit = 1LL << 53;
-	IrRef shifted;
+	IrRef exact;
 
-	if (i > limit || i < -limit)
+	if (!exact_float(r, v, integer, &exact))
 		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
-	shifted = record_emit(r, IR_INT_ADD, integer, ir_integer(r->ir, limit), -1);
-	record_guard_that(r, true,
-			  record_emit(r, IR_UINT_LT, shifted, ir_integer(r->ir, 2 * limit + 1),
-				      -1));
-	integer = record_emit(r, IR_CAST_INT_TO_FLOAT, integer, IR_NONE, -1);
-	record_guard_that(r, equal, record_emit(r, IR_FLOAT_EQ, integer, number, -1));
+	record_guard_that(r, equal, record_emit(r, IR_FLOAT_EQ, exact, number, -1));
 }
 
 /* Guards that a == b is what it is now. */
@@ -189,8 +215,8 @@ static void equality(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef
 
 	if (a->tag != b->tag) {
 		if (is_number(a) && is_number(b))
-			guard_mixed(r, equal, is_integer(a) ? x : y, is_integer(a) ? y : x,
-				    is_integer(a) ? a->u.i : b->u.i);
+			guard_mixed(r, equal, is_integer(a) ? a : b, is_integer(a) ? x : y,
+				    is_integer(a) ? y : x);
 		return;
 	}
 	switch (a->tag) {

@@ -70,6 +70,8 @@ static void enter_function(Recorder *r, int func, const Value *v, int arguments,
 	const Proto *p = as_lua_function(v)->proto;
 	int kept = p->is_vararg && arguments > p->parameters ? arguments : p->parameters;
 
+	if (p->jit_off)
+		record_abort(r, ABORT_SWITCHED_OFF, NULL);
 	if (r->depth == MAX_INLINED || !r->jit->parameters[JIT_PARAMETER_inlining])
 		record_abort(r, ABORT_RECURSION, NULL);
 	for (int i = 0; i < arguments && i < kept; i++)
@@ -159,22 +161,12 @@ static int base_below(const Recorder *r, const Frame *to)
 	return r->base - (int)(frame_base(r->L->frame) - frame_base(to));
 }
 
-/* Does a closure share a variable of that frame? Those of the running one are closed. */
-static bool is_shared(const Recorder *r, const Frame *to)
-{
-	const Upvalue *uv = r->L->open_upvalues;
-
-	while (uv && uv->v >= frame_base(r->L->frame))
-		uv = uv->u.open.next;
-	return uv && uv->v >= frame_base(to);
-}
-
 static bool may_return_below(const Recorder *r)
 {
 	const Frame *to = caller(r);
 
 	return to && r->below < MAX_RETURNS && base_below(r, to) > -MAX_BELOW &&
-	       !is_shared(r, to) && r->t->kind == TRACE_BRIDGE;
+	       r->t->kind == TRACE_BRIDGE && !frame_function(to)->proto->jit_off;
 }
 
 /* The trace goes on in the frame below, and guards that it is the one that is there now. */
@@ -193,17 +185,23 @@ static void guard_return(Recorder *r, const Frame *to)
 		n++;
 	}
 	record_guard_frame(r, IR_GUARD_FRAME_PC, ir_address(r->ir, to->u.lua.pc), n);
-	record_guard_frame(r, IR_GUARD_NOT_SHARED, IR_NONE, base_below(r, to));
 }
 
-/* That frame is the one at the bottom now. */
+/*
+ * That frame is the one at the bottom now. Of its variables the trace had none; those
+ * that closures may share, now or later, stay in memory.
+ */
 static void return_below(Recorder *r, const Frame *to, bool entered)
 {
+	RegisterSet shared = {0};
+
 	r->bottom_base = base_below(r, to);
 	r->floor = r->bottom_base - 1;
 	r->bottom = frame_function(to)->proto;
 	r->below += entered;
 	r->base = r->bottom_base;
+	shared_anywhere(r->bottom, &shared);
+	record_share(r, &shared);
 }
 
 /* The trace ends at a return that it cannot follow. */
@@ -407,6 +405,8 @@ static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 			record_abort(r, ABORT_METAMETHOD, "__call");
 	}
 	p = as_lua_function(v)->proto;
+	if (p->jit_off)
+		record_abort(r, ABORT_SWITCHED_OFF, NULL);
 	kept = p->is_vararg && arguments > p->parameters ? arguments : p->parameters;
 	guard_function(r, func, v);
 	for (int i = 0; i <= arguments; i++)

@@ -6,10 +6,10 @@
 
 /*
  * Variables that closures share are in memory, where all who share them look: those that
- * are shared when a trace begins, which it asks for (Trace.captured), and those of
- * closures that it makes, from there until their block is left. What a loop's trace
- * shares for longer than a turn is shared when the next one begins: it has to be
- * captured from the beginning.
+ * may be shared where the trace comes to their frame (shared.h), for good, and those of
+ * closures that it makes itself, from there until their block is left. What a loop
+ * shares for longer than a turn may be shared where it begins, so that is of the first
+ * kind.
  */
 
 /* Slots from `slot` on that closures may share. */
@@ -19,15 +19,6 @@ static bool shares_from(const Recorder *r, int slot)
 		if (record_is_shared(r, slot))
 			return true;
 	return false;
-}
-
-static bool shares_newly(const Recorder *r)
-{
-	uint64_t all = 0;
-
-	for (unsigned i = 0; i < sizeof(r->opened) / sizeof(r->opened.bits[0]); i++)
-		all |= r->opened.bits[i];
-	return all;
 }
 
 /*
@@ -48,8 +39,7 @@ static void share(Recorder *r, int slot)
 			    tag);
 	}
 	*s = (RecordedSlot){.state = SLOT_UNKNOWN};
-	slot_open(&r->opened, slot);
-	slot_open(&r->t->opened, slot);
+	slot_set_add(&r->opened, slot);
 }
 
 static void end_sharing_from(Recorder *r, int slot)
@@ -60,10 +50,9 @@ static void end_sharing_from(Recorder *r, int slot)
 
 void record_end_sharing(Recorder *r)
 {
-	if (!shares_newly(r))
-		return;
-	jit_share_at(r->jit, r->t->pc, r->opened.bits + MAX_BELOW / 64);
-	record_abort(r, ABORT_OPEN_UPVALUE, NULL);
+	for (unsigned i = 0; i < sizeof(r->opened) / sizeof(r->opened.bits[0]); i++)
+		if (r->opened.bits[i])
+			record_abort(r, ABORT_OPEN_UPVALUE, NULL);
 }
 
 void record_closure(Recorder *r)

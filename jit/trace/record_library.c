@@ -560,43 +560,61 @@ static bool guard_plain_table(const struct known_call *c)
 	return true;
 }
 
+static bool is_in_array(const struct known_call *c)
+{
+	Table *t = as_table(value_of(c, 0));
+
+	return has_tag(c, 0, TAG_TABLE) && table_border(t) <= t->array_size;
+}
+
 static int record_insert(struct known_call *c)
 {
-	IrRef table;
+	IrRef args[2];
 
-	if (c->n != 2 || !guard_plain_table(c))
+	if (c->n < 2 || c->n > 3 ||
+	    (c->n == 3 && (!has_tag(c, 1, TAG_INTEGER) || !is_in_array(c))) ||
+	    !guard_plain_table(c))
 		return NOT_KNOWN;
-	table = argument(c, 0);
-	record_operand(c->r, 1, argument(c, 1), value_of(c, 1)->tag);
-	record_guard_that(c->r, true, record_call(c->r, HELPER_TABLE_APPEND, 1, &table));
+	args[0] = argument(c, 0);
+	if (c->n == 3)
+		args[1] = argument(c, 1);
+	record_operand(c->r, 1, argument(c, c->n - 1), value_of(c, c->n - 1)->tag);
+	record_guard_that(c->r, true,
+			  c->n == 3 ? record_call(c->r, HELPER_TABLE_INSERT, 2, args)
+				    : record_call(c->r, HELPER_TABLE_APPEND, 1, args));
 	return 0;
 }
 
-/* The last element, which is in the array part. */
+/* An element, which is in the array part: the last, or one in the middle. */
 static int record_remove(struct known_call *c)
 {
 	Table *t = as_table(value_of(c, 0));
-	IrRef table, index, array, value;
-	lua_Unsigned size;
+	IrRef args[2], index, array, value;
+	lua_Unsigned size, at;
 	uint8_t tag;
 
-	if (c->n != 1 || !guard_plain_table(c))
+	if (c->n < 1 || c->n > 2 || (c->n == 2 && !has_tag(c, 1, TAG_INTEGER)) ||
+	    !guard_plain_table(c))
 		return NOT_KNOWN;
 	size = table_border(t);
-	if (size == 0 || size > t->array_size)
+	at = c->n == 2 ? (lua_Unsigned)value_of(c, 1)->u.i : size;
+	if (at - 1 >= size || size > t->array_size)
 		return NOT_KNOWN;
-	table = argument(c, 0);
-	index = emit2(c, IR_INT_SUB, record_call(c->r, HELPER_TABLE_BORDER, 1, &table),
-		      integer(c, 1));
+	args[0] = argument(c, 0);
+	args[1] = c->n == 2 ? argument(c, 1) : record_call(c->r, HELPER_TABLE_BORDER, 1, args);
+	index = emit2(c, IR_INT_SUB, args[1], integer(c, 1));
 	record_guard_that(c->r, true,
 			  emit2(c, IR_UINT_LT, index,
-				record_emit(c->r, IR_GETFIELD_I, table, IR_NONE,
+				record_emit(c->r, IR_GETFIELD_I, args[0], IR_NONE,
 					    IR_FIELD_TABLE_ARRAY_SIZE)));
-	array = record_emit(c->r, IR_GETFIELD_R, table, IR_NONE, IR_FIELD_TABLE_ARRAY);
-	tag = *array_tag(t, size - 1);
+	array = record_emit(c->r, IR_GETFIELD_R, args[0], IR_NONE, IR_FIELD_TABLE_ARRAY);
+	tag = *array_tag(t, at - 1);
 	value = record_load(c->r, emit2(c, IR_GETARRAYITEM_TAG, array, index), tag,
 			    IR_GETARRAYITEM_I, array, index);
-	record_emit3(c->r, IR_SETARRAYITEM, array, index, integer(c, 0), TAG_NIL);
+	if (c->n == 1)
+		record_emit3(c->r, IR_SETARRAYITEM, array, index, integer(c, 0), TAG_NIL);
+	else
+		record_guard_that(c->r, true, record_call(c->r, HELPER_TABLE_REMOVE, 2, args));
 	return one(c, value, tag);
 }
 

@@ -35,7 +35,7 @@ static Value *slot_value(const Recorder *r, int slot)
 }
 
 /* A slot that closures share is read and written where they see it. */
-static IrRef use_captured(Recorder *r, int slot, uint8_t *tag)
+static IrRef use_shared(Recorder *r, int slot, uint8_t *tag)
 {
 	const RecordedSlot *s = known_slot(r, slot);
 	uint8_t found = slot_value(r, slot)->tag;
@@ -54,12 +54,24 @@ static IrRef use_captured(Recorder *r, int slot, uint8_t *tag)
 	return record_load(r, tag_ref, found, IR_GETVALUE_I, address, IR_NONE);
 }
 
+void record_share(Recorder *r, const RegisterSet *shared)
+{
+	for (int reg = 0; reg < MAX_SLOTS; reg++) {
+		int slot = r->base + reg;
+
+		if (!set_has(shared, reg) || slot >= MAX_SLOTS || record_is_shared(r, slot))
+			continue;
+		slot_set_add(&r->shared, slot);
+		*known_slot(r, slot) = (RecordedSlot){.state = SLOT_UNKNOWN};
+	}
+}
+
 IrRef record_use_slot(Recorder *r, int slot, uint8_t *tag)
 {
 	RecordedSlot *s = record_slot(r, slot);
 
 	if (record_is_shared(r, slot))
-		return use_captured(r, slot, tag);
+		return use_shared(r, slot, tag);
 
 	if (s->state == SLOT_UNKNOWN) {
 		uint8_t found = slot_value(r, slot)->tag;

@@ -325,11 +325,6 @@ static uint32_t frame_status(const Frame *f)
 	return (uint16_t)f->nresults | (uint32_t)f->status << 16;
 }
 
-static bool is_shared_from(const lua_State *L, int32_t slot)
-{
-	return L->open_upvalues && L->open_upvalues->v >= frame_base(L->frame) + slot;
-}
-
 static bool holds(const struct run *r, const IrOp *op)
 {
 	const lua_State *L = r->L;
@@ -355,8 +350,6 @@ static bool holds(const struct run *r, const IrOp *op)
 		return frame_before(L, op->descr)->u.lua.pc == get(r, op->arg[0]).p;
 	case IR_GUARD_TOP:
 		return L->top == frame_base(L->frame) + op->descr;
-	case IR_GUARD_NOT_SHARED:
-		return !is_shared_from(L, op->descr);
 	default: /* guard_always_fails, finish */
 		return false;
 	}

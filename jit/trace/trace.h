@@ -78,6 +78,7 @@ enum jit_parameter {
 	X(REJECTED, JIT_ABORT_OTHER, "not assembled: %s")                               \
 	X(NO_MEMORY, JIT_ABORT_OTHER, "out of memory")                                  \
 	X(CODE_FULL, JIT_ABORT_OTHER, "machine code memory full")                       \
+	X(SWITCHED_OFF, JIT_ABORT_OTHER, "JIT compilation disabled for function")       \
 	X(FLUSHED, JIT_ABORT_OTHER, "flushed, or overtaken, while a hook ran")
 
 enum jit_abort_reason {
@@ -92,28 +93,29 @@ enum jit_abort_reason {
 /* Slots below the first frame's, of functions that a trace returned to; such a multiple too. */
 #define MAX_BELOW 256
 
-static inline bool slot_is_captured(const uint64_t *captured, int slot)
-{
-	return slot >= 0 && captured[slot / 64] >> (slot % 64) & 1;
-}
+/* By register, or by slot. */
+typedef struct register_set {
+	uint64_t bits[MAX_SLOTS / 64];
+} RegisterSet;
 
-/* Slots that closures share by and by, those below included. */
-typedef struct opened_slots {
+/* By slot, those below included. */
+typedef struct slot_set {
 	uint64_t bits[(MAX_BELOW + MAX_SLOTS) / 64];
-} OpenedSlots;
+} SlotSet;
 
-static inline bool slot_is_opened(const OpenedSlots *opened, int slot)
+/* A slot beyond is in no set. */
+static inline bool slot_set_has(const SlotSet *set, int slot)
 {
 	unsigned n = (unsigned)(slot + MAX_BELOW);
 
-	return n < MAX_BELOW + MAX_SLOTS && opened->bits[n / 64] >> (n % 64) & 1;
+	return n < MAX_BELOW + MAX_SLOTS && set->bits[n / 64] >> (n % 64) & 1;
 }
 
-static inline void slot_open(OpenedSlots *opened, int slot)
+static inline void slot_set_add(SlotSet *set, int slot)
 {
 	unsigned n = (unsigned)(slot + MAX_BELOW);
 
-	opened->bits[n / 64] |= UINT64_C(1) << (n % 64);
+	set->bits[n / 64] |= UINT64_C(1) << (n % 64);
 }
 
 enum { TRACE_LOOP, TRACE_FUNCTION, TRACE_BRIDGE };
@@ -132,17 +134,11 @@ typedef struct trace {
 	uint32_t flushes;   /* Jit.flushes when it began */
 	struct trace *next; /* in Jit.finishing */
 	uint8_t kind;
-	/*
-	 * Slots that closures may share (open upvalues): the trace keeps them in memory.
-	 * It may only be entered when no other slots of its frame are shared.
-	 */
-	uint64_t captured[MAX_SLOTS / 64];
-	/* Slots that closures which it makes share at some of its exits. */
-	OpenedSlots opened;
-	bool links_itself;     /* ends in `jump` */
-	bool retired;	       /* its place does not enter it any more */
-	bool ends_early;       /* in `finish`, before what cannot be traced */
-	Proto *proto;	       /* where it begins */
+	bool links_itself; /* ends in `jump` */
+	bool retired;	   /* its place does not enter it any more */
+	bool flushed;	   /* a family's first: nobody comes to it, it is freed as soon as can be */
+	bool ends_early;   /* in `finish`, before what cannot be traced */
+	Proto *proto;	   /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
 	/* Loop or function: the instruction that enters it; NULL: bridge, or superseded. */
 	Instruction *patch;
@@ -150,7 +146,6 @@ typedef struct trace {
 	uint32_t parent, parent_exit; /* bridge */
 	uint16_t bridges;	      /* of a loop: that its family has */
 	uint8_t repeated;	      /* bridges in a row that begin at one instruction */
-	uint8_t refused;	      /* not entered, for other slots were captured */
 	uint32_t root;		      /* bridge: the trace its family began with */
 	Ir ir;			      /* constants and snapshots are needed for exits */
 	TraceExit *exits;	      /* one per snapshot */
@@ -175,6 +170,13 @@ typedef struct running_trace {
 	Trace *t;
 } RunningTrace;
 
+/* Code that is not a trace's first: "exit 3", "counter"; or shared by all: "entry". */
+typedef struct code_piece {
+	const void *at;
+	size_t size; /* bytes */
+	char what[24];
+} CodePiece;
+
 /* What a backend does. x64/backend.c and run.c (the IR interpreter) have one each. */
 typedef struct backend {
 	const char *name;
@@ -190,6 +192,11 @@ typedef struct backend {
 	 * in the exit's ir_snapshot_refs().
 	 */
 	Payload (*value)(lua_State *L, const Trace *t, IrRef ref, unsigned n);
+	/*
+	 * Between `begin` and its end no code runs, and assemble(), link() and count() may put
+	 * off what they can do better together. NULL: they do not.
+	 */
+	void (*write)(lua_State *L, bool begin);
 	/* Exit `exit` of t goes on in bridge `to` from now on. */
 	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
 	/*
@@ -200,6 +207,9 @@ typedef struct backend {
 	void (*free)(lua_State *L, Trace *t);
 	/* What code of t jumps to there: "exit 3"; NULL: nothing that it knows. Or no such call. */
 	const char *(*describe)(const Trace *t, const void *at, char text[32]);
+	/* Number n of t's pieces in the order in which they were made, of the shared ones if t is
+	 * NULL; false: there are no more. Or no such call. */
+	bool (*piece)(const struct jit *jit, const Trace *t, unsigned n, CodePiece *piece);
 	/* All traces are freed: what is left of the backend's in jit; NULL: nothing. */
 	void (*close)(struct jit *jit);
 	/* Bytes for code, and how many of them are in use; NULL: none. */
@@ -221,7 +231,6 @@ struct recorder;
 #define REMOVED_SHARE 64
 
 #define MAX_OPERANDS 256
-#define SHARED_PLACES 64  /* a power of two */
 #define HOT_COUNTERS 1024 /* a power of two */
 #define BRIDGE_BUCKETS 4096
 #define PENALTIES 256 /* a power of two */
@@ -239,6 +248,7 @@ typedef struct jit {
 	bool verify; /* test mode: no list is compiled that the verifier refuses */
 	bool fail_guards; /* test mode: every guard fails once */
 	bool counting;	  /* runs of all code */
+	bool lingering;	  /* there are families that are flushed and not freed yet */
 	const Backend *backend;
 	void *machine; /* backend_x64's: code memory, state at an exit */
 	int64_t parameters[JIT_PARAMETER_COUNT];
@@ -265,14 +275,10 @@ typedef struct jit {
 	lua_State *asking;
 	bool sweeping;
 	char refused[160]; /* why what an optimize hook in Lua returned is no list; "": it is */
-	struct lua_hooks *lua_hooks; /* lua_hooks.c: what hooks in Lua need; NULL: never used */
-	unsigned random;	     /* state of the penalties' generator */
-	jit_vm *vm;		     /* libjithooks */
-	struct listener *listeners;  /* listen.h; NULL: nobody looks */
-	struct shared_slots {
-		const Instruction *pc; /* a trace that begins here keeps these slots in memory */
-		uint64_t slots[MAX_SLOTS / 64];
-	} shared[SHARED_PLACES];      /* by a hash of pc */
+	struct lua_hooks *lua_hooks;  /* lua_hooks.c: what hooks in Lua need; NULL: never used */
+	unsigned random;	      /* state of the penalties' generator */
+	jit_vm *vm;		      /* libjithooks */
+	struct listener *listeners;   /* listen.h; NULL: nobody looks */
 	uint32_t removed;	      /* allocations that are not made, see REMOVED_SHARE */
 	lua_Integer position;	      /* where the last traversal was (helpers.c) */
 	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
@@ -320,6 +326,11 @@ Instruction jit_original(const Jit *jit, const Instruction *pc);
 void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size);
 /* Another trace is to take t's place, at the next occasion. */
 void jit_supersede(Jit *jit, Trace *t);
+/*
+ * jit.on(f), jit.off(f): off, no trace begins in p, is entered from it or goes on into
+ * it; on, its places are as new. What was recorded or compiled for p is dropped.
+ */
+void jit_switch_function(lua_State *L, Proto *p, bool on);
 /* A trace that begins at t's place was given up. */
 void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason);
 
@@ -331,21 +342,6 @@ Trace *jit_new_trace(lua_State *L, int kind, Proto *p, const Instruction *pc);
 void jit_free_trace(lua_State *L, Trace *t);
 /* The same for one that never was one of the traces. */
 void jit_discard(lua_State *L, Trace *t);
-/* What a trace that begins at pc was found to share, maybe of another place. */
-static inline struct shared_slots *jit_shared_at(Jit *jit, const Instruction *pc)
-{
-	return &jit->shared[((uintptr_t)pc >> 2) & (SHARED_PLACES - 1)];
-}
-/* The next trace that begins at pc keeps these slots in memory, MAX_SLOTS / 64 words. */
-static inline void jit_share_at(Jit *jit, const Instruction *pc, const uint64_t *slots)
-{
-	struct shared_slots *shared = jit_shared_at(jit, pc);
-
-	if (shared->pc != pc)
-		*shared = (struct shared_slots){.pc = pc};
-	for (int i = 0; i < MAX_SLOTS / 64; i++)
-		shared->slots[i] |= slots[i];
-}
 /* Can a recording begin now? */
 bool jit_may_record(lua_State *L);
 /* Of what f does from t->pc on. */
@@ -372,8 +368,6 @@ void jit_count_runs(lua_State *L, bool on);
 
 /* Enters trace `number` at a patched place; L->frame is the frame to go on with. */
 void jit_enter(lua_State *L, uint32_t number);
-/* May that exit of `from` go on in `to` without asking anew whether `to` may be entered? */
-bool jit_may_link(const Trace *from, int32_t exit, const Trace *to);
 
 /* ---- traces.c --------------------------------------------------------------------------- */
 
@@ -387,13 +381,12 @@ void traces_add(Jit *jit, Trace *t);
 /* The bridges that begin at pc, the oldest first. */
 const Trace *traces_bridge_at(const Jit *jit, const Instruction *pc);
 const Trace *traces_next_at(const Trace *t);
-/*
- * Frees families that were not entered for the longest time, about a quarter; not those
- * that run, that the recording needs or that others lead to. false: there were none.
- */
-bool traces_evict(lua_State *L);
-/* After a trace was added: now and then frees families by `loop_longevity`. */
-void traces_age(lua_State *L);
+/* The trace with which t's family began. */
+Trace *traces_family(const Jit *jit, const Trace *t);
+/* The trace that t goes on in at its end; NULL: none. */
+Trace *traces_goes_on_in(const Jit *jit, const Trace *t);
+/* Frees those that are not marked as reached, and counts them. */
+unsigned traces_drop_unreached(lua_State *L);
 /* They are kept until none can be running; traces_bury() frees them then. */
 void traces_forget_all(lua_State *L);
 void traces_bury(lua_State *L);
@@ -403,8 +396,31 @@ typedef void (*MarkWhite)(Global *g, Object *o);
 void jit_mark(Global *g, MarkWhite mark_white);
 /* Marks what traces name whose functions were reached; false: there was nothing new. */
 bool jit_mark_reached(Global *g, MarkWhite mark_white);
-/* Frees the others: all that lives is marked. */
-void jit_drop_unreached(lua_State *L);
+
+/* ---- evict.c ----------------------------------------------------------------------------- */
+
+/*
+ * Frees families that were not entered for the longest time, about a quarter; not those
+ * that run, that the recording needs or that others lead to. false: there were none.
+ */
+bool traces_evict(lua_State *L);
+/* After a trace was added: now and then frees families by `loop_longevity`. */
+void traces_age(lua_State *L);
+/* Which traces a flush is for: that number, or those that began in proto. */
+struct traces_chosen {
+	const Proto *proto;
+	uint32_t number;
+	bool retired_only; /* whose places do not enter them any more */
+};
+/*
+ * Flushes them with their bridges, and all that lead to them; their places can be traced
+ * anew. What is recorded now is given up.
+ */
+void traces_flush(lua_State *L, struct traces_chosen which);
+/* Frees what was flushed and ran then, if nothing runs now. */
+void traces_drop_flushed(lua_State *L);
+/* Does t go on in anything that was flushed? */
+bool traces_lead_to_flushed(const Jit *jit, const Trace *t);
 
 /* ---- figures.c --------------------------------------------------------------------------- */
 

@@ -23,9 +23,6 @@
 #include "model.h"
 #include "trace.h"
 
-/* Traces made from one look for old families to the next. */
-#define AGE_EVERY 512
-
 /* ---- Numbers ------------------------------------------------------------------------------- */
 
 static bool grow_traces(Jit *jit)
@@ -74,8 +71,7 @@ void traces_take_number(Jit *jit, const Trace *t)
 		jit->spare[jit->n_spare++] = t->number;
 }
 
-/* The trace with which t's family began. */
-static Trace *family_of(const Jit *jit, const Trace *t)
+Trace *traces_family(const Jit *jit, const Trace *t)
 {
 	return t->kind == TRACE_BRIDGE ? jit->traces[t->root] : (Trace *)t;
 }
@@ -112,7 +108,7 @@ void traces_add(Jit *jit, Trace *t)
 
 	jit->traces[t->number] = t;
 	t->born = ++jit->generation;
-	family_of(jit, t)->last_used = jit->generation;
+	traces_family(jit, t)->last_used = jit->generation;
 	if (t->kind != TRACE_BRIDGE)
 		return;
 	/* The oldest first. */
@@ -178,8 +174,7 @@ static void mark_object(Global *g, const void *object, MarkWhite mark_white)
 		mark_white(g, o);
 }
 
-/* The trace that t goes on in at its end; NULL: none. */
-static Trace *goes_on_in(const Jit *jit, const Trace *t)
+Trace *traces_goes_on_in(const Jit *jit, const Trace *t)
 {
 	const IrOp *last = t->ir.n_ops ? &t->ir.ops[t->ir.n_ops - 1] : NULL;
 
@@ -194,7 +189,7 @@ static void mark_family(Global *g, uint32_t number, MarkWhite mark_white)
 	const Jit *jit = g->jit;
 
 	if (number && number < jit->n_traces && jit->traces[number])
-		mark_object(g, family_of(jit, jit->traces[number])->proto, mark_white);
+		mark_object(g, traces_family(jit, jit->traces[number])->proto, mark_white);
 }
 
 static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
@@ -215,7 +210,7 @@ static void mark_trace(Global *g, const Trace *t, MarkWhite mark_white)
 		return; /* numbers mean others by now */
 	for (uint32_t i = 0; t->exits && i < ir->n_snapshots; i++)
 		mark_family(g, t->exits[i].bridge, mark_white);
-	to = goes_on_in(g->jit, t);
+	to = traces_goes_on_in(g->jit, t);
 	if (to)
 		mark_family(g, to->number, mark_white);
 }
@@ -235,7 +230,7 @@ void jit_mark(Global *g, MarkWhite mark_white)
 		mark_trace(g, t, mark_white);
 	for (const RunningTrace *r = g->running; r; r = r->previous)
 		if (!r->t->dead)
-			mark_object(g, family_of(jit, r->t)->proto, mark_white);
+			mark_object(g, traces_family(jit, r->t)->proto, mark_white);
 	for (const Trace *t = jit->finishing; t; t = t->next) {
 		mark_trace(g, t, mark_white);
 		if (t->flushes == jit->flushes)
@@ -255,7 +250,7 @@ bool jit_mark_reached(Global *g, MarkWhite mark_white)
 	for (uint32_t i = 1; i < jit->n_traces; i++) {
 		Trace *t = jit->traces[i];
 
-		if (!t || t->reached || is_white(family_of(jit, t)->proto))
+		if (!t || t->reached || is_white(traces_family(jit, t)->proto))
 			continue;
 		t->reached = true;
 		found = true;
@@ -264,8 +259,7 @@ bool jit_mark_reached(Global *g, MarkWhite mark_white)
 	return found;
 }
 
-/* Frees the traces that were not reached. */
-static unsigned drop_others(lua_State *L)
+unsigned traces_drop_unreached(lua_State *L)
 {
 	Jit *jit = L->global->jit;
 	unsigned n = 0;
@@ -278,124 +272,11 @@ static unsigned drop_others(lua_State *L)
 		jit_trace_freed(jit->vm, t->hooks.no);
 		if (t->kind == TRACE_BRIDGE)
 			remove_place(jit, t);
-		else if (t->patch)
-			*t->patch = t->original;
+		else
+			jit_unpatch(t);
 		traces_take_number(jit, t);
 		jit_free_trace(L, t);
 		n++;
 	}
 	return n;
-}
-
-void jit_drop_unreached(lua_State *L)
-{
-	drop_others(L);
-}
-
-/* ---- Eviction ----------------------------------------------------------------------------------
- */
-
-static int by_use(const void *a, const void *b)
-{
-	uint64_t x = (*(Trace *const *)a)->last_used, y = (*(Trace *const *)b)->last_used;
-
-	return (x < y) - (x > y);
-}
-
-/* The families that were entered last: three quarters of them. */
-static void keep_recent(Jit *jit)
-{
-	Trace **roots = malloc((jit->n_traces + 1) * sizeof(Trace *));
-	uint32_t n = 0;
-
-	for (uint32_t i = 1; i < jit->n_traces; i++)
-		if (jit->traces[i] && jit->traces[i]->kind != TRACE_BRIDGE) {
-			jit->traces[i]->reached = !roots;
-			if (roots)
-				roots[n++] = jit->traces[i];
-		}
-	if (!roots)
-		return;
-	qsort(roots, n, sizeof(Trace *), by_use);
-	for (uint32_t i = 0; i < n; i++)
-		roots[i]->reached = i < n - n / 4;
-	free(roots);
-}
-
-/* The families that were entered since so many traces were made. */
-static void keep_young(Jit *jit)
-{
-	uint64_t longevity = (uint64_t)jit->parameters[JIT_PARAMETER_loop_longevity];
-
-	for (uint32_t i = 1; i < jit->n_traces; i++)
-		if (jit->traces[i] && jit->traces[i]->kind != TRACE_BRIDGE)
-			jit->traces[i]->reached =
-				jit->generation - jit->traces[i]->last_used <= longevity;
-}
-
-/* What runs, and what waits to be installed: it hangs on its parent, and may lead on. */
-static void keep_needed(const Global *g)
-{
-	const Jit *jit = g->jit;
-	Trace *t;
-
-	for (const RunningTrace *r = g->running; r; r = r->previous)
-		if (!r->t->dead)
-			family_of(jit, r->t)->reached = true;
-	for (const Trace *f = jit->finishing; f; f = f->next) {
-		if (f->flushes == jit->flushes && f->parent)
-			family_of(jit, jit->traces[f->parent])->reached = true;
-		t = goes_on_in(jit, f);
-		if (t)
-			family_of(jit, t)->reached = true;
-	}
-}
-
-/* What is kept, and all that its code leads to. */
-static void keep_linked(const Jit *jit)
-{
-	bool more = true;
-
-	while (more) {
-		more = false;
-		for (uint32_t i = 1; i < jit->n_traces; i++) {
-			Trace *t = jit->traces[i], *to;
-
-			if (!t || !family_of(jit, t)->reached)
-				continue;
-			t->reached = true;
-			to = goes_on_in(jit, t);
-			if (to && !family_of(jit, to)->reached)
-				more = family_of(jit, to)->reached = true;
-			for (uint32_t n = 0; n < t->ir.n_snapshots; n++) {
-				to = jit->traces[t->exits[n].bridge];
-				if (to && !family_of(jit, to)->reached)
-					more = family_of(jit, to)->reached = true;
-			}
-		}
-	}
-}
-
-static bool evict(lua_State *L, void (*keep)(Jit *jit))
-{
-	Jit *jit = L->global->jit;
-
-	for (uint32_t i = 1; i < jit->n_traces; i++)
-		if (jit->traces[i])
-			jit->traces[i]->reached = false;
-	keep(jit);
-	keep_needed(L->global);
-	keep_linked(jit);
-	return drop_others(L) > 0;
-}
-
-bool traces_evict(lua_State *L)
-{
-	return evict(L, keep_recent);
-}
-
-void traces_age(lua_State *L)
-{
-	if (L->global->jit->generation % AGE_EVERY == 0)
-		evict(L, keep_young);
 }

@@ -152,7 +152,6 @@ static bool check_descr(const struct check *c, const IrOp *op, const IrRef *args
 	case IR_GETSLOT_F:
 	case IR_GETSLOT_R:
 	case IR_SLOT_ADDRESS:
-	case IR_GUARD_NOT_SHARED:
 	case IR_GUARD_TOP:
 		return (op->descr >= -MAX_SLOT && op->descr < MAX_SLOT) ||
 		       wrong(c, "no slot %d", op->descr);

@@ -66,7 +66,7 @@ static int install(Compile *c)
 		free(exits);
 		return ABORT_NO_MEMORY + 1;
 	}
-	at = machine_install(c->m, c->x, &c->code, exits);
+	at = machine_install(c->m, c->x, &c->code, exits, CODE_TRACE);
 	free(exits);
 	if (!at)
 		return ABORT_CODE_FULL + 1;
@@ -150,6 +150,17 @@ static int32_t x64_run(lua_State *L, Trace *t, Trace **last)
 	return exit;
 }
 
+/* The code of a trace and what leads into it are written at once. */
+static void x64_write(lua_State *L, bool begin)
+{
+	Machine *m = machine_of(L);
+
+	if (m && begin)
+		machine_begin(m);
+	else if (m)
+		machine_end(m);
+}
+
 static void x64_free(lua_State *L, Trace *t)
 {
 	(void)L;
@@ -197,9 +208,11 @@ const Backend backend_x64 = {
 	.run = x64_run,
 	.value = machine_value,
 	.link = link_exit,
+	.write = x64_write,
 	.count = x64_count,
 	.free = x64_free,
 	.describe = x64_describe,
+	.piece = machine_piece,
 	.close = machine_close,
 	.memory = x64_memory,
 };

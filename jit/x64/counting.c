@@ -6,6 +6,7 @@
  * that does nothing. While runs are counted it is a jump to code that counts and comes
  * back; otherwise nothing is paid but that instruction.
  */
+#include "../trace/listen.h"
 #include "x64.h"
 
 static const uint8_t nothing[COUNT_SIZE] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
@@ -27,7 +28,7 @@ static const uint8_t *make_counter(MachineTrace *x, const uint8_t *from, uint64_
 	emit_mov_imm(&code, RAX, (uintptr_t)runs);
 	emit_rm(&code, X_INC, 0, at_reg(RAX, 0), 0);
 	emit_jump_fixup(&code, -1, FIX_ADDRESS, (uintptr_t)from + COUNT_SIZE);
-	at = code.failed ? NULL : machine_install(x->machine, x, &code, NULL);
+	at = code.failed ? NULL : machine_install(x->machine, x, &code, NULL, CODE_COUNTER);
 	code_close(&code);
 	return at;
 }
@@ -38,17 +39,18 @@ void x64_count(lua_State *L, Trace *t, uint64_t *runs)
 	uint8_t *at = (uint8_t *)t->code + x->count_at, jump[COUNT_SIZE] = {0xe9};
 	int32_t distance;
 
-	(void)L;
 	if (!runs) {
-		machine_write(at, nothing, COUNT_SIZE);
+		machine_write(x->machine, at, nothing, COUNT_SIZE);
 		return;
 	}
 	/* Where a trace's runs are counted stays the same. */
-	if (!x->counter)
+	if (!x->counter) {
 		x->counter = make_counter(x, at, runs);
-	if (!x->counter)
-		return; /* no room: it is not counted */
+		if (!x->counter)
+			return; /* no room: it is not counted */
+		listen_extended(L->global->jit, t);
+	}
 	distance = (int32_t)(x->counter - (at + COUNT_SIZE));
 	memcpy(jump + 1, &distance, sizeof(distance));
-	machine_write(at, jump, COUNT_SIZE);
+	machine_write(x->machine, at, jump, COUNT_SIZE);
 }

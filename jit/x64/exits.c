@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../trace/listen.h"
 #include "x64.h"
 
 /* ---- Records ------------------------------------------------------------------------------- */
@@ -196,21 +197,6 @@ static void guard_top(Compile *c, const IrOp *op)
 	exit_if(c, record, CC_NE);
 }
 
-static void guard_not_shared(Compile *c, const IrOp *op)
-{
-	Code *code = &c->code;
-	uint32_t record = new_record(c, op), none;
-
-	emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, open_upvalues)));
-	emit_rr(code, X_TEST, RAX, RAX);
-	none = emit_jump_short(code, CC_E);
-	emit_load(code, RAX, at_reg(RAX, offsetof(Upvalue, v)));
-	emit_rr(code, X_ALU(ALU_SUB), RAX, BASE);
-	emit_alu_imm(code, ALU_CMP, RAX, op->descr * (int32_t)sizeof(Value));
-	exit_if(c, record, CC_GE);
-	emit_here(code, none);
-}
-
 static void guard_not_invalidated(Compile *c, const IrOp *op)
 {
 	uint32_t record = new_record(c, op);
@@ -222,11 +208,23 @@ static void guard_not_invalidated(Compile *c, const IrOp *op)
 	exit_if(c, record, CC_G);
 }
 
+/* Is it true that nothing was done yet if the guard fails? */
+static bool may_do_again(const Compile *c, const IrOp *op)
+{
+	const IrOp *from = op->nargs && op->arg[0] >= 0 ? ir_op(c->ir, op->arg[0]) : NULL;
+
+	return !from || !(ir_info[from->opcode].flags & IR_CALL) ||
+	       !(helper_info[from->descr].effects & HELPER_ONCE);
+}
+
 /* Test mode: the first time the guard fails whatever its condition is. */
 static void fail_once(Compile *c, const IrOp *op)
 {
-	uint32_t record = new_record(c, op), done;
+	uint32_t record, done;
 
+	if (!may_do_again(c, op))
+		return;
+	record = new_record(c, op);
 	emit_mov_imm(&c->code, RAX, (uintptr_t)&c->x->forced[c->at]);
 	emit_compare_byte(&c->code, at_reg(RAX, 0), 0);
 	done = emit_jump_short(&c->code, CC_NE);
@@ -249,8 +247,6 @@ void compile_guard(Compile *c, const IrOp *op)
 		guard_frame(c, op);
 	else if (op->opcode == IR_GUARD_TOP)
 		guard_top(c, op);
-	else if (op->opcode == IR_GUARD_NOT_SHARED)
-		guard_not_shared(c, op);
 	else if (op->opcode <= IR_GUARD_FALSE && ref >= 0 && c->values[ref].flags & VALUE_FUSED)
 		guard_condition(c, op, ir_op(c->ir, ref));
 	else
@@ -446,7 +442,7 @@ static Trace *finish_target(const Compile *c, const IrOp *op)
 		to = c->t;
 	else if (op->descr > 0 && (uint32_t)op->descr < c->jit->n_traces)
 		to = c->jit->traces[op->descr];
-	if (!to || (to != c->t && !to->code) || !jit_may_link(c->t, op->snapshot, to))
+	if (!to || (to != c->t && !to->code))
 		return NULL;
 	return to;
 }
@@ -479,8 +475,9 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 	Code code = {0};
 
 	t->exits[exit].bridge = to->number;
-	if (!m || !jit_may_link(t, exit, to) || L->global->jit->fail_guards)
+	if (!m || L->global->jit->fail_guards)
 		return;
+	machine_begin(m);
 	for (uint32_t i = 0; i < x->n_records; i++) {
 		const Record *r = &x->records[i];
 		uint8_t *at;
@@ -491,10 +488,13 @@ void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to)
 		go_on(&code, t, x, r, to,
 		      (struct refuge){FIX_ADDRESS, (uintptr_t)t->code + r->stub});
 		emit_jump_fixup(&code, -1, FIX_ADDRESS, (uintptr_t)to->code);
-		at = code.failed ? NULL : machine_install(m, x, &code, NULL);
+		at = code.failed ? NULL : machine_install(m, x, &code, NULL, exit);
 		for (unsigned j = 0; at && j < r->n_jumps; j++)
 			machine_patch(m, (uint8_t *)t->code + r->jumps[j], at);
+		if (at)
+			listen_extended(L->global->jit, t);
 	}
+	machine_end(m);
 	code_close(&code);
 }
 

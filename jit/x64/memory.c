@@ -3,9 +3,12 @@
  * memory.c - where code lies, and the pieces that all traces share.
  *
  * One reserved area for each Jit, so that a rel32 reaches everything in it. Its pages
- * are writable or executable, never both: they are made writable for as long as code
- * is copied or a jump is changed, during which none of it runs.
+ * are writable or executable, never both. To change what a page is costs more than to
+ * compile a small trace, so who writes in several places does it between
+ * machine_begin() and machine_end(): a page becomes writable when it is first written
+ * to, and all of them executable again in the end. None of the code runs meanwhile.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,23 +17,59 @@
 #include "../lua/gc.h"
 #include "x64.h"
 
-static bool protect(uint8_t *from, size_t size, int how)
-{
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t first = (uintptr_t)from & ~(page - 1);
-	uintptr_t end = ((uintptr_t)from + size + page - 1) & ~(page - 1);
+#define PAGE 4096u /* of x86-64 */
 
-	return !mprotect((void *)first, end - first, how);
+/* ---- Writing ------------------------------------------------------------------------------- */
+
+static void make_executable(Machine *m)
+{
+	bool done = true;
+
+	for (unsigned i = 0; i < m->n_written; i++)
+		done &= !mprotect(m->area + m->written[i].at, m->written[i].size,
+				  PROT_READ | PROT_EXEC);
+	/* There were too many mappings for another: all that is in use is one. */
+	if (!done)
+		mprotect(m->area, (m->space.used + PAGE - 1) & ~(size_t)(PAGE - 1),
+			 PROT_READ | PROT_EXEC);
+	m->n_written = 0;
 }
 
-static bool make_writable(uint8_t *from, size_t size)
+void machine_begin(Machine *m)
 {
-	return protect(from, size, PROT_READ | PROT_WRITE);
+	m->writing++;
 }
 
-static bool make_executable(uint8_t *from, size_t size)
+void machine_end(Machine *m)
 {
-	return protect(from, size, PROT_READ | PROT_EXEC);
+	if (m->writing && !--m->writing)
+		make_executable(m);
+}
+
+static bool is_written(const Machine *m, Block pages)
+{
+	for (unsigned i = 0; i < m->n_written; i++)
+		if (pages.at >= m->written[i].at &&
+		    pages.at + pages.size <= m->written[i].at + m->written[i].size)
+			return true;
+	return false;
+}
+
+/* Until the writing ends. */
+static bool make_writable(Machine *m, const uint8_t *from, size_t size)
+{
+	uint32_t at = (uint32_t)(from - m->area), first = at & ~(PAGE - 1);
+	Block pages = {.at = first,
+		       .size = ((uint32_t)(at + size + PAGE - 1) & ~(PAGE - 1)) - first};
+
+	if (is_written(m, pages))
+		return true;
+	if (m->n_written == MAX_WRITTEN)
+		make_executable(m);
+	if (mprotect(m->area + first, pages.size, PROT_READ | PROT_WRITE))
+		return false;
+	m->written[m->n_written++] = pages;
+	return true;
 }
 
 static void put32(uint8_t *at, int64_t n)
@@ -69,12 +108,8 @@ static bool can_own(MachineTrace *x)
 }
 
 /* Fixes the code up for place `at` and copies it there. */
-static bool copy_code(Code *code, const uint32_t *exits, size_t pool, uint8_t *at)
+static void copy_code(Code *code, const uint32_t *exits, size_t pool, uint8_t *at)
 {
-	size_t size = pool + code->n_pool * 8;
-
-	if (!make_writable(at, size))
-		return false;
 	for (uint32_t i = 0; i < code->n_fixups; i++) {
 		const Fixup *f = &code->fixups[i];
 
@@ -83,20 +118,27 @@ static bool copy_code(Code *code, const uint32_t *exits, size_t pool, uint8_t *a
 	memcpy(at, code->bytes, code->n);
 	if (code->n_pool)
 		memcpy(at + pool, code->pool, code->n_pool * 8);
-	return make_executable(at, size);
 }
 
-uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t *exits)
+uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t *exits,
+			 int32_t what)
 {
-	size_t pool = (code->n + 7) & ~(size_t)7;
+	size_t pool = (code->n + 7) & ~(size_t)7, size = pool + code->n_pool * 8;
+	bool done;
 	Block block;
 
-	if ((x && !can_own(x)) || !space_take(&m->space, pool + code->n_pool * 8, &block))
+	if ((x && !can_own(x)) || !space_take(&m->space, size, &block))
 		return NULL;
-	if (!copy_code(code, exits, pool, m->area + block.at)) {
+	machine_begin(m);
+	done = make_writable(m, m->area + block.at, size);
+	if (done)
+		copy_code(code, exits, pool, m->area + block.at);
+	machine_end(m);
+	if (!done) {
 		space_give(&m->space, block);
 		return NULL;
 	}
+	block.what = what;
 	if (x)
 		x->blocks[x->n_blocks++] = block;
 	return m->area + block.at;
@@ -108,13 +150,19 @@ void machine_remove(Machine *m, MachineTrace *x)
 		space_give(&m->space, x->blocks[--x->n_blocks]);
 }
 
+void machine_write(Machine *m, uint8_t *at, const uint8_t *bytes, size_t n)
+{
+	machine_begin(m);
+	if (make_writable(m, at, n))
+		memcpy(at, bytes, n);
+	machine_end(m);
+}
+
 void machine_patch(Machine *m, uint8_t *at, const uint8_t *target)
 {
-	(void)m;
-	if (!make_writable(at, 4))
-		return;
-	put32(at, target - (at + 4));
-	make_executable(at, 4);
+	int32_t distance = (int32_t)(target - (at + 4));
+
+	machine_write(m, at, (const uint8_t *)&distance, sizeof(distance));
 }
 
 /* ---- Shared code ------------------------------------------------------------------------- */
@@ -219,32 +267,81 @@ static void code_barrier(Code *code, const void *slow)
 	emit_byte(code, 0xc3);
 }
 
-static const void *install_shared(Machine *m, Code *code)
+/* Where the next piece begins. */
+static uint32_t next_piece(Code *code)
 {
-	const void *at = code->failed ? NULL : machine_install(m, NULL, code, NULL);
-
-	code_open(code);
-	return at;
+	while (code->n % 16)
+		emit_byte(code, 0xcc);
+	return code->n;
 }
 
 static bool make_shared(Machine *m)
 {
 	Code code = {0};
-	bool made;
+	uint32_t leave, force, barrier_back, barrier;
+	const uint8_t *at;
 
+	code_open(&code);
 	code_enter(&code);
-	*(const void **)&m->enter = install_shared(m, &code);
+	leave = next_piece(&code);
 	code_leave(&code, m);
-	m->leave = install_shared(m, &code);
+	force = next_piece(&code);
 	code_force(&code, m);
-	m->force = install_shared(m, &code);
+	barrier_back = next_piece(&code);
 	code_barrier(&code, (void *)(uintptr_t)gc_barrier_back_slow);
-	m->barrier_back = install_shared(m, &code);
+	barrier = next_piece(&code);
 	code_barrier(&code, (void *)(uintptr_t)gc_barrier_forward_slow);
-	m->barrier = install_shared(m, &code);
-	made = m->enter && m->leave && m->force && m->barrier_back && m->barrier;
+	at = code.failed ? NULL : machine_install(m, NULL, &code, NULL, CODE_SHARED);
+	if (at) {
+		*(const void **)&m->enter = at;
+		m->leave = at + leave;
+		m->force = at + force;
+		m->barrier_back = at + barrier_back;
+		m->barrier = at + barrier;
+		m->shared_end = at + code.n;
+	}
 	code_close(&code);
-	return made;
+	return at;
+}
+
+/* ---- Pieces, for who names code ----------------------------------------------------------- */
+
+static bool shared_piece(const Machine *m, unsigned n, CodePiece *piece)
+{
+	static const char *const names[] = {"entry", "exit", "force", "barrier back", "barrier"};
+	const void *begin[] = {*(const void *const *)&m->enter,
+			       m->leave,
+			       m->force,
+			       m->barrier_back,
+			       m->barrier,
+			       m->shared_end};
+
+	if (n >= sizeof(names) / sizeof(*names))
+		return false;
+	piece->at = begin[n];
+	piece->size = (size_t)((const uint8_t *)begin[n + 1] - (const uint8_t *)begin[n]);
+	snprintf(piece->what, sizeof(piece->what), "%s", names[n]);
+	return true;
+}
+
+bool machine_piece(const Jit *jit, const Trace *t, unsigned n, CodePiece *piece)
+{
+	const MachineTrace *x = t ? t->backend : NULL;
+	const Machine *m = jit->machine;
+	Block block;
+
+	if (!m || (t && (!x || n + 1 >= x->n_blocks)))
+		return false;
+	if (!t)
+		return shared_piece(m, n, piece);
+	block = x->blocks[n + 1]; /* the first is the trace's own */
+	piece->at = m->area + block.at;
+	piece->size = block.size;
+	if (block.what == CODE_COUNTER)
+		snprintf(piece->what, sizeof(piece->what), "counter");
+	else
+		snprintf(piece->what, sizeof(piece->what), "exit %d", block.what);
+	return true;
 }
 
 /* ---- The machine ----------------------------------------------------------------------------- */
@@ -284,14 +381,6 @@ Machine *machine_of(lua_State *L)
 		return NULL;
 	}
 	return m;
-}
-
-void machine_write(uint8_t *at, const uint8_t *bytes, size_t n)
-{
-	if (!make_writable(at, n))
-		return;
-	memcpy(at, bytes, n);
-	make_executable(at, n);
 }
 
 Payload machine_value(lua_State *L, const Trace *t, IrRef ref, unsigned n)

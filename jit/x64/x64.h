@@ -211,7 +211,10 @@ typedef struct record {
 /* Of the code area, from its beginning. */
 typedef struct block {
 	uint32_t at, size;
+	int32_t what; /* the number of an exit that goes on in another trace, or CODE_* */
 } Block;
+
+enum { CODE_TRACE = -1, CODE_COUNTER = -2, CODE_SHARED = -3 };
 
 typedef struct space {
 	size_t size, used; /* of the area; end of what was ever taken */
@@ -249,16 +252,21 @@ typedef struct exit_state {
 } ExitState;
 
 /* Of one Jit. */
+#define MAX_WRITTEN 8
+
 typedef struct machine {
 	ExitState state;
 	const MachineTrace *left; /* whose state that is */
 	const Record *record;	  /* at which guard */
 	uint8_t *area;
 	Space space;
+	unsigned writing;	    /* machine_begin() that have no end yet */
+	Block written[MAX_WRITTEN]; /* pages that are writable */
+	unsigned n_written;
 	bool has_round; /* SSE4.1 */
-	/* Code that all traces share. */
+	/* Code that all traces share: one block. */
 	int32_t (*enter)(lua_State *L, const void *code);
-	const void *leave, *force, *barrier_back, *barrier;
+	const void *leave, *force, *barrier_back, *barrier, *shared_end;
 } Machine;
 
 Machine *machine_of(lua_State *L); /* NULL without memory */
@@ -266,15 +274,21 @@ void machine_close(Jit *jit);
 Payload machine_value(lua_State *L, const Trace *t, IrRef ref, unsigned n);
 /*
  * Copies code to where it can run; NULL: no room. exits: place of each record's stub.
- * x: the trace that it is part of, NULL for what all share.
+ * x: the trace that it is part of, NULL for what all share. what: as in Block.
  */
-uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t *exits);
+uint8_t *machine_install(Machine *m, MachineTrace *x, Code *code, const uint32_t *exits,
+			 int32_t what);
+/* Backend.piece */
+bool machine_piece(const Jit *jit, const Trace *t, unsigned n, CodePiece *piece);
 /* The trace's code is not needed any more. */
 void machine_remove(Machine *m, MachineTrace *x);
 /* Writes a rel32. */
 void machine_patch(Machine *m, uint8_t *at, const uint8_t *target);
 /* Overwrites code. */
-void machine_write(uint8_t *at, const uint8_t *bytes, size_t n);
+void machine_write(Machine *m, uint8_t *at, const uint8_t *bytes, size_t n);
+/* All that is written until the last end is done at once; no code runs. */
+void machine_begin(Machine *m);
+void machine_end(Machine *m);
 
 /* ---- allocate.c ------------------------------------------------------------------------------ */
 

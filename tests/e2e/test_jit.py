@@ -187,17 +187,6 @@ for k = 1, 100 do s = s + each(200, function(x) return x * k end) end
 print(s)
 """
 
-CAPTURED_LATER = """
-local y, s, get = 1, 0
-for i = 1, 3000 do
-  if i == 1000 then get = function() return y end end
-  y = y + (i & 1)
-  s = s + y
-end
-print(s, get())
-"""
-
-
 def test_traces_for_one_closure_give_way():
     _, compiled, _ = events_of(CALLBACKS)
     callee = [e for e in compiled if e["place"].endswith(":4")]
@@ -206,11 +195,6 @@ def test_traces_for_one_closure_give_way():
     assert not [e for e in callee if e["parent"] and e["link"].startswith("trace")], [e[0] for e in callee]
     _, compiled, _ = events_of(CALLBACKS.replace("200,", "k < 3 and 10 or 200,"))
     assert [e["link"] for e in compiled if e["place"].endswith(":4") and not e["parent"]] == ["loop"], [e[0] for e in compiled]
-
-
-def test_traces_that_are_not_entered_any_more_give_way():
-    _, compiled, _ = events_of(CAPTURED_LATER)
-    assert [e["link"] for e in compiled] == ["loop", "loop"], [e[0] for e in compiled]
 
 
 def test_flushes_are_told():
@@ -242,6 +226,199 @@ def test_places_cannot_break_lines():
     _, compiled, _ = kinds(verbose_events(log)[0])
     assert [e["place"] for e in compiled] == ["two?lines?[1m:1"], open(log).read()
     assert "\x1b" not in open(log + ".dump").read()
+
+
+# ---- jit.on, jit.off, jit.flush of single functions and traces ---------------------------------
+
+# The counters, and how many loops and bridges live; each function is in a line of its own.
+SWITCHING = """
+local jit, hooks = require "jit", require "jithooks"
+local function live()
+  local n = hooks.get_stats_snapshot().counters
+  return n.TOTAL_COMPILED_LOOPS + n.TOTAL_COMPILED_BRIDGES - n.TOTAL_FREED_LOOPS - n.TOTAL_FREED_BRIDGES
+end
+local function compiled()
+  local n = hooks.get_stats_snapshot().counters
+  return n.TOTAL_COMPILED_LOOPS + n.TOTAL_COMPILED_BRIDGES
+end
+"""
+
+
+def switching(text):
+    """What the program printed, as words; and -jv's events."""
+    log = os.path.join(tempdir(), "log")
+    result = jitlua(f"-jv={log}", "-e", SWITCHING + text)
+    assert result.err == "", result
+    return result.out.split(), verbose_events(log)[0]
+
+
+def test_a_function_is_switched_off():
+    out, events = switching("""
+local function f(n) local s = 0 for i = 1, n do s = s + i end return s end
+f(1000) print(live())
+jit.off(f) print(live())
+local before = compiled()
+for i = 1, 500 do f(10) end f(100000) print(compiled() - before)
+jit.on(f) f(1000) print(compiled() - before, live())""")
+    assert out == ["1", "0", "0", "1", "1"], (out, [e[0] for e in events])
+
+
+def test_who_would_inline_what_is_off_gives_up():
+    out, events = switching("""
+local function f(x) return x + 1 end
+local function g(n)
+  local s = 0
+  for i = 1, n do s = f(s) end
+  return s
+end
+jit.off(f) print(g(1000), compiled())
+jit.on(f) print(g(100000), compiled())""")
+    reasons = [e["reason"] for e in events if e["reason"]]
+    assert "JIT compilation disabled for function" in reasons, reasons
+    assert out == ["1000", "0", "100000", "1"] and events[-1]["link"] == "loop", (out, [e[0] for e in events])
+
+
+def test_what_leads_to_a_function_goes_with_it():
+    """The outer loop's bridges end in the inner function's loop."""
+    out, _ = switching("""
+local function f(n) local s = 0 for i = 1, n do s = s + i end return s end
+local function other(n) local s = 0 for i = 1, n do s = s ~ i end return s end
+other(1000)
+local function g(n) local s = 0 for i = 1, n do s = s + f(100) end return s end
+g(500) print(live() >= 3)
+jit.flush(f) print(live())
+local before = compiled() g(500) print(compiled() > before)""")
+    assert out == ["true", "1", "true"], out
+
+
+def test_inner_functions_are_switched():
+    for argument, off in (("", {"outer"}), (", true", {"outer", "inner"}), (", false", {"inner"})):
+        out, _ = switching(f"""
+local function outer(n)
+  local s = 0
+  for i = 1, n do s = s + i end
+  return s, function(n) local s = 0 for i = 1, n do s = s + i end return s end
+end
+jit.off(outer{argument})
+local _, inner = outer(1000) local n = compiled() print(n) inner(1000) print(compiled() - n)
+jit.on(outer{argument}) outer(1000) inner(1000) print(compiled())""")
+        assert out == [str(int("outer" not in off)), str(int("inner" not in off)), "2"], (argument, out)
+
+
+def test_a_function_switches_itself_off():
+    out, events = switching("""
+local function f(n)
+  jit.off(true)
+  local s = 0
+  for i = 1, n do s = s + i end
+  return s
+end
+f(10000) print(compiled())
+jit.on(f, true)
+local function g(n) local s = 0 for i = 1, n do s = s + i end return s end
+g(10000) print(compiled())""")
+    assert out == ["0", "1"] and len(events) == 2, (out, [e[0] for e in events])
+
+
+def test_one_trace_is_flushed():
+    out, events = switching("""
+local function f(n) local s = 0 for i = 1, n do if i % 3 == 0 then s = s + i end end return s end
+local function g(n) local s = 0 for i = 1, n do s = s ~ i end return s end
+f(1000) g(1000) print(live())
+jit.flush(99) jit.flush(-1) jit.flush(2) print(live()) -- 2 is a bridge
+jit.flush(1) print(live())
+f(1000) print(live())""")
+    assert [e["no"] for e in events if e["what"] == "start"][:3] == ["1", "2", "3"], [e[0] for e in events]
+    assert out == ["3", "3", "1", "3"], out
+
+
+def test_what_runs_is_freed_when_it_is_left():
+    out, _ = switching("""
+local numbers = {}
+for i = 1, 1000 do numbers[i] = 99 end
+local before = live()
+local function f(n)
+  local flush = jit.flush
+  for i = 1, n do flush(numbers[i]) end
+end
+f(500) print(live() - before)
+for i = 1, 8 do numbers[i + 100] = i end
+f(120) print(live(), before)""")
+    assert out == ["1", "0", "1"], out
+
+
+def test_on_gives_another_chance():
+    """What was given up for good is tried again."""
+    out, events = switching("""
+local function g(n) local s = 0 for i = 1, n do s = s + i end return s end
+jit.opt.start("maxrecord=4", "max_aborts=2")
+g(3000) print(compiled(), hooks.get_stats_snapshot().counters.BLACKLISTED == 1)
+jit.opt.start("maxrecord=4000") g(3000) print(compiled())
+jit.on(g) g(3000) print(compiled())""")
+    assert out == ["0", "true", "0", "1"], (out, [e[0] for e in events])
+
+
+def test_on_and_off_take_functions_of_lua():
+    for call in ("jit.on(print)", "jit.off(false)", "jit.flush({})", "jit.flush('x')", "jit.off(coroutine.create(print))"):
+        said = jitlua("-e", f"local jit = require 'jit' print(pcall(function() {call} end))").out
+        assert said.startswith("false\t") and "Lua function expected" in said, (call, said)
+
+
+SHARED = """
+local limit, total, count = 7, 0, 0
+local function turns(n)
+  local t = 0
+  while t < limit do
+    if t * t > n then break end
+    t = t + 1
+  end
+  return t
+end
+local function totals() return total, count end
+for y = 1, 60 do
+  for x = 1, 60 do
+    total = total + turns(x)
+    if total % 5 == 0 then count = count + 1 end
+  end
+end
+print(totals())
+"""
+
+
+def test_a_return_into_a_frame_whose_variables_are_shared_is_followed():
+    log = os.path.join(tempdir(), "log")
+    result = jitlua(f"-jv={log}", "-e", SHARED)
+    assert result.out == run([LUA, "-e", SHARED]).out, result
+    _, compiled, aborts = kinds(verbose_events(log)[0])
+    bridges = [e for e in compiled if e["parent"]]
+    assert len(bridges) > 1 and all(e["link"] != "interpreter" for e in bridges), [e[0] for e in bridges]
+    assert not [e[0] for e in aborts if e["parent"] and "returned below" in e["reason"]], open(log).read()
+
+
+def loop_of(text):
+    """The operations of the only loop, behind its label."""
+    loops = [lines for _, lines in heads("i", "-e", text) if any(l.startswith("label(") for l in lines)]
+    assert len(loops) == 1, loops
+    return loops[0][[l.startswith("label(") for l in loops[0]].index(True):]
+
+
+def test_only_variables_that_are_shared_by_then_are_kept_in_memory():
+    loop = "for i = 1, 500 do s = s + i end"
+    before = f"local s = 0 local function get() return s end {loop} print(get())"
+    after = f"local s = 0 {loop} print((function() return s end)())"
+    closed = f"do local a, b, c, d, e = 1, 2, 3, 4, 5 print((function() return a + b + c + d + e end)()) end local s = 0 {loop} print(s)"
+    around = f"for n = 1, 3 do local s = 0 {loop} print((function() return s end)()) end"
+    assert any("setvalue" in l for l in loop_of(before)), loop_of(before)
+    for text in (after, closed, around):
+        assert not any("value(" in l and "guard" not in l for l in loop_of(text)), loop_of(text)
+
+
+def test_lists_are_changed_in_the_middle_by_machine_code():
+    loop = loop_of("local t = {1} for i = 1, 500 do table.insert(t, i // 2 + 1, i) if i % 2 == 0 then table.remove(t, 1) end end")
+    text = "\n".join(loop)
+    assert "helper_table_insert" in text and "helper_call_function" not in text, text
+    assert "helper_table_remove" in "\n".join(l for _, lines in heads("i", "-e", "local t = {1, 2} for i = 1, 500 do t[3] = i table.remove(t, 1) end")
+                                             for l in lines)
 
 
 # ---- -jdump -----------------------------------------------------------------------------------
@@ -420,6 +597,10 @@ class Map:
             return f.read().splitlines()
 
 
+PIECE = re.compile(r"trace (\d+) (exit \d+ |counter )?(.*)$")
+SHARED = ["entry", "exit", "force", "barrier back", "barrier"]
+
+
 def test_map_names_all_traces():
     if not X86:
         return
@@ -427,11 +608,17 @@ def test_map_names_all_traces():
         log = os.path.join(tempdir(), "log")
         with Map(*options, f"-jv={log}", EVENTS, env=env) as m:
             compiled = kinds(verbose_events(log)[0])[1]
-            rows = [re.match(r"([0-9a-f]+) ([0-9a-f]+) jitlua trace (\d+) (.*)$", l).groups() for l in m.lines()]
+            lines = [re.match(r"([0-9a-f]+) ([0-9a-f]+) jitlua (.*)$", l).groups() for l in m.lines()]
+            pieces = [(a, size, *PIECE.match(name).groups()) for a, size, name in lines if PIECE.match(name)]
+            rows = [(a, size, no, place) for a, size, no, what, place in pieces if not what]
             assert [(int(size, 16), no, place) for _, size, no, place in rows] == \
                 [(int(e["bytes"]), e["no"], e["place"]) for e in compiled] and len(rows) > 5, (rows, compiled)
             assert any(e["parent"] for e in compiled)
-            spans = sorted((int(a, 16), int(a, 16) + int(s, 16)) for a, s, _, _ in rows)
+            # What leads into a bridge has the name of its exit; what all share is there once.
+            into = [(no, what.split()[1]) for _, _, no, what, _ in pieces if what]
+            assert into and set(into) <= {(e["parent"], e["exit"]) for e in compiled}, (into, rows)
+            assert [name for _, _, name in lines if not PIECE.match(name)] == SHARED, lines
+            spans = sorted((int(a, 16), int(a, 16) + int(s, 16)) for a, s, _ in lines)
             assert all(end <= begin for (_, end), (begin, _) in zip(spans, spans[1:])), spans
             mode = os.stat(m.path).st_mode
             assert stat.S_ISREG(mode) and stat.S_IMODE(mode) == 0o600, oct(mode)
@@ -486,9 +673,21 @@ def test_map_of_several_states_and_of_a_fork():
         with open(f"/tmp/perf-{pid}.map") as f:
             names.append([line.split(" ", 2)[2].strip() for line in f])
         os.unlink(f"/tmp/perf-{pid}.map")
-    assert names[0] == ["jitlua trace 1 first:1", "jitlua trace 1 second:2", "jitlua trace 1 third:4"], names
+    shared = [f"jitlua {name}" for name in SHARED]
+    assert names[0] == [*shared, "jitlua trace 1 first:1", *shared, "jitlua trace 1 second:2",
+                        *shared, "jitlua trace 1 third:4"], names
     # The child's has what its state had compiled before.
-    assert names[1] == ["jitlua trace 1 first:1", "jitlua trace 2 child:3"], names
+    assert names[1] == [*shared, "jitlua trace 1 first:1", "jitlua trace 2 child:3"], names
+
+
+def test_map_names_counters():
+    """Code that counts runs is made when it is asked for."""
+    if not X86:
+        return
+    with Map("-jperf", "-e", "local h, s = require 'jithooks', 0 for n = 1, 3 do for i = 1, 300 do s = s + i end "
+             "h.enable_debug() end") as m:
+        names = [line.split(" ", 2)[2] for line in m.lines()]
+    assert names[len(SHARED)::][:2] == ["jitlua trace 1 (command line):1", "jitlua trace 1 counter (command line):1"], names
 
 
 def test_profiler_names_compiled_loops():

@@ -460,6 +460,35 @@ def test_the_function_that_is_too_long_is_told():
     assert result.out == "jitlua (command line):7\n", result
 
 
+def counted(name, text):
+    """How much a program adds to a counter in the end; it is one loop."""
+    result = lua(f"""local hooks = require "jithooks"
+      local n = hooks.get_stats_snapshot().counters.{name}
+      local s, kept, t = 0, nil, {{x = 1, y = 2}}
+      for i = 1, 200 do {text} end
+      print(hooks.get_stats_snapshot().counters.{name} - n)""", "-jon")
+    return int(result.out)
+
+
+def test_operations_that_the_heap_cache_answers_are_counted():
+    assert counted("HEAPCACHED_OPS", "s = s + i") == 0
+    once, twice = counted("HEAPCACHED_OPS", "s = s + t.x"), counted("HEAPCACHED_OPS", "s = s + t.x + t.x")
+    thrice = counted("HEAPCACHED_OPS", "s = s + t.x + t.x + t.x")
+    assert once < twice and thrice - twice == twice - once, (once, twice, thrice)
+    # What was stored is known as well; another object is not.
+    assert counted("HEAPCACHED_OPS", "t.x = i s = s + t.x") > once
+
+
+def test_virtuals_and_their_holes_are_counted():
+    point = "local p = {x = i, y = i}"
+    use = "if i % 7 == 8 then kept = p end s = s + p.x"
+    virtuals, holes = (counted(name, f"{point} {use}") for name in ("NVIRTUALS", "NVHOLES"))
+    assert virtuals > holes, (virtuals, holes)
+    assert counted("NVHOLES", f"{point} p.y = nil {use}") > holes
+    again = "if i % 5 == 6 then kept = p end"
+    assert counted("NVREUSED", f"{point} {use} {again}") > counted("NVREUSED", f"{point} {use}")
+
+
 def test_the_module_jit():
     result = lua("""
       assert(rawget(_G, "jit") == nil and not package.loaded.jit)
@@ -467,15 +496,17 @@ def test_the_module_jit():
       assert(rawget(_G, "jit") == nil)
       assert(jit.version:match "^jitlua %d" and jit.os == "Linux" and jit.arch)
       assert(jit.status() == false) jit.on() assert(jit.status() == true)
-      jit.off() jit.on(true, true) jit.off(print) jit.flush() jit.flush(true) jit.flush(3)
+      jit.off() jit.on(true, true) jit.off(function() end) jit.flush() jit.flush(true) jit.flush(3)
       jit.opt.start() jit.opt.start(3) jit.opt.start("-cse", "+loop", "nofold", "hotloop=10", "maxmcode=512",
         "threshold=7", "sizemcode=64")
       print(pcall(jit.opt.start, "hotloo=10"))
       print(pcall(jit.opt.start, "cs"))
-      print(pcall(jit.on, 42))""", "-joff")
+      print(pcall(jit.on, 42))
+      print(pcall(jit.off, print))""", "-joff")
     assert result.out == ("false\tunknown or malformed optimization flag 'hotloo=10'\n"
                           "false\tunknown or malformed optimization flag 'cs'\n"
-                          "false\tbad argument #1 to 'jit.on' (function or boolean expected)\n"), result
+                          "false\tbad argument #1 to 'jit.on' (Lua function expected, got number)\n"
+                          "false\tbad argument #1 to 'jit.off' (Lua function expected)\n"), result
 
 
 def test_options():
