@@ -191,7 +191,7 @@ static struct found raw_get(Recorder *r, const struct access *a)
 	if (is_short_string(a->key))
 		return raw_get_string(r, a);
 	if (is_nil(a->key))
-		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+		return nothing;
 	return ask(r, a);
 }
 

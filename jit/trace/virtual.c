@@ -244,16 +244,17 @@ IrRef virtual_tag(Opt *o, struct virtual_table *v, IrRef key)
 /* The only border, if there is but one: elements, and nothing behind the first nil. */
 bool virtual_border(const Opt *o, const struct virtual_table *v, lua_Integer *n)
 {
-	uint32_t set = 0, count = 0;
+	uint64_t set = 0;
+	uint32_t count = 0;
 	lua_Integer i;
 
 	for (unsigned f = 0; f < v->n; f++)
 		if (virtual_integer_key(o, v->fields[f].key, &i) && v->fields[f].tag != TAG_NIL) {
-			set |= UINT32_C(1) << i;
+			set |= UINT64_C(1) << i;
 			count++;
 		}
 	*n = count;
-	return set == ((UINT32_C(2) << count) - 2);
+	return set == ((UINT64_C(2) << count) - 2);
 }
 
 /* ---- State: for snapshots, for the label ---------------------------------------------------- */

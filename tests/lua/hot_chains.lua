@@ -173,3 +173,16 @@ do
 	for r = 1, 30 do for i, c in ipairs(setmetatable({}, {__index = function(_, i) return ("abcdef"):byte(i) end})) do s = s + c end end
 	print(s, pcall(function() for r = 1, 100 do for i, v in ipairs(r < 80 and array or nil) do s = s + v end end end))
 end
+
+-- ---- Keys that are nil -------------------------------------------------------------------------
+
+do
+	local t, u = {1, 2, 3}, setmetatable({}, {__index = function(_, k) return k == nil and 5 or 1 end})
+	local v, s = setmetatable({}, {__index = t}), 0
+	for i = 1, N do
+		local k
+		if i % 3 == 0 then k = i % 5 end
+		s = s + (t[k] or 10) + u[k] + (v[k] or 100)
+	end
+	print("nil key", s, pcall(function() for i = 1, N do t[i < 200 and i or nil] = i end end))
+end
