@@ -322,6 +322,11 @@ static lua_Integer helper_close_upvalues(lua_State *L, Value *level)
 	return 1;
 }
 
+static lua_Integer helper_close_opened(lua_State *L, Value *level)
+{
+	return helper_close_upvalues(L, level);
+}
+
 static lua_Integer helper_nothing_to_close(lua_State *L, Value *level)
 {
 	return !has_to_close(L, level) && !(L->open_upvalues && L->open_upvalues->v >= level);

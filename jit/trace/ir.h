@@ -284,6 +284,13 @@ typedef struct ir_shape {
 	struct model *model; /* model.c; NULL in a list that was parsed */
 } IrShape;
 
+/*
+ * The shape of a virtual function (virtual.c): its only key is a proto. The metatable is
+ * then the function that makes it, the value the slot of that one's register 0.
+ */
+#define shape_is_function(ir, s) \
+	((s)->keys == 1 && ir_tag(ir, (ir)->shape_keys[(s)->key].key) == TAG_PROTO)
+
 #define MAX_SHAPE_KEYS 32
 /* Virtual tables that one snapshot may name, those in others counted. */
 #define MAX_VIRTUALS 32

@@ -305,10 +305,11 @@ static bool copy_once(struct peel *p)
 	return !p->o.failed;
 }
 
-static bool makes_tables(const Ir *ir)
+static bool makes_objects(const Ir *ir)
 {
 	for (uint32_t at = 0; at < ir->n_ops; at++)
-		if (ir->ops[at].opcode == IR_CALL_R && ir->ops[at].descr == HELPER_TABLE_NEW)
+		if (ir->ops[at].opcode == IR_CALL_R && (ir->ops[at].descr == HELPER_TABLE_NEW ||
+							ir->ops[at].descr == HELPER_CLOSURE_NEW))
 			return true;
 	return false;
 }
@@ -328,7 +329,7 @@ static bool copy_all(struct peel *p)
 {
 	bool done = false, loop = p->from->ops[p->from->n_ops - 1].opcode == IR_JUMP;
 
-	p->level = p->jit && makes_tables(p->from) ? ACROSS_TURNS : ALL_REAL;
+	p->level = p->jit && makes_objects(p->from) ? ACROSS_TURNS : ALL_REAL;
 	for (; !done && p->level >= ALL_REAL; p->level--) {
 		do {
 			done = loop ? peel_loop(p) : copy_once(p);

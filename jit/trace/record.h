@@ -106,6 +106,8 @@ static inline bool record_is_shared(const Recorder *r, int slot)
 {
 	return slot_set_has(&r->shared, slot) || slot_set_has(&r->opened, slot);
 }
+/* From `slot` on there is no value of the trace any more. */
+void record_forget_from(Recorder *r, int slot);
 /* These registers of the running frame, of which nothing is known, stay in memory. */
 void record_share(Recorder *r, const RegisterSet *shared);
 /* What slot holds, loaded and its tag guarded if need be. *tag may be NULL. */

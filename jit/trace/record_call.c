@@ -16,13 +16,6 @@
 /* ---- Lua functions ------------------------------------------------------------------------------
  */
 
-/* What is above the running frame's registers is no value of the trace any more. */
-static void forget_above(Recorder *r, int slot)
-{
-	for (; slot < MAX_SLOTS; slot++)
-		*known_slot(r, slot) = (RecordedSlot){.state = SLOT_UNKNOWN};
-}
-
 /*
  * The function in `slot` is v. Where there are many closures of its code, or in a
  * bridge, which is there because functions differ, it is one with the same code. One
@@ -79,7 +72,7 @@ static void enter_function(Recorder *r, int func, const Value *v, int arguments,
 	guard_function(r, func, v);
 	for (int i = arguments; i < p->parameters; i++)
 		record_set_slot(r, func + 1 + i, IR_NONE, TAG_NIL);
-	forget_above(r, func + 1 + kept);
+	record_forget_from(r, func + 1 + kept);
 	r->given = kept;
 	if (r->depth)
 		r->inlined[r->depth - 1].pc = r->pc;
@@ -117,7 +110,7 @@ static void put_results(Recorder *r, int func, const RecordedSlot *results, int 
 			record_set_slot(r, func + i, IR_NONE, TAG_NIL);
 	}
 	r->variable_top = wanted < 0 ? func + n : NO_VALUES;
-	forget_above(r, func + count);
+	record_forget_from(r, func + count);
 }
 
 /* ---- Returns
@@ -219,7 +212,7 @@ static void finish_nested(Recorder *r, const Frame *to, int func, const Value *v
 {
 	const Instruction *pc = to->u.lua.pc;
 
-	forget_above(r, func);
+	record_forget_from(r, func);
 	r->variable_top = NO_VALUES;
 	if (get_op(jit_original(r->jit, pc - 1)) == OP_CONCAT)
 		record_go_on_concat(r, pc, func, v, result);
@@ -308,7 +301,7 @@ static void call_c_function(Recorder *r, int func, const Value *v, int arguments
 		record_abort(r, ABORT_NO_MEMORY, NULL);
 	r->ir->ops[done].snapshot = snapshot;
 	r->ir->ops[done].line = r->line;
-	forget_above(r, func);
+	record_forget_from(r, func);
 	all_is_in_memory(r, func);
 	if (nresults < 0) {
 		r->pending = func;
@@ -426,7 +419,7 @@ static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 		else
 			record_set_slot(r, to + i, IR_NONE, TAG_NIL);
 	}
-	forget_above(r, to + 1 + kept);
+	record_forget_from(r, to + 1 + kept);
 	r->given = kept;
 	r->base = to + 1;
 	r->starting = true;

@@ -12,11 +12,11 @@
  * kind.
  */
 
-/* Slots from `slot` on that closures may share. */
-static bool shares_from(const Recorder *r, int slot)
+/* Is there one of the set from `slot` on? */
+static bool has_from(const SlotSet *set, int slot)
 {
 	for (; slot < MAX_SLOTS; slot++)
-		if (record_is_shared(r, slot))
+		if (slot_set_has(set, slot))
 			return true;
 	return false;
 }
@@ -76,22 +76,38 @@ void record_closure(Recorder *r)
 	record_set(r, a, closure, TAG_LUA_FUNCTION);
 }
 
-/* A block is left whose variables begin at `slot`. */
+static void close_by(Recorder *r, enum ir_helper helper, int slot)
+{
+	IrRef level = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
+
+	/* Virtual functions are in the snapshot as they are before. */
+	record_take_snapshot(r);
+	record_guard_that(r, true, record_call(r, helper, 1, &level));
+}
+
+/*
+ * A block is left whose variables begin at `slot`. Where only closures of this trace
+ * share any, there is nothing to be done if all of those are virtual (virtual.c), but
+ * for what was there before, which in an inlined function is nothing.
+ */
 void record_close_block(Recorder *r, int slot)
 {
-	bool shares = shares_from(r, slot);
-	IrRef level, done;
-
-	/* In an inlined function there is nothing that was not recorded. */
-	if (r->depth && !shares)
-		return;
-	level = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
-	done = record_call(r, shares ? HELPER_CLOSE_UPVALUES : HELPER_NOTHING_TO_CLOSE, 1, &level);
-	record_guard_that(r, true, done);
+	if (has_from(&r->shared, slot)) {
+		close_by(r, HELPER_CLOSE_UPVALUES, slot);
+	} else {
+		if (has_from(&r->opened, slot))
+			close_by(r, HELPER_CLOSE_OPENED, slot);
+		if (!r->depth)
+			close_by(r, HELPER_NOTHING_TO_CLOSE, slot);
+	}
 	end_sharing_from(r, slot);
 }
 
+/* The registers of its variables hold nothing any more. */
 void record_close(Recorder *r)
 {
-	record_close_block(r, r->base + get_a(r->i));
+	int slot = r->base + get_a(r->i);
+
+	record_close_block(r, slot);
+	record_forget_from(r, slot);
 }

@@ -54,6 +54,12 @@ static IrRef use_shared(Recorder *r, int slot, uint8_t *tag)
 	return record_load(r, tag_ref, found, IR_GETVALUE_I, address, IR_NONE);
 }
 
+void record_forget_from(Recorder *r, int slot)
+{
+	for (; slot < MAX_SLOTS; slot++)
+		*known_slot(r, slot) = (RecordedSlot){.state = SLOT_UNKNOWN};
+}
+
 void record_share(Recorder *r, const RegisterSet *shared)
 {
 	for (int reg = 0; reg < MAX_SLOTS; reg++) {
