@@ -244,6 +244,8 @@ void record_guard_tail_called(Recorder *r);
 /* Frames of p that the trace knows of. */
 int record_recursion(const Recorder *r, const Proto *p);
 void record_for_call(Recorder *r);
+/* The generic for whose registers begin at a calls what ipairs() or pairs() returns: it is done. */
+bool record_known_iterator(Recorder *r, int a);
 void record_vararg_prepare(Recorder *r);
 void record_vararg(Recorder *r);
 void record_closure(Recorder *r);

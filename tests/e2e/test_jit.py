@@ -192,9 +192,31 @@ def test_traces_for_one_closure_give_way():
     callee = [e for e in compiled if e["place"].endswith(":4")]
     # Two loops, one for the closure and one for all; no way around the first for the others.
     assert [e["link"] for e in callee if not e["parent"]] == ["loop", "loop"], [e[0] for e in compiled]
-    assert not [e for e in callee if e["parent"] and e["link"].startswith("trace")], [e[0] for e in callee]
+    assert callee[0]["no"] not in [e["parent"] for e in compiled], [e[0] for e in compiled]
     _, compiled, _ = events_of(CALLBACKS.replace("200,", "k < 3 and 10 or 200,"))
     assert [e["link"] for e in compiled if e["place"].endswith(":4") and not e["parent"]] == ["loop"], [e[0] for e in compiled]
+
+
+# Nothing but the loop knows of the function: f, and what is given to with().
+SUNK = """
+local function with(x, f) return f(x) end
+local s, kept = 0
+for i = 1, 1000 do
+  local n = i
+  local f = function(x) n = n + x return n end
+  s = s + f(1) + with(i, function(x) return x + n end)
+end
+print(s)
+"""
+
+
+def test_functions_that_nobody_sees_are_not_made():
+    def lists(code):
+        result = jitlua("-jdump=i", "-e", code)
+        assert jitlua("-joff", "-e", code).out in result.out, result
+        return result.out
+    assert "helper_closure_new" not in lists(SUNK) and " virtual(" in lists(SUNK), lists(SUNK)
+    assert "helper_closure_new" in lists(SUNK.replace("s = s +", "kept = f s = s +"))
 
 
 def test_flushes_are_told():

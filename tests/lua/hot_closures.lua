@@ -295,3 +295,133 @@ do
 	end
 	print("sort", words[1], words[N], compared > N)
 end
+
+-- ---- Closures that nobody but the loop sees -------------------------------------------------------
+
+local function with(x, f) return f(x) end
+local function twice(f, x) return f(f(x)) end
+
+do
+	local s = 0
+	for i = 1, N do
+		local n = 0
+		s = s + with(i, function(x) n = n + x return n + i end)
+		s = s + twice(function(x) n = n + 1 return x + n end, i)
+		s = s + n
+	end
+	print("callbacks", s)
+end
+
+do
+	local s, kept = 0, {}
+	for i = 1, N do
+		local n = i
+		local f = function(d) n = n + d return n end
+		s = s + f(1)
+		if i % 60 == 0 then kept[#kept + 1] = f end -- it escapes
+		if i % 70 == 0 then n = n + 0.5 end -- it is live at an exit
+		s = s + f(2)
+		if i % 80 == 0 then s = s + select("#", f, f) + f(3) end
+	end
+	for _, f in ipairs(kept) do s = s + f(0) end
+	print("escapes now and then", s, #kept)
+end
+
+do
+	local s = 0
+	for i = 1, N do
+		local get, set
+		do
+			local v = i
+			get = function() return v end
+			set = function(x) v = x end
+			set(get() + 1)
+		end
+		set(get() * 2) -- their block was left
+		s = s + get()
+	end
+	print("used when its block was left", s)
+end
+
+do
+	local s = 0
+	for i = 1, N do
+		local n = i
+		local outer = function(x)
+			local inner = function(y) n = n + y return n + x end
+			return inner(1) + with(2, inner) + with(x, function(z) return inner(z) + n end)
+		end
+		s = s + outer(i % 7)
+		if outer == nil or outer ~= outer then s = -1 end
+	end
+	print("nested", s)
+end
+
+do
+	local s = 0
+	for i = 1, N do
+		local n = i
+		local o = {add = function(self, x) n = n + x return self end, get = function() return n end, x = i}
+		s = s + o:add(1):add(o.x).get()
+		if i % 50 == 0 then s = s + #tostring(o.x) o.add = nil end
+		if o.add and i % 64 == 0 then o:add(0.5) s = s + o.get() end
+	end
+	print("methods of a record", s)
+end
+
+do
+	local log = {}
+	local function fails(i)
+		local state = "begun"
+		local f = function(x)
+			state = "called"
+			if i % 45 == 0 then error({i, function() return state end}) end
+			state = "done"
+			return x
+		end
+		return f(i), state
+	end
+	local s = 0
+	for i = 1, N do
+		local ok, a, b = pcall(fails, i)
+		if ok then s = s + a + #b else log[#log + 1] = a[1] .. a[2]() end
+	end
+	for i = 1, N do
+		local n = 0
+		local f = function(x) n = n + x return debug.getinfo(1, "u").nups end
+		if i % 100 == 0 then log[#log + 1] = debug.getupvalue(f, 1) .. f(5) .. n end
+		s = s + f(i)
+	end
+	print("errors", s, table.concat(log, " "))
+end
+
+do
+	local s = 0
+	local co = coroutine.wrap(function()
+		for i = 1, N do
+			local n = i
+			local f = function(x) if i % 50 == 0 then coroutine.yield(n) end n = n + x return n end
+			s = s + f(1) + f(2)
+		end
+		return "end"
+	end)
+	local seen = {}
+	repeat local v = co() seen[#seen + 1] = tostring(v) until v == "end"
+	print("yields", s, table.concat(seen, " "))
+end
+
+do
+	local last, s = nil, 0
+	for i = 1, N do
+		local f = function() return i end
+		s = s + f() + (last and last() or 0)
+		last = f -- it lives for another turn
+	end
+	print("another turn", s, last())
+	local up = 0
+	for i = 1, N do
+		local f = function() up = up + 1 return function() return up + i end end
+		s = s + f()()
+	end
+	print("makes another", s, up)
+end
