@@ -34,6 +34,7 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 FUZZ_SECONDS ?= 600
 
 B := build$(if $(SANITIZE),-sanitize)$(if $(DEBUG),-debug)$(if $(CROSS),-$(patsubst %-,%,$(CROSS)))
@@ -56,7 +57,7 @@ endif
 # stub is a cache line that the VM's compiler has pushed out in between.
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fno-plt -fvisibility=hidden -fno-semantic-interposition $(WARN) $(CFLAGS) \
 	-Iinclude -I$(B) -DJITSCOPE_VERSION='"$(VERSION)"' -DJITSCOPE_LIBDIR='"$(LIBDIR)"' -MMD -MP
-LDLIBS_OBSERVER := -lbpf -lelf -lz
+LDLIBS_OBSERVER := -lbpf -lelf -lz -lpthread
 
 LUA_CFLAGS := $(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null)
 LUA_ARCHIVE := $(shell $(PKG_CONFIG) --variable=libdir lua5.4 2>/dev/null)/liblua5.4.a
@@ -214,8 +215,11 @@ $(B)/jitscope: $(call obj,$(TOOL_SRC)) $(B)/libjitscope.a
 
 # ---- Tests -----------------------------------------------------------------------
 
-$(B)/unit: $(call obj,$(UNIT_SRC) tests/unit/main.c) $(B)/libjitscope.a $(B)/libjithooks.a
+# Without its notes nobody finds the probes: the tests attach to them themselves, and a
+# session that watches the whole machine is not to.
+$(B)/unit: $(call obj,$(UNIT_SRC) tests/unit/main.c tests/unit/observer.c) $(B)/libjitscope.a $(B)/libjithooks.a
 	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_OBSERVER) -ljansson -lpthread
+	@$(OBJCOPY) --remove-section=.note.stapsdt $@
 
 # The core's own functions, which libjitlua.a hides.
 $(B)/unit-lua: $(call obj,$(UNIT_LUA_SRC) $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o $(B)/libjithooks.a
@@ -293,6 +297,8 @@ install: all
 		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 			-e 's|@VERSION@|$(VERSION)|' -e 's|@LUA_CFLAGS@|$(LUA_CFLAGS)|' -e 's|@LUA_LIBS@|$(LDLIBS_LUA)|' \
 			$$f.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$$(basename $$f).pc || exit 1; done
+	install -d $(DESTDIR)$(UNITDIR)
+	sed -e 's|@BINDIR@|$(BINDIR)|' tools/jitscope/systemd/jitscope.service.in > $(DESTDIR)$(UNITDIR)/jitscope.service
 	# PyPy starts faster with its files compiled; without it they are compiled when used.
 	[ -n "$(DESTDIR)" ] || ! command -v pypy3 >/dev/null || \
 		pypy3 -m compileall -q $(LIBDIR)/jitscope/adapters/pypy || true
@@ -304,6 +310,7 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,jitscope jitlua) $(addprefix $(DESTDIR)$(LIBDIR)/,libjitlua.a pkgconfig/jitlua.pc \
 		$(foreach l,jithooks jitscope,lib$l.a lib$l.so lib$l.so.$(SOVERSION) pkgconfig/$l.pc))
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1))) $(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MAN3)))
+	rm -f $(DESTDIR)$(UNITDIR)/jitscope.service
 	rm -rf $(DESTDIR)$(LIBDIR)/jitscope $(addprefix $(DESTDIR)$(INCLUDEDIR)/,jithooks jitscope jitlua)
 
 vmlinux:

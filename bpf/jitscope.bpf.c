@@ -20,6 +20,9 @@
 #include "maps.h"
 #include "spec.h"
 
+/* Of a struct that is used in an inner map alone clang keeps no more than the name. */
+static const struct jit_run describe_jit_run __attribute__((used)) = {};
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set before loading; the verifier drops what is switched off. */
@@ -215,6 +218,7 @@ static __always_inline struct scratch *take_event(void *ctx, __u32 spec, __u32 p
 	*process = p;
 	return s;
 refused:
+	__sync_fetch_and_add(&p->bad, 1);
 	give_back(s);
 	return NULL;
 }
@@ -228,6 +232,8 @@ static __always_inline void note_process(struct jitscope_process *p, struct jit_
 		p->instance = e->instance;
 		p->first_ns = now;
 		p->refused = 0;
+		p->fires_runs = 0;
+		p->bad = 0;
 		bpf_get_current_comm(p->comm, sizeof(p->comm));
 	}
 	p->region = e->region;
@@ -253,6 +259,7 @@ static __always_inline void send_texts(struct jitscope_event *to, struct jit_eve
 		__builtin_memcpy(to->reason, e->flush.cause, sizeof(to->reason));
 		break;
 	case JIT_PROBE_UPDATE:
+	case JIT_PROBE_RUNS:
 		break;
 	default:
 		__builtin_memcpy(to->greenkey, e->loop.greenkey, sizeof(to->greenkey));
@@ -270,13 +277,14 @@ static __always_inline void send(struct jit_event *e, __u32 probe)
 		return;
 	}
 	to->when_ns = e->when_ns;
-	to->trace_no = probe == JIT_PROBE_UPDATE ? 0 : e->trace_no;
+	to->trace_no = probe == JIT_PROBE_UPDATE || probe == JIT_PROBE_RUNS ? 0 : e->trace_no;
 	to->loop_no = e->loop.loop_no;
 	to->parent_no = e->loop.parent_no;
 	to->asmaddr = e->loop.asmaddr;
 	to->compile_ns = e->loop.compile_ns;
 	to->dropped = probe == JIT_PROBE_FLUSH ? e->flush.dropped : 0;
 	to->count = probe == JIT_PROBE_ABORT ? e->abort.count : 0;
+	to->runs = probe == JIT_PROBE_FREE ? e->loop.runs : 0;
 	to->pid = id >> 32;
 	to->tid = (__u32)id;
 	to->kind = probe;
@@ -396,6 +404,8 @@ int jit_loop__run(void *ctx)
 		COUNT(foreign);
 		return 0;
 	}
+	if (!p->fires_runs)
+		p->fires_runs = 1;
 	loop = bpf_map_lookup_elem(&loops, &key);
 	if (loop && loop->instance == p->instance)
 		__sync_fetch_and_add(&loop->runs, 1);
@@ -456,8 +466,12 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	__u32 pid = task->tgid;
 	struct jitscope_process *p = bpf_map_lookup_elem(&processes, &pid);
 
-	if (!p || p->start_ticks != start_of(task))
+	if (!p || p->start_ticks != start_of(task)) {
+		/* The observer looks whether it is one of ours. */
+		if (system_wide)
+			send_life(JITSCOPE_NEWCOMER, pid, 0, task);
 		return 0;
+	}
 	p->execs++;
 	p->region = 0;
 	p->last_ns = bpf_ktime_get_ns();

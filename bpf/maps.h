@@ -30,6 +30,26 @@ HASH(aborts, struct jitscope_abort_key, struct jit_abort, 65536);
 HASH(flushes, struct jitscope_vm_key, struct jit_flush, 8192);
 HASH(rows, __u32, struct rows, 8192);
 
+/*
+ * The arrays in it are made by the loader, when processes ask for them, in
+ * many sizes; this one only says what they are like.
+ */
+struct loop_runs {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, 512);
+	__type(key, __u32);
+	__type(value, struct jit_run);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__array(values, struct loop_runs);
+} loop_run_times SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 16 << 20);

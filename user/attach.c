@@ -73,6 +73,11 @@ bool jitscope_has_multi(void)
 	return link == -EBADF;
 }
 
+bool jitscope_attaches_at_once(void)
+{
+	return jitscope_has_multi();
+}
+
 static struct bpf_program *program(struct jitscope_session *s, uint32_t probe)
 {
 	return probe == JIT_PROBE_LOOP_RUN ? s->bpf->progs.jit_loop__run : s->bpf->progs.jit_event;
@@ -88,7 +93,9 @@ static bool wanted(struct jitscope_session *s, const struct note_site *site)
 	case JIT_PROBE_OPTIMIZE:
 		return s->options.stream & 1u << site->probe;
 	case JIT_PROBE_LOOP_RUN:
-		return s->options.count_runs;
+		return s->options.count == JITSCOPE_COUNT_PROBE;
+	case JIT_PROBE_RUNS:
+		return s->options.count == JITSCOPE_COUNT_MEMORY;
 	}
 	return true;
 }

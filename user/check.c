@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/utsname.h>
@@ -149,6 +150,38 @@ static void check_memory(struct checks *c)
 		fclose(f);
 }
 
+/* A map that a process can share, and a place where it can ask for it? */
+static void check_runs(struct checks *c)
+{
+	static const char remedy[] = "until then each process counts in its own memory, where it "
+				     "is asked to";
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	const char *dir = jitscope_runs_dir(NULL);
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "check", sizeof(uint32_t), sizeof(uint64_t),
+				(uint32_t)(size / sizeof(uint64_t)), &opts);
+	void *mapped =
+		fd < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (mapped == MAP_FAILED)
+		add(c, "runs", JITSCOPE_LIMITED, remedy,
+		    "loop runs cannot be counted in kernel memory: no map to share: %s",
+		    strerror(errno));
+	else if (geteuid())
+		add(c, "runs", JITSCOPE_LIMITED, remedy,
+		    "loop runs cannot be counted in kernel memory: only root can listen in %s",
+		    dir);
+	else if (jitscope_check_runs_dir(dir) == -EPERM)
+		add(c, "runs", JITSCOPE_LIMITED, remedy, "%s", jitscope_error());
+	else
+		add(c, "runs", JITSCOPE_OK, "",
+		    "loop runs can be counted in kernel memory (sockets in %s)", dir);
+	if (mapped != MAP_FAILED)
+		munmap(mapped, size);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void check_namespace(struct checks *c)
 {
 	if (jitscope_in_first_pid_namespace())
@@ -170,6 +203,7 @@ size_t jitscope_checks(struct jitscope_check *out, size_t max)
 	check_uprobes(&c);
 	check_bpffs(&c);
 	check_memory(&c);
+	check_runs(&c);
 	check_namespace(&c);
 	return c.n;
 }

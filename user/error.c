@@ -37,6 +37,18 @@ const char *jitscope_type_name(unsigned type)
 	return type < JIT_NTYPES ? names[type] : NULL;
 }
 
+const char *jitscope_run_source_name(enum jitscope_run_source source)
+{
+	static const char *const names[] = {
+		[JITSCOPE_RUNS_NONE] = "none",
+		[JITSCOPE_RUNS_KERNEL] = "kernel",
+		[JITSCOPE_RUNS_PROBE] = "probe",
+		[JITSCOPE_RUNS_REGION] = "region",
+	};
+
+	return source < sizeof(names) / sizeof(*names) ? names[source] : NULL;
+}
+
 const char *jitscope_event_name(unsigned kind)
 {
 #define X(name, probe) #probe,

@@ -93,6 +93,15 @@ struct region_source {
 
 /* Can this area be what it says, with rows of this size? */
 bool jitscope_area_is_sane(const struct jit_area *area, size_t row);
+/* The count of a loop among n; 0 if it has none of its own. */
+static inline uint64_t jitscope_runs_of(const struct jit_loop *loop, const uint64_t *counts,
+					uint32_t n)
+{
+	return loop->run_slot != JIT_RUNS_OVERFLOW && loop->run_slot < n ? counts[loop->run_slot]
+									 : 0;
+}
+
+enum jitscope_run_source jitscope_region_run_source(const struct jit_region *region);
 int jitscope_parse_region(const struct region_source *source, struct jitscope_snapshot **out);
 
 /* The address of the region of a process; errors as jitscope_region_snapshot. */
@@ -120,6 +129,9 @@ struct watched {
 	pid_t pid;
 	bool alive;
 	bool inherits;		/* forked: has code that no event told of */
+	bool unseeded;		/* what it did before could not be read */
+	pid_t parent;		/* by this one, */
+	uint64_t forked_ns;	/* then */
 	uint64_t look_again_ns; /* when to look for newly mapped files; 0: never */
 	uint64_t pause_ns;	/* how long the last wait was */
 	uint64_t start_ticks;	/* tells a pid used again */
@@ -157,6 +169,7 @@ static inline uint64_t jitscope_row_instance(const struct map_rows *rows, size_t
 struct jitscope_session {
 	struct jitscope_bpf *bpf;
 	struct jitscope_options options;
+	char command[64]; /* of the options, which are the caller's */
 	struct ring_buffer *ring;
 	bool multi; /* uprobe_multi, since 6.6 */
 	struct attached_file *files;
@@ -168,12 +181,25 @@ struct jitscope_session {
 	size_t n_strangers;
 	struct watched *watched;
 	size_t n_watched;
-	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns;
+	struct newcomer {
+		pid_t pid;
+		bool looked;
+		uint64_t look_ns;
+	} * newcomers; /* system-wide: programs that were just started */
+	size_t n_newcomers;
+	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns, next_inherit_ns;
 	bool sweep_wanted;
-	uint64_t seed_lost;   /* rows that found no room while seeding */
-	uint64_t seed_failed; /* processes whose region could not be read */
-	uint32_t loops_share; /* what one process may have of them; 0: the whole map */
-	char pin_dir[256];    /* "" if nothing is pinned */
+	struct heir *heirs; /* see inherit.c */
+	size_t n_heirs;
+	uint64_t seed_lost;	    /* rows that found no room while seeding */
+	uint64_t seed_failed;	    /* processes whose region could not be read */
+	uint32_t loops_share;	    /* what one process may have of them; 0: the whole map */
+	char pin_dir[256];	    /* "" if nothing is pinned */
+	char runs_pin_dir[280];	    /* below it, for the maps of loop_run_times; or "" */
+	struct jitscope_runs *runs; /* NULL: no process counts for us */
+	/* A reader of maps that are another session's: */
+	char shared_dir[256]; /* where it has pinned them; else "" */
+	uint64_t shared_runs; /* its number in requests for run-count maps */
 	/* What the snapshots until the next poll are made of. */
 	struct map_rows loops, aborts, flushes;
 	bool have_rows;
@@ -191,6 +217,14 @@ void jitscope_detach_all(struct jitscope_session *s);
 /* seed.c */
 int jitscope_seed(struct jitscope_session *s, pid_t pid);
 
+/* inherit.c */
+/* It has ended before its memory could be looked at. */
+void jitscope_remember_heir(struct jitscope_session *s, const struct watched *w);
+/* Has it still to be given that? */
+bool jitscope_is_heir(const struct jitscope_session *s, pid_t pid);
+/* Gives the processes remembered what they had of their parents. */
+void jitscope_inherit(struct jitscope_session *s);
+
 /* watch.c */
 int jitscope_mark_watched(struct jitscope_session *s, pid_t pid);
 struct watched *jitscope_watched(struct jitscope_session *s, pid_t pid, bool add);
@@ -207,9 +241,46 @@ void jitscope_free_rows(struct map_rows *rows);
  */
 void jitscope_sweep(struct jitscope_session *s, bool forget);
 
+/* runs.c: run counts in kernel memory (runs.h has the whole of it) */
+int jitscope_runs_open(struct jitscope_session *s);
+void jitscope_runs_close(struct jitscope_session *s);
+/*
+ * Copies what an instance of a process counted, by run_slot: *slots counts, to
+ * be freed. False: it has no map of this session.
+ */
+bool jitscope_runs_copy(struct jitscope_session *s, pid_t pid, uint64_t instance, uint64_t **counts,
+			uint32_t *slots);
+uint64_t jitscope_runs_id(const struct jitscope_session *s);
+/* It has ended: nothing more is given to it, what it counted stays. */
+void jitscope_runs_ended(struct jitscope_session *s, pid_t pid);
+/* That goes too. */
+void jitscope_runs_forget(struct jitscope_session *s, pid_t pid);
+/* Where the sockets are; options may be NULL. */
+const char *jitscope_runs_dir(const struct jitscope_options *options);
+/* -EPERM, with its line: somebody else may write there. Others if it is not there. */
+int jitscope_check_runs_dir(const char *dir);
+/* Now and then: finds ended processes whose end no event told. */
+void jitscope_runs_check(struct jitscope_session *s);
+
 /* pin.c */
 int jitscope_pin(struct jitscope_session *s);
 void jitscope_unpin(struct jitscope_session *s);
 int jitscope_fill_owner(struct jitscope_session *s);
+/* Whose pins are in dir; a negative errno, without a line, if nobody's. */
+int jitscope_pins_owner(const char *dir, struct jitscope_owner *owner);
+/* Where a map is pinned below dir. */
+void jitscope_map_path(char path[600], const char *dir, const struct bpf_map *map);
+/* The maps that are pinned: all but the working memory of the handlers. */
+bool jitscope_is_public(const struct bpf_map *map);
+
+/* session.c */
+void jitscope_quiet_libbpf(void);
+
+/* share.c: what a reader does in the place of a session of its own */
+int jitscope_reader_poll(struct jitscope_session *s);
+/* As jitscope_runs_copy(). */
+bool jitscope_reader_runs(struct jitscope_session *s, pid_t pid, uint64_t **counts,
+			  uint32_t *slots);
+int jitscope_reader_has(struct jitscope_session *s, pid_t pid);
 
 #endif

@@ -82,7 +82,7 @@ void jitscope_free_rows(struct map_rows *rows)
 
 /* ---- Sweeping ------------------------------------------------------------------------ */
 
-/* How long the figures of a process that has ended are kept, system-wide. */
+/* How long the figures of a process that has ended are kept, if nothing else is asked for. */
 #define KEEP_NS (10 * 1000000000ull)
 
 /* What there is to know about an entry's process, and its VM's flushes. */
@@ -127,11 +127,13 @@ static void forget_process(struct jitscope_session *s, uint32_t pid)
 	bpf_map__delete_elem(s->bpf->maps.counters, &pid, sizeof(pid), 0);
 	bpf_map__delete_elem(s->bpf->maps.counter_times, &pid, sizeof(pid), 0);
 	bpf_map__delete_elem(s->bpf->maps.rows, &pid, sizeof(pid), 0);
+	jitscope_runs_forget(s, (pid_t)pid);
 }
 
 static int know_processes(struct sweep *w, bool forget)
 {
 	uint64_t now = jitscope_now();
+	uint64_t keep = w->s->options.keep_ns ? w->s->options.keep_ns : KEEP_NS;
 	struct map_rows rows;
 	int err = jitscope_read_map(w->s->bpf->maps.processes, &rows);
 	const struct jitscope_process *p = (void *)rows.values;
@@ -141,7 +143,7 @@ static int know_processes(struct sweep *w, bool forget)
 		return err;
 	w->known = calloc(rows.n + 1, sizeof(*w->known));
 	for (size_t i = 0; w->known && i < rows.n; i++)
-		if (forget && !p[i].alive && now - p[i].last_ns > KEEP_NS)
+		if (forget && !p[i].alive && now - p[i].last_ns > keep)
 			forget_process(w->s, pids[i]);
 		else
 			w->known[w->n_known++] =
@@ -266,6 +268,7 @@ void jitscope_sweep(struct jitscope_session *s, bool forget)
 	    !sweep_map(&w, bpf->maps.loops, was_flushed, offsetof(struct rows, loops)) &&
 	    !sweep_map(&w, bpf->maps.aborts, NULL, offsetof(struct rows, aborts)))
 		tell_rows(&w);
+	jitscope_fill_owner(s); /* the losses may have grown */
 	free(w.known);
 	free(w.flushed);
 }

@@ -23,12 +23,18 @@
 #define BPFFS "/sys/fs/bpf"
 #define BPFFS_MAGIC 0xcafe4a11
 
-/* The maps that are pinned: all but the working memory of the handlers. */
-static bool is_public(const struct bpf_map *map)
+/*
+ * Below the folder of the pins there is one more, for the map of maps and the
+ * maps in it (runs_publish.c).
+ */
+#define RUNS "loop_run_times"
+
+bool jitscope_is_public(const struct bpf_map *map)
 {
 	const char *name = bpf_map__name(map);
 
-	return strcmp(name, "scratch") && strcmp(name, "rows") && !strchr(name, '.');
+	return strcmp(name, "scratch") && strcmp(name, "rows") && !strchr(name, '.') &&
+	       bpf_map__autocreate(map);
 }
 
 int jitscope_fill_owner(struct jitscope_session *s)
@@ -37,11 +43,14 @@ int jitscope_fill_owner(struct jitscope_session *s)
 		.pid = (uint32_t)getpid(),
 		.start_ticks = jitscope_start_ticks(getpid()),
 		.abi = JIT_ABI_VERSION,
+		.system_wide = s->options.system_wide,
+		.seed_lost = s->seed_lost,
+		.seed_failed = s->seed_failed,
+		.runs_session = jitscope_runs_id(s),
 	};
 	uint32_t zero = 0;
 
-	snprintf(owner.command, sizeof(owner.command), "%s",
-		 s->options.command ? s->options.command : "");
+	memcpy(owner.command, s->command, sizeof(owner.command));
 	return bpf_map__update_elem(s->bpf->maps.session, &zero, sizeof(zero), &owner,
 				    sizeof(owner), BPF_ANY);
 }
@@ -53,7 +62,7 @@ static bool is_bpffs(const char *dir)
 	return !statfs(dir, &fs) && (uint32_t)fs.f_type == BPFFS_MAGIC;
 }
 
-static int mount_bpffs(void)
+int jitscope_mount_bpffs(void)
 {
 	if (is_bpffs(BPFFS) || !mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
 		return 0;
@@ -63,7 +72,7 @@ static int mount_bpffs(void)
 			     strerror(errno));
 }
 
-static void remove_pins(const char *dir)
+static void remove_files(const char *dir)
 {
 	struct dirent *entry;
 	DIR *d = opendir(dir);
@@ -80,8 +89,17 @@ static void remove_pins(const char *dir)
 	rmdir(dir);
 }
 
+static void remove_pins(const char *dir)
+{
+	char runs[600];
+
+	snprintf(runs, sizeof(runs), "%s/" RUNS, dir);
+	remove_files(runs);
+	remove_files(dir);
+}
+
 /* Whose pins are there. The map may be a stranger's: of any size. */
-static int owner_of(const char *dir, struct jitscope_owner *owner)
+int jitscope_pins_owner(const char *dir, struct jitscope_owner *owner)
 {
 	struct bpf_map_info info = {0};
 	uint32_t size = sizeof(info), zero = 0;
@@ -105,7 +123,7 @@ static int owner_of(const char *dir, struct jitscope_owner *owner)
 
 int jitscope_stale_pins(const char *dir, struct jitscope_owner *owner)
 {
-	int err = owner_of(dir, owner);
+	int err = jitscope_pins_owner(dir, owner);
 
 	if (err)
 		return jitscope_fail(err, "no pins of jitscope in %s", dir);
@@ -165,9 +183,17 @@ static int make_dir(const char *dir)
 			     dir);
 }
 
-static void map_path(char path[600], const char *dir, const struct bpf_map *map)
+void jitscope_map_path(char path[600], const char *dir, const struct bpf_map *map)
 {
-	snprintf(path, 600, "%s/%s", dir, bpf_map__name(map));
+	const char *name = bpf_map__name(map);
+
+	snprintf(path, 600, "%s/%s%s", dir, name, strcmp(name, RUNS) ? "" : "/maps");
+}
+
+static int make_runs_dir(struct jitscope_session *s)
+{
+	snprintf(s->runs_pin_dir, sizeof(s->runs_pin_dir), "%s/" RUNS, s->pin_dir);
+	return mkdir(s->runs_pin_dir, 0700) ? -errno : 0;
 }
 
 int jitscope_pin(struct jitscope_session *s)
@@ -179,20 +205,22 @@ int jitscope_pin(struct jitscope_session *s)
 
 	if (strlen(dir) >= sizeof(s->pin_dir))
 		return jitscope_fail(-ENAMETOOLONG, "the name of the pin directory is too long");
-	err = mount_bpffs();
+	err = jitscope_mount_bpffs();
 	if (!err)
 		err = make_dir(dir);
 	if (err)
 		return err;
 	strcpy(s->pin_dir, dir);
 	/* `session` first: pins without an owner could not be told stale. */
-	map_path(path, dir, s->bpf->maps.session);
+	jitscope_map_path(path, dir, s->bpf->maps.session);
 	err = bpf_map__pin(s->bpf->maps.session, path);
+	if (!err && s->options.count == JITSCOPE_COUNT_MEMORY)
+		err = make_runs_dir(s);
 	bpf_object__for_each_map(map, s->bpf->obj)
 	{
-		if (err || !is_public(map) || map == s->bpf->maps.session)
+		if (err || !jitscope_is_public(map) || map == s->bpf->maps.session)
 			continue;
-		map_path(path, dir, map);
+		jitscope_map_path(path, dir, map);
 		err = bpf_map__pin(map, path);
 	}
 	return err ? jitscope_fail(err, "cannot pin the maps in %s: %s", dir, strerror(-err)) : 0;
@@ -208,10 +236,13 @@ void jitscope_unpin(struct jitscope_session *s)
 		return;
 	bpf_object__for_each_map(map, s->bpf->obj)
 	{
-		map_path(path, s->pin_dir, map);
+		jitscope_map_path(path, s->pin_dir, map);
 		if (bpf_map__is_pinned(map))
 			bpf_map__unpin(map, path);
 	}
+	if (*s->runs_pin_dir)
+		rmdir(s->runs_pin_dir);
 	rmdir(s->pin_dir);
+	*s->runs_pin_dir = '\0';
 	*s->pin_dir = '\0';
 }

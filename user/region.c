@@ -172,7 +172,7 @@ static void take_loop(struct parse *p, const char *data)
 	to->loop = row.loop;
 	to->loop.instance = p->region->instance;
 	to->loop.greenkey[JIT_GREENKEY_LEN - 1] = '\0';
-	to->loop.runs = row.loop.run_slot < p->region->runs.used ? p->runs[row.loop.run_slot] : 0;
+	to->loop.runs = jitscope_runs_of(&row.loop, p->runs, p->region->runs.used);
 	p->snapshot->n_loops++;
 }
 
@@ -242,6 +242,14 @@ static int read_tables(struct parse *p)
 	return err;
 }
 
+/* Its own word for where it counts; what lies in a map it reads as its memory too. */
+enum jitscope_run_source jitscope_region_run_source(const struct jit_region *r)
+{
+	if (!r->counting)
+		return JITSCOPE_RUNS_NONE;
+	return r->runs_mapped ? JITSCOPE_RUNS_KERNEL : JITSCOPE_RUNS_REGION;
+}
+
 static int take_flush(struct jitscope_snapshot *s, const struct jit_event *e)
 {
 	if (!e->flush.vm)
@@ -277,6 +285,8 @@ int jitscope_parse_region(const struct region_source *source, struct jitscope_sn
 	s->instance = region.instance;
 	s->start_ns = region.start_ns;
 	s->inherited = region.inherited != 0;
+	s->run_source = jitscope_region_run_source(&region);
+	s->counting = region.counting;
 	s->taken_ns = jitscope_now();
 	s->pid = (pid_t)region.pid;
 	s->info.counters = region.event.totals.counters;
@@ -286,6 +296,8 @@ int jitscope_parse_region(const struct region_source *source, struct jitscope_sn
 	err = take_flush(s, &region.event);
 	if (!err)
 		err = read_tables(&p);
+	if (!err && region.runs.used)
+		s->info.overflow_runs = p.runs[JIT_RUNS_OVERFLOW];
 	free(p.runs);
 	if (!err)
 		err = jitscope_finish_snapshot(s);

@@ -54,7 +54,10 @@ static void count_missing(struct jitscope_session *s, uint64_t n, const char *wh
 		s->options.note(s->options.ctx, line);
 }
 
-/* The handler of loop__run has counted what the region does not know. */
+/*
+ * What the handler of loop__run has counted stays as it is: the region has
+ * it from elsewhere. What the process counted before is where that began.
+ */
 static void keep_runs(struct jitscope_session *s, const struct jitscope_loop_key *key,
 		      struct jit_loop *loop)
 {
@@ -62,7 +65,7 @@ static void keep_runs(struct jitscope_session *s, const struct jitscope_loop_key
 
 	if (!bpf_map__lookup_elem(s->bpf->maps.loops, key, sizeof(*key), &there, sizeof(there),
 				  0) &&
-	    there.instance == loop->instance && there.runs > loop->runs)
+	    there.instance == loop->instance && there.runs)
 		loop->runs = there.runs;
 }
 
@@ -90,7 +93,7 @@ static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscop
 		for (; n < BATCH && at + n < end; n++) {
 			keys[n] = loop_key(pid, &snap->loops[at + n]);
 			values[n] = snap->loops[at + n].loop;
-			if (s->options.count_runs)
+			if (s->options.count == JITSCOPE_COUNT_PROBE)
 				keep_runs(s, &keys[n], &values[n]);
 		}
 		err = bpf_map_update_batch(fd, keys, values, &n, NULL);

@@ -23,6 +23,12 @@ static int no_output(enum libbpf_print_level level, const char *format, va_list 
 	return 0;
 }
 
+void jitscope_quiet_libbpf(void)
+{
+	libbpf_set_print(no_output);
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+}
+
 static bool kernel_is_before(unsigned major, unsigned minor)
 {
 	unsigned have_major = 0, have_minor = 0;
@@ -57,7 +63,8 @@ static int configure(struct jitscope_session *s)
 	b->rodata->stream = (o->event ? o->stream : 0) | 1u << JIT_PROBE_FLUSH;
 	b->rodata->lifecycle = true;
 
-	bpf_program__set_autoload(b->progs.jit_loop__run, o->count_runs);
+	bpf_program__set_autoload(b->progs.jit_loop__run, o->count == JITSCOPE_COUNT_PROBE);
+	bpf_map__set_autocreate(b->maps.loop_run_times, o->count == JITSCOPE_COUNT_MEMORY);
 	if (o->max_loops)
 		bpf_map__set_max_entries(b->maps.loops, o->max_loops);
 	if (o->system_wide)
@@ -67,6 +74,7 @@ static int configure(struct jitscope_session *s)
 		bpf_map__set_max_entries(b->maps.counters, o->max_processes);
 		bpf_map__set_max_entries(b->maps.counter_times, o->max_processes);
 		bpf_map__set_max_entries(b->maps.rows, o->max_processes);
+		bpf_map__set_max_entries(b->maps.loop_run_times, o->max_processes);
 	}
 	if (o->ring_bytes)
 		bpf_map__set_max_entries(b->maps.events, o->ring_bytes);
@@ -103,9 +111,23 @@ static int on_ring(void *ctx, void *data, size_t size)
 	if (size < sizeof(*e))
 		return 0;
 	jitscope_on_life(s, e);
-	if (s->options.event && (e->kind >= JIT_NPROBES || s->options.stream & 1u << e->kind))
+	if (s->options.event && e->kind != JITSCOPE_NEWCOMER &&
+	    (e->kind >= JIT_NPROBES || s->options.stream & 1u << e->kind))
 		s->options.event(s->options.ctx, e);
 	return 0;
+}
+
+/* The processes count all the same: the wish is in the probe that is attached. */
+static void explain_no_maps(struct jitscope_session *s)
+{
+	char line[700];
+
+	if (!s->options.note)
+		return;
+	snprintf(line, sizeof(line),
+		 "loop runs cannot be counted in kernel memory, each process counts in its own: %s",
+		 jitscope_error());
+	s->options.note(s->options.ctx, line);
 }
 
 int jitscope_open(jitscope_session **out, const struct jitscope_options *options)
@@ -119,8 +141,9 @@ int jitscope_open(jitscope_session **out, const struct jitscope_options *options
 		return -ENOMEM;
 	if (options)
 		s->options = *options;
-	libbpf_set_print(no_output);
-	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	if (s->options.command)
+		snprintf(s->command, sizeof(s->command), "%s", s->options.command);
+	jitscope_quiet_libbpf();
 	if (kernel_is_before(5, 11)) /* later kernels charge the cgroup */
 		setrlimit(RLIMIT_MEMLOCK, &unlimited);
 
@@ -159,6 +182,8 @@ int jitscope_open(jitscope_session **out, const struct jitscope_options *options
 		err = jitscope_pin(s);
 	if (err)
 		goto failed;
+	if (s->options.count == JITSCOPE_COUNT_MEMORY && jitscope_runs_open(s))
+		explain_no_maps(s);
 	*out = s;
 	return 0;
 failed:
@@ -171,11 +196,14 @@ void jitscope_close(jitscope_session *s)
 	if (!s)
 		return;
 	jitscope_detach_all(s);
+	jitscope_runs_close(s);
 	jitscope_drop_rows(s);
 	jitscope_unpin(s);
 	ring_buffer__free(s->ring);
 	jitscope_bpf__destroy(s->bpf);
 	free(s->watched);
+	free(s->newcomers);
+	free(s->heirs);
 	free(s);
 }
 
@@ -189,13 +217,14 @@ int jitscope_poll(jitscope_session *s, int timeout_ms)
 
 	jitscope_drop_rows(s);
 	for (;;) {
-		int err = ring_buffer__consume(s->ring);
+		int err = *s->shared_dir ? jitscope_reader_poll(s) : ring_buffer__consume(s->ring);
 		uint64_t now = jitscope_now();
 		struct timespec nap = {0};
 
 		if (err < 0)
 			return jitscope_fail(err, "cannot read the events: %s", strerror(-err));
-		jitscope_housekeeping(s);
+		if (!*s->shared_dir)
+			jitscope_housekeeping(s);
 		if (now >= end)
 			return 0;
 		nap.tv_nsec = (long)(end - now < NAP_NS ? end - now : NAP_NS);

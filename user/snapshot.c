@@ -50,6 +50,9 @@ int jitscope_finish_snapshot(struct jitscope_snapshot *s)
 		qsort(s->aborts, s->n_aborts, sizeof(*s->aborts), by_count);
 	for (size_t i = 0; i < s->n_loops; i++)
 		n += s->loops[i].loop.runs > 0;
+	/* A VM that counts without being asked says nothing of it. */
+	if (n && s->run_source == JITSCOPE_RUNS_NONE)
+		s->run_source = JITSCOPE_RUNS_REGION;
 	s->info.loop_run_times = calloc(n + 1, sizeof(*s->info.loop_run_times));
 	if (!s->info.loop_run_times)
 		return -ENOMEM;
@@ -196,28 +199,101 @@ static void raise(void *to, const void *from, size_t words)
 	}
 }
 
-static void refresh(struct jitscope_snapshot *s, uint64_t region)
+/* Does the process have the region that it had? Its head, as it is now. */
+static bool read_head(const struct jitscope_snapshot *s, uint64_t region, struct jit_region *r)
 {
+	return !jitscope_read_memory(s->pid, region, r, sizeof(*r)) && r->magic == JIT_ABI_MAGIC &&
+	       r->version == JIT_ABI_VERSION && r->size == sizeof(*r) && r->instance == s->instance;
+}
+
+/* Returns whether there were any. */
+static bool raise_runs(struct jitscope_snapshot *s, const uint64_t *counts, uint32_t n)
+{
+	bool any = n && counts[JIT_RUNS_OVERFLOW];
+
+	if (n)
+		raise(&s->info.overflow_runs, &counts[JIT_RUNS_OVERFLOW], 1);
+	for (size_t i = 0; i < s->n_loops; i++) {
+		uint64_t runs = jitscope_runs_of(&s->loops[i].loop, counts, n);
+
+		raise(&s->loops[i].loop.runs, &runs, 1);
+		any |= runs != 0;
+	}
+	return any;
+}
+
+static void take_region_runs(struct jitscope_snapshot *s, uint64_t region,
+			     const struct jit_region *r)
+{
+	size_t size = r->runs.used * sizeof(uint64_t);
+	uint64_t *counts;
+
+	s->run_source = jitscope_region_run_source(r);
+	if (!r->runs.used || !jitscope_area_is_sane(&r->runs, sizeof(*counts)))
+		return;
+	counts = malloc(size);
+	if (counts && !jitscope_read_memory(s->pid, region + r->runs.offset, counts, size))
+		raise_runs(s, counts, r->runs.used);
+	free(counts);
+}
+
+/*
+ * From the map that the process shares with us and, while it lives, from its
+ * memory: that has besides what is not in the map (yet), and all, if it counts
+ * in the map of another session. What is in our map then is old.
+ */
+static void take_runs(jitscope_session *session, struct jitscope_snapshot *s, uint64_t region,
+		      const struct jit_region *r)
+{
+	uint64_t *counts;
+	uint32_t n;
+
+	if (r)
+		take_region_runs(s, region, r);
+	if ((r && r->runs_session != jitscope_runs_id(session)) ||
+	    !jitscope_runs_copy(session, s->pid, s->instance, &counts, &n))
+		return;
+	if (raise_runs(s, counts, n) || r)
+		s->run_source = JITSCOPE_RUNS_KERNEL;
+	free(counts);
+}
+
+static void refresh(jitscope_session *session, struct jitscope_snapshot *s,
+		    const struct jitscope_process *p)
+{
+	bool there = p->alive && p->region && p->start_ticks == jitscope_start_ticks(s->pid);
 	struct jit_region r;
-	uint64_t *runs;
 
-	if (jitscope_read_memory(s->pid, region, &r, sizeof(r)) || r.magic != JIT_ABI_MAGIC ||
-	    r.version != JIT_ABI_VERSION || r.size != sizeof(r) || r.instance != s->instance)
-		return;
-	raise(&s->info.counters, &r.event.totals.counters, JIT_NCOUNTERS);
-	raise(&s->info.counter_times, &r.event.totals.times, JIT_NTIMES);
-	if (!s->n_loops || !r.runs.used || !jitscope_area_is_sane(&r.runs, sizeof(*runs)))
-		return;
-	runs = calloc(r.runs.used, sizeof(*runs));
-	if (runs && !jitscope_read_memory(s->pid, region + r.runs.offset, runs,
-					  r.runs.used * sizeof(*runs)))
-		for (size_t i = 0; i < s->n_loops; i++) {
-			struct jit_loop *l = &s->loops[i].loop;
+	there = there && read_head(s, p->region, &r);
+	if (there) {
+		s->counting = r.counting;
+		raise(&s->info.counters, &r.event.totals.counters, JIT_NCOUNTERS);
+		raise(&s->info.counter_times, &r.event.totals.times, JIT_NTIMES);
+	}
+	if (p->fires_runs)
+		s->run_source = JITSCOPE_RUNS_PROBE;
+	else
+		take_runs(session, s, p->region, there ? &r : NULL);
+}
 
-			if (l->run_slot < r.runs.used)
-				raise(&l->runs, &runs[l->run_slot], 1);
-		}
-	free(runs);
+/* What another process has lost or garbled by itself is not missing here. */
+static bool is_complete(jitscope_session *session, const struct jitscope_snapshot *s,
+			const struct jitscope_process *p)
+{
+	const struct watched *w = jitscope_watched(session, s->pid, false);
+
+	return !s->stats.map_full && !s->stats.busy && !s->lost && !p->bad && !(w && w->unseeded);
+}
+
+/* Of a process that has just ended the rest may be on its way, and is shown but once. */
+static void settle(jitscope_session *session, pid_t pid)
+{
+	if (session->ring)
+		ring_buffer__consume(session->ring);
+	if (!jitscope_is_heir(session, pid))
+		return;
+	jitscope_inherit(session);
+	jitscope_drop_rows(session);
 }
 
 int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snapshot **out)
@@ -241,13 +317,15 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 			     sizeof(s->info.counters), 0);
 	bpf_map__lookup_elem(bpf->maps.counter_times, &key, sizeof(key), &s->info.counter_times,
 			     sizeof(s->info.counter_times), 0);
+	if (!p.alive)
+		settle(session, pid);
 	err = have_rows(session);
 	if (!err)
 		err = take_tables(session, s);
 	if (!err)
 		err = jitscope_stats(session, &s->stats);
-	if (!err && p.alive && p.region && p.start_ticks == jitscope_start_ticks(pid))
-		refresh(s, p.region);
+	if (!err)
+		refresh(session, s, &p);
 	if (!err)
 		err = jitscope_finish_snapshot(s);
 	if (err) {
@@ -255,8 +333,7 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 		return jitscope_fail(err, "cannot read the maps: %s", strerror(-err));
 	}
 	s->lost = p.refused;
-	s->complete = !(s->stats.map_full || s->stats.bad_event || s->stats.read_fault ||
-			s->stats.busy || s->lost);
+	s->complete = is_complete(session, s, &p);
 	*out = s;
 	return 0;
 }

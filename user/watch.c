@@ -98,17 +98,24 @@ int jitscope_mark_watched(struct jitscope_session *s, pid_t pid)
 static int seed(struct jitscope_session *s, pid_t pid)
 {
 	int err = jitscope_seed(s, pid);
+	struct watched *w;
 
 	if (!err || err == -ENODATA || err == -ENOENT) /* it has no VM yet */
 		return 0;
 	s->seed_failed += err != -ESRCH;
+	w = jitscope_watched(s, pid, false);
+	if (w)
+		w->unseeded = true;
 	return err;
 }
 
 int jitscope_watch_pid(jitscope_session *s, pid_t pid)
 {
-	int err = jitscope_mark_watched(s, pid), found;
+	int err, found;
 
+	if (*s->shared_dir)
+		return jitscope_reader_has(s, pid);
+	err = jitscope_mark_watched(s, pid);
 	if (err)
 		return err;
 	found = jitscope_attach_process(s, pid);
@@ -126,11 +133,14 @@ int jitscope_watch_pid(jitscope_session *s, pid_t pid)
 static int attach_and_seed(void *ctx, pid_t pid)
 {
 	struct jitscope_session *s = ctx;
+	struct watched *w = jitscope_watched(s, pid, false);
 	int err;
 
-	if (jitscope_watched(s, pid, false) || jitscope_attach_process(s, pid) <= 0)
+	if ((w && w->alive) || jitscope_attach_process(s, pid) <= 0)
 		return 0;
-	jitscope_watched(s, pid, true);
+	w = jitscope_watched(s, pid, true);
+	if (w)
+		*w = (struct watched){.pid = pid, .alive = true}; /* the pid may be used again */
 	err = jitscope_mark_watched(s, pid);
 	if (!err)
 		err = seed(s, pid);
@@ -141,10 +151,51 @@ static int attach_and_seed(void *ctx, pid_t pid)
 
 int jitscope_watch_all(jitscope_session *s)
 {
-	int err = jitscope_each_process(attach_and_seed, s);
+	uint64_t start = jitscope_now(), took;
+	int err = *s->shared_dir ? 0 : jitscope_each_process(attach_and_seed, s);
 
-	s->next_scan_ns = jitscope_now() + SCAN_EVERY;
+	/* A hundredth of our time at most, however many processes there are. */
+	took = jitscope_now() - start;
+	s->next_scan_ns = start + (100 * took > SCAN_EVERY ? 100 * took : SCAN_EVERY);
 	return err ? jitscope_fail(err, "cannot look through /proc: %s", strerror(-err)) : 0;
+}
+
+/* ---- Programs that have just been started ---------------------------------------------- */
+
+/*
+ * A session that watches the whole machine hears of every exec, and looks twice what
+ * the program maps: at once, for a file that is new to it, so that what is started
+ * next is seen from its first trace; and when its libraries are there. What a program
+ * loads later the scan finds. A full list is no loss either, for the same reason.
+ */
+#define NEWCOMERS 1024
+#define SECOND_LOOK (100 * MS)
+
+static void welcome(struct jitscope_session *s, pid_t pid)
+{
+	if (!s->newcomers)
+		s->newcomers = calloc(NEWCOMERS, sizeof(*s->newcomers));
+	if (s->newcomers && s->n_newcomers < NEWCOMERS)
+		s->newcomers[s->n_newcomers++] = (struct newcomer){.pid = pid};
+}
+
+static void look_at_newcomers(struct jitscope_session *s, uint64_t now)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->n_newcomers; i++) {
+		struct newcomer *new = &s->newcomers[i];
+
+		if (now >= new->look_ns) {
+			attach_and_seed(s, new->pid);
+			if (new->looked)
+				continue;
+			new->looked = true;
+			new->look_ns = now + SECOND_LOOK;
+		}
+		s->newcomers[kept++] = *new;
+	}
+	s->n_newcomers = kept;
 }
 
 /* What the tracepoints of process life bring. */
@@ -158,13 +209,22 @@ void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e
 	case JITSCOPE_EXEC:
 		w = jitscope_watched(s, pid, true);
 		look_soon(w);
-		if (w)
+		if (w) {
 			w->inherits = e->kind == JITSCOPE_FORK;
+			w->parent = (pid_t)e->parent_no;
+			w->forked_ns = e->when_ns;
+		}
 		break;
 	case JITSCOPE_EXIT:
 		w = jitscope_watched(s, pid, false);
+		if (w && w->inherits)
+			jitscope_remember_heir(s, w);
 		if (w)
 			w->alive = false;
+		jitscope_runs_ended(s, pid);
+		break;
+	case JITSCOPE_NEWCOMER:
+		welcome(s, pid);
 		break;
 	case JIT_PROBE_FLUSH:
 		s->sweep_wanted = true;
@@ -211,7 +271,17 @@ static void sweep(struct jitscope_session *s, uint64_t now)
 		s->sweep_wanted = false;
 		jitscope_sweep(s, forget);
 	}
+	jitscope_runs_check(s);
 	s->next_sweep_ns = jitscope_now() + SWEEP_EVERY + 10 * (jitscope_now() - now);
+}
+
+/* At once, before anybody asks; but that takes a small part of our time as well. */
+static void inherit(struct jitscope_session *s, uint64_t now)
+{
+	if (!s->n_heirs || now < s->next_inherit_ns)
+		return;
+	jitscope_inherit(s);
+	s->next_inherit_ns = now + 10 * (jitscope_now() - now);
 }
 
 void jitscope_housekeeping(struct jitscope_session *s)
@@ -222,6 +292,8 @@ void jitscope_housekeeping(struct jitscope_session *s)
 		if (s->watched[i].alive && s->watched[i].look_again_ns &&
 		    now >= s->watched[i].look_again_ns)
 			look_again(s, &s->watched[i], now);
+	look_at_newcomers(s, now);
+	inherit(s, now);
 	if (s->options.system_wide && s->next_scan_ns && now >= s->next_scan_ns)
 		jitscope_watch_all(s);
 	if (now >= s->next_sweep_ns)

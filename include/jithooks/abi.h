@@ -20,7 +20,7 @@
 #endif
 
 #define JIT_ABI_MAGIC 0x31534b4f4f48544aULL /* "JTHOOKS1", little endian */
-#define JIT_ABI_VERSION 1
+#define JIT_ABI_VERSION 2
 
 /* Sizes of the inline strings, each with room for its terminating zero. */
 #define JIT_COMM_LEN 16
@@ -83,16 +83,22 @@
 	X(BACKEND, backend_ns) \
 	X(HOOKS, hooks_ns)
 
-/* The probes of provider `jit` (probes.h has their arguments). */
-#define JIT_PROBES(X)                \
+/*
+ * The probes of provider `jit` (probes.h has their arguments). To be attached to
+ * one of the last two is a wish as well: that loop runs are counted.
+ */
+#define JIT_PLAIN_PROBES(X)          \
 	X(TRACE_START, trace__start) \
 	X(OPTIMIZE, optimize)        \
 	X(COMPILE, compile)          \
 	X(ABORT, abort)              \
 	X(FREE, free)                \
 	X(FLUSH, flush)              \
-	X(UPDATE, update)            \
-	X(LOOP_RUN, loop__run)
+	X(UPDATE, update)
+#define JIT_WISH_PROBES(X)     \
+	X(LOOP_RUN, loop__run) \
+	X(RUNS, runs)
+#define JIT_PROBES(X) JIT_PLAIN_PROBES(X) JIT_WISH_PROBES(X)
 
 /* What a piece of compiled code is: X(enumerator, PyPy's word). */
 #define JIT_TRACE_TYPES(X)              \
@@ -171,7 +177,7 @@ struct jit_loop {
 	__u32 operations;		 /* after optimization */
 	__u32 vm;			 /* which VM of the process, from 1 */
 	__u32 exit_no;			 /* a bridge: the exit it is attached to */
-	__u32 run_slot;			 /* index of its run count in the region */
+	__u32 run_slot;			 /* index of its run count; JIT_RUNS_OVERFLOW: none */
 	__u32 type;			 /* enum jit_trace_type */
 	char greenkey[JIT_GREENKEY_LEN]; /* where it starts */
 };
@@ -251,7 +257,77 @@ struct jit_region {
 	struct jit_area loops;	 /* of struct jit_loop_row */
 	struct jit_area aborts;	 /* of struct jit_abort_row */
 	struct jit_area runs;	 /* of __u64, by jit_loop.run_slot */
+	__u64 runs_session;	 /* whose map has the run counts now, 0: nobody's */
+	__u32 runs_mapped;	 /* slots of that map, 0: none */
+	__u32 counting;		 /* JIT_RUNS_* of any VM */
 	struct jit_event event;	 /* the totals, and the last event */
+};
+
+/*
+ * ---- Run counts in kernel memory -------------------------------------------
+ *
+ * The area `runs` is divided into blocks of one page; a VM takes whole blocks,
+ * so a page is counted in by one thread and each VM moves its own. While an
+ * observer is attached to probe `runs` the process asks it for a map of the
+ * kernel, an array of struct jit_run with as many entries as the process has
+ * slots, and lays the map's pages in the place of its own: what is counted is
+ * in the map then, at the same index. Slots beyond the map's are not.
+ */
+
+/* How runs are counted; both at once is allowed. 0: they are not. */
+#define JIT_RUNS_MEMORY 1 /* each loop in its slot */
+#define JIT_RUNS_PROBE 2  /* loop__run fires as well */
+
+/* The slot of loops that have none of their own, all together. */
+#define JIT_RUNS_OVERFLOW 0
+
+/* Value of the array; also an element of the area `runs`. */
+struct jit_run {
+	__u64 runs;
+};
+
+/*
+ * Where observers listen: sockets of type SOCK_SEQPACKET, <observer pid>.<n>.sock,
+ * in a directory that root owns and nobody else may write to. The listener must
+ * be root. One request and one reply to a connection, then both close it. Who
+ * watches the whole machine ends the name in JIT_RUNS_ALL and is asked last: one
+ * who chose what he watches has a better use for the counts.
+ */
+#define JIT_RUNS_DIR "/run/jitscope"
+#define JIT_RUNS_ALL ".all.sock"
+#define JIT_RUNS_MAGIC 0x534e555254494aULL /* "JITRUNS", little endian */
+
+struct jit_runs_request {
+	__u64 magic;   /* JIT_RUNS_MAGIC */
+	__u32 version; /* JIT_ABI_VERSION */
+	__u32 size;    /* sizeof(struct jit_runs_request) */
+	__u64 instance;
+	/*
+	 * Whose map it has, and all of it laid in place: that one may KEEP. 0:
+	 * it has none, or some thread needs the descriptor of the one it has.
+	 */
+	__u64 session;
+	__u32 slots; /* wanted */
+	__u32 pad;
+};
+
+enum jit_runs_status {
+	JIT_RUNS_GRANTED, /* one descriptor comes with the reply: the map */
+	JIT_RUNS_KEEP,	  /* you have my map, and it is as large as it gets for now */
+	JIT_RUNS_REFUSED, /* not watched, or over a limit */
+};
+
+/*
+ * A map may have fewer slots than were wanted; loops beyond it then count in
+ * the overflow slot. Their number is a multiple of page size / 8.
+ */
+struct jit_runs_reply {
+	__u64 magic;   /* JIT_RUNS_MAGIC */
+	__u32 version; /* JIT_ABI_VERSION */
+	__u32 size;    /* sizeof(struct jit_runs_reply) */
+	__u64 session; /* of the observer: never 0, no two alike */
+	__u32 status;  /* enum jit_runs_status */
+	__u32 slots;   /* of the map; 0: none */
 };
 
 /*
@@ -305,6 +381,7 @@ typedef struct JitInfoSnapshot {
 	struct jit_times counter_times;
 	struct jit_loop_run *loop_run_times; /* loops with a run count */
 	__u64 n_loop_run_times;
+	__u64 overflow_runs; /* of loops without a count of their own, together */
 } JitInfoSnapshot;
 
 #endif

@@ -57,7 +57,9 @@
  *
  * Environment: JITHOOKS_REGION_DIR=DIR puts the region in a file DIR/PID.N,
  * so that its last state outlives the process. `jitscope run` sets it where
- * it cannot use BPF. Ignored in set-user-ID programs.
+ * it cannot use BPF. JITHOOKS_COUNT_RUNS=1 counts loop runs from the start,
+ * in the region. JITHOOKS_RUNS_DIR=DIR looks for observers there and not in
+ * JIT_RUNS_DIR. All are ignored in set-user-ID programs.
  */
 #ifndef JITHOOKS_HOOKS_H
 #define JITHOOKS_HOOKS_H
@@ -138,7 +140,14 @@ struct jit_vm_config {
 	 * is ours, and jit_trace_start() does no more than number the trace.
 	 */
 	int own_counters;
-	int (*enable_debug)(void *ctx, int on);
+	/*
+	 * Count loop runs from now on, as `how` says (JIT_RUNS_*; 0: no more),
+	 * in all compiled code. Called on the VM's thread, by jit_runs_update(),
+	 * jit_enable_debug() and jit_disable_debug(), with no lock held. Also
+	 * when `how` is the same but loops count elsewhere: ask jit_run_count()
+	 * for each anew.
+	 */
+	int (*count_runs)(void *ctx, unsigned how);
 	int (*set_param)(void *ctx, const char *text);
 	int (*releaseall)(void *ctx);
 	int (*stats_asmmemmgr)(void *ctx, uint64_t *allocated, uint64_t *used);
@@ -286,11 +295,48 @@ JIT_API void jit_time_start(enum jit_time what);
 JIT_API void jit_time_end(enum jit_time what);
 
 /*
- * The run count of loop `no`: compiled code may increment it. Stays at its
- * address for the life of the process; NULL if the loop is not on record.
- * The row of a freed loop is used again: do not count in freed code.
+ * The run count of loop `no`: compiled code increments it, without a lock, on
+ * the VM's thread only. A loop that is not on record, or has no count of its
+ * own, gets the overflow count, which all such loops share (if several threads
+ * count there at once some runs may be lost). Never NULL. The address stays
+ * good for the life of the process; where the count lies in physical memory,
+ * the process's own or the kernel's, changes in jit_runs_update(). That of a
+ * freed loop goes to another: do not count in freed code.
  */
 JIT_API uint64_t *jit_run_count(jit_vm *vm, uint64_t no);
+
+/*
+ * Whether and how runs are to be counted changes while the process runs, as
+ * observers come and go. What they wish shows in one word, which the kernel
+ * changes; its value has no meaning but to differ from what it was. Compiled
+ * code may compare it at each turn. The VM does this:
+ *
+ *	seen = *jit_runs_wish();		// first of all
+ *	jit_runs_update(vm);			// after jit_vm_create()
+ *	...
+ *	if (*jit_runs_wish() != seen) {		// at safe points, often
+ *		seen = *jit_runs_wish();	// before the call, not after
+ *		jit_runs_update(vm);
+ *	}
+ *	...
+ *	jit_trace_compiled(vm, &t, &code);	// at each compile
+ *	jit_runs_update(vm);
+ *	count = jit_run_count(vm, t.no);
+ *
+ * It is aligned to 4 bytes and stays where it is. A forked child is given what
+ * it needs inside fork(): the word is as it was, and nothing is to be done.
+ */
+JIT_API const uint32_t *jit_runs_wish(void);
+
+/*
+ * At a safe point of the VM's thread, when no code of the VM counts: does what
+ * the wish asks. Moves the VM's run counts into an observer's map, a larger
+ * one, or back (counts are kept), and calls config.count_runs if something
+ * changed for the VM. Returns how the VM counts now: JIT_RUNS_*, or 0. If an
+ * observer does not answer it waits at most 50 ms, and a later call tries
+ * again, not sooner than a second after. Leaves errno alone.
+ */
+JIT_API unsigned jit_runs_update(jit_vm *vm);
 
 /* Fires probe loop__run, for a VM that counts by probe. */
 JIT_API void jit_loop_run(uint64_t no, enum jit_trace_type type);
@@ -338,6 +384,15 @@ JIT_API void jit_told_aborted(jit_told *told, JIT_TOLD_STATE, unsigned counter, 
 
 /* The state as it stands; probe update. */
 JIT_API void jit_told_state(jit_told *told, JIT_TOLD_STATE);
+
+/*
+ * Loop runs as the VM counts them itself, whoever wishes it, since its start:
+ * of bridges (type bridge) or of the others, by the VM's numbers. Of a number
+ * that was not told nothing is kept; of one that several have, the last told
+ * has the runs.
+ */
+JIT_API void jit_told_runs(jit_told *told, unsigned type, const uint64_t *numbers,
+			   const uint64_t *runs, size_t n);
 
 /* Around a hook of the program that the VM calls by itself. */
 JIT_API void jit_told_hook_start(jit_told *told);
@@ -402,7 +457,10 @@ JIT_API void jit_hook_error(const char *format, ...) __attribute__((format(print
 /* Is a hook running on this thread? */
 JIT_API int jit_in_hook(void);
 
-/* Run counting for all compiled code, on and off; -ENOTSUP if it cannot. */
+/*
+ * Run counting for all compiled code, on and off; -ENOTSUP if it cannot. Off
+ * is off unless an observer wishes otherwise.
+ */
 JIT_API int jit_enable_debug(jit_vm *vm);
 JIT_API int jit_disable_debug(jit_vm *vm);
 

@@ -16,11 +16,17 @@
  *   flush         event*, reason text*, traces dropped
  *   update        event*
  *   loop__run     loop number, type
+ *   runs          event*
  *
  * event* is a struct jit_event (abi.h). Strings end within their field. type
  * is enum jit_trace_type: 0 loop, 1 entry bridge, 2 bridge. Numbers are 64
  * bit, or 32 bit where abi.h has them so. `update` says that counters or
- * times changed with no event of their own to carry them.
+ * times changed with no event of their own to carry them; `runs` that the
+ * process took a map for its run counts, a larger one, or gave it back.
+ *
+ * Two are wishes too. While somebody is attached to `runs` the process counts
+ * loop runs, in a map if that somebody gives it one (abi.h); while somebody is
+ * attached to loop__run it counts them, and the probe fires at each.
  *
  *   bpftrace -e 'usdt:/path/libjithooks.so:jit:abort
  *                { @[str(arg2), str(arg3)] = count(); }'
@@ -53,7 +59,10 @@
 JIT_PROBES(X)
 #undef X
 
-/* Define the semaphores: once, in the file that has the sites. */
+/*
+ * Define the semaphores: once, in the file that has the sites. (libjithooks
+ * itself lays those of JIT_WISH_PROBES side by side: jit_runs_wish().)
+ */
 #define JIT_PROBE_SEMAPHORE(name, probe)       \
 	unsigned short jit_##probe##_semaphore \
 		__attribute__((visibility("hidden"), section(".probes"), used));

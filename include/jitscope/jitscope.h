@@ -56,9 +56,19 @@ enum jitscope_source {
 	JITSCOPE_REGION, /* from the memory of the process */
 };
 
+/* Where the run counts of a snapshot were counted. */
+enum jitscope_run_source {
+	JITSCOPE_RUNS_NONE,   /* nowhere: nobody asked for it, or the JIT cannot */
+	JITSCOPE_RUNS_KERNEL, /* by the process, in a map of the kernel that it shares */
+	JITSCOPE_RUNS_PROBE,  /* by the handler of probe loop__run, since it was attached */
+	JITSCOPE_RUNS_REGION, /* by the process, in memory of its own */
+};
+
 struct jitscope_snapshot {
 	JitInfoSnapshot info; /* as pypyjit's; times in ns */
 	enum jitscope_source source;
+	enum jitscope_run_source run_source;
+	uint32_t counting; /* JIT_RUNS_*: how its VMs count runs now, as they say; 0 if dead */
 	pid_t pid;
 	bool alive;
 	bool complete;	/* false: part of it could not be read; see lost */
@@ -89,6 +99,7 @@ JITSCOPE_API uint64_t jitscope_total_compiled(const struct jit_counters *c);
 JITSCOPE_API const char *jitscope_counter_name(unsigned counter);
 JITSCOPE_API const char *jitscope_type_name(unsigned type);
 JITSCOPE_API const char *jitscope_event_name(unsigned kind);
+JITSCOPE_API const char *jitscope_run_source_name(enum jitscope_run_source source);
 
 /* ---- Without BPF --------------------------------------------------------------- */
 
@@ -133,6 +144,13 @@ JITSCOPE_API void jitscope_providers_free(struct jitscope_providers *p);
 
 typedef struct jitscope_session jitscope_session;
 
+/* How loop runs are counted while a session watches. */
+enum jitscope_count {
+	JITSCOPE_COUNT_OFF,    /* not on our account; what is counted anyway is shown */
+	JITSCOPE_COUNT_MEMORY, /* by the compiled code, in maps that it shares with us */
+	JITSCOPE_COUNT_PROBE,  /* by probe loop__run: about 1 us for each run */
+};
+
 struct jitscope_options {
 	/*
 	 * Gets events, from jitscope_poll(): those of `stream` (bit per enum
@@ -146,16 +164,44 @@ struct jitscope_options {
 	uint32_t max_loops;	/* room for them, of each process if system_wide; 0: 65536 */
 	uint32_t max_processes; /* 0: 8192 */
 	uint32_t ring_bytes;	/* power of two; 0: 16 MiB */
+	uint64_t keep_ns;	/* system_wide: what has ended is kept so long; 0: 10 s */
 	bool system_wide;	/* take every process that fires the probes */
-	bool count_runs;	/* attach loop__run as well */
-	const char *pin_dir;	/* pin the maps there; NULL: not */
-	const char *command;	/* who: shown by `jitscope check` for pins */
+	enum jitscope_count count;
+	/*
+	 * COUNT_MEMORY: a thread of the session (all signals blocked) listens on
+	 * a socket in runs_dir and gives each watched process that asks a map of
+	 * its own. Where that cannot be, the session goes on with a note, and the
+	 * processes count in their own memory.
+	 */
+	const char *runs_dir;	 /* NULL: $JITSCOPE_RUNS_DIR, or JIT_RUNS_DIR (abi.h) */
+	uint32_t max_runs;	 /* counts of one process; 0: 65536 */
+	uint64_t max_runs_bytes; /* of all maps together; 0: 256 MiB */
+	const char *pin_dir;	 /* pin the maps there; NULL: not */
+	const char *command;	 /* who: shown by `jitscope check` for pins */
 };
 
 #define JITSCOPE_PIN_DIR "/sys/fs/bpf/jitscope"
 
+/*
+ * For one who gives up privileges before he opens a session (its threads would keep
+ * theirs): can all probes of a file be attached by one link (Linux 6.6)? Then CAP_BPF
+ * and CAP_PERFMON are enough; else it takes CAP_SYS_ADMIN.
+ */
+JITSCOPE_API bool jitscope_attaches_at_once(void);
+
+/* Likewise: mounts the BPF file system if it is not there yet. */
+JITSCOPE_API int jitscope_mount_bpffs(void);
+
 /* options may be NULL. -EPERM, -ENOSYS (no BTF, kernel too old), ... */
 JITSCOPE_API int jitscope_open(jitscope_session **session, const struct jitscope_options *options);
+
+/*
+ * Reads the maps that a system-wide session has pinned in dir (`jitscope serve`), and
+ * attaches nothing: everything below works that does not watch, wait for events or
+ * change something. -ENOENT: nothing is pinned there, or not by a running session that
+ * watches everything; -EPROTO: by another version.
+ */
+JITSCOPE_API int jitscope_open_pinned(jitscope_session **session, const char *dir);
 
 /* Detaches, unpins, frees. The watched processes go on. NULL is allowed. */
 JITSCOPE_API void jitscope_close(jitscope_session *session);
@@ -201,12 +247,43 @@ JITSCOPE_API int jitscope_pids(jitscope_session *session, pid_t **pids, size_t *
 
 /*
  * What the maps say of a process, dead or alive. -ENOENT: nothing. Call
- * jitscope_poll(session, 0) first for the newest.
+ * jitscope_poll(session, 0) first for the newest. Of a process that has ended its
+ * last events may come from in here.
  */
 JITSCOPE_API int jitscope_snapshot(jitscope_session *session, pid_t pid,
 				   struct jitscope_snapshot **out);
 
 JITSCOPE_API int jitscope_stats(jitscope_session *session, struct jitscope_stats *out);
+
+/*
+ * A copy of the run counts of a process as they are in its map, by run_slot of
+ * struct jit_loop; free() it. The cheap way for who knows the loops already: no
+ * other map is read. -ENOENT: it has none from this session.
+ */
+JITSCOPE_API int jitscope_run_counts(jitscope_session *session, pid_t pid, uint64_t **counts,
+				     size_t *n);
+
+/* What became of the requests for run-count maps. */
+#define JITSCOPE_RUN_STATS(X)                                               \
+	X(granted, "maps given to processes")                               \
+	X(grown, "of these, in place of a smaller one")                     \
+	X(kept, "processes that had theirs already")                        \
+	X(unwatched, "refused: the process is not watched")                 \
+	X(limited, "refused: the maps would take more memory than allowed") \
+	X(failed, "refused: the kernel gave no map")                        \
+	X(bad_request, "connections without a request that makes sense")    \
+	X(too_slow, "connections that took too long, or were too many")     \
+	X(too_often, "connections of a user that had too many in a second")
+
+struct jitscope_run_stats {
+	uint64_t maps;	/* there are now */
+	uint64_t bytes; /* that they take, with those only a process still holds */
+#define X(name, text) uint64_t name;
+	JITSCOPE_RUN_STATS(X)
+#undef X
+};
+
+JITSCOPE_API int jitscope_run_stats(jitscope_session *session, struct jitscope_run_stats *out);
 
 /* ---- Findings ------------------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
  *   loops          hash         struct jitscope_loop_key -> struct jit_loop
  *   aborts         hash         struct jitscope_abort_key -> struct jit_abort
  *   flushes        hash         struct jitscope_vm_key -> struct jit_flush
+ *   loop_run_times hash of maps pid -> array, run_slot -> struct jit_run (abi.h)
  *   events         ring buffer  struct jitscope_event
  *   stats          per-CPU      0 -> struct jitscope_stats
  *   session        array        0 -> struct jitscope_owner
@@ -39,6 +40,8 @@ struct jitscope_process {
 	__u32 alive;
 	__u32 watched; /* 1: asked for, or forked from one that was */
 	__u32 execs;
+	__u32 fires_runs; /* 1: it has fired loop__run */
+	__u32 bad;	  /* its events that could not be read, or made no sense */
 	char comm[JIT_COMM_LEN];
 	char jitdriver[JIT_DRIVER_LEN];
 };
@@ -84,6 +87,11 @@ struct jitscope_owner {
 	__u64 start_ticks; /* field 22 of /proc/PID/stat */
 	__u32 pid;
 	__u32 abi;
+	__u32 system_wide;
+	__u32 pad;
+	__u64 seed_lost; /* what jitscope_stats() adds to map_full and read_fault */
+	__u64 seed_failed;
+	__u64 runs_session; /* as in the requests for run-count maps; 0: none */
 	char command[64];
 };
 
@@ -92,6 +100,7 @@ enum jitscope_event_kind {
 	JITSCOPE_FORK = 64,
 	JITSCOPE_EXEC,
 	JITSCOPE_EXIT,
+	JITSCOPE_NEWCOMER, /* a program was started that may be a JIT; not handed out */
 };
 
 struct jitscope_event {
@@ -103,6 +112,7 @@ struct jitscope_event {
 	__u64 compile_ns;
 	__u64 dropped;
 	__u64 count; /* ABORT: this reason at this place so far */
+	__u64 runs;  /* FREE: how often it ran, as far as that was counted */
 	__u32 pid;
 	__u32 tid;
 	__u32 kind; /* enum jit_probe or enum jitscope_event_kind */

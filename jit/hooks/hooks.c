@@ -191,21 +191,6 @@ void jit_call_abort(jit_vm *vm, const struct jit_abort_info *info, const char *g
 		leave(vm, &slot, slot.too_long(slot.data, vm->jitdriver_name, info->too_long_in));
 }
 
-static int ask_debug(jit_vm *vm, int on)
-{
-	return vm->config.enable_debug ? vm->config.enable_debug(vm->config.ctx, on) : -ENOTSUP;
-}
-
-int jit_enable_debug(jit_vm *vm)
-{
-	return ask_debug(vm, 1);
-}
-
-int jit_disable_debug(jit_vm *vm)
-{
-	return ask_debug(vm, 0);
-}
-
 int jit_set_param(jit_vm *vm, const char *text)
 {
 	return vm->config.set_param ? vm->config.set_param(vm->config.ctx, text) : -ENOTSUP;

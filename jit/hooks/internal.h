@@ -16,6 +16,8 @@
 
 #define NO_ROW UINT32_MAX
 
+#define MAX_LOOPS (1u << 20) /* rows of loops, and slots of theirs */
+
 /*
  * Not called for most traces. The code around a call of it is kept out of the
  * way too: between two traces the VM's compiler has pushed us out of the
@@ -61,8 +63,33 @@ static inline void jit_region_unlock(void)
 
 /* All below: with the lock held. */
 
+enum jit_area_no { ABORTS, RUNS, LOOPS, NAREAS };
+
+static inline struct jit_area *jit_region_area(enum jit_area_no which)
+{
+	return which == ABORTS ? &jit_region->aborts
+	       : which == RUNS ? &jit_region->runs
+			       : &jit_region->loops;
+}
+
+static inline void *jit_region_row(enum jit_area_no which, uint32_t i)
+{
+	const struct jit_area *area = jit_region_area(which);
+
+	return (char *)jit_region + area->offset + (size_t)i * area->entry_size;
+}
+
+/* Gives an area more memory; false if there is none. */
+bool jit_region_grow(enum jit_area_no which);
+/* The region's own memory takes the place of what lies there, with its contents. */
+int jit_region_take_back(void *at, size_t bytes);
+/* If the region is a file: writes what lies there into it. */
+int jit_region_save(const void *at, size_t bytes);
+
+/* ---- rows.c: the tables of loops and aborts ---- */
+
 /* A row for loop `no`, or NULL if the table is full; end with _loop_done(). */
-struct jit_loop_row *jit_region_add_loop(uint64_t no);
+struct jit_loop_row *jit_region_add_loop(jit_vm *vm, uint64_t no);
 void jit_region_loop_done(struct jit_loop_row *row);
 /* The row of `no`, or NULL. */
 struct jit_loop_row *jit_region_loop(uint64_t no);
@@ -71,11 +98,64 @@ struct jit_loop_row *jit_region_loop_at(uint32_t i);
 void jit_region_drop_loop(struct jit_loop_row *row);
 /* The row may be given away when no other is free. */
 void jit_region_retire_loop(struct jit_loop_row *row);
-uint64_t *jit_region_run_count(uint32_t slot);
 /* The row of this reason and place, made if new; NULL if the table is full. */
 struct jit_abort_row *jit_region_abort(uint32_t reason_id, const char *reason,
 				       const char *greenkey);
 void jit_region_count_abort(struct jit_abort_row *row, enum jit_counter counter, uint64_t when);
+
+/* ---- slots.c: where loops are counted; with the lock held ----------------- */
+
+/* A slot for a loop of vm, its count 0; JIT_RUNS_OVERFLOW if there is none. */
+uint32_t jit_slot_take(jit_vm *vm);
+void jit_slot_give_back(uint32_t slot);
+/* The count of the slot itself. */
+uint64_t *jit_slot_runs(uint32_t slot);
+/* Runs of the loop that has the slot; 0 if that is the overflow slot. */
+uint64_t jit_slot_runs_of(uint32_t slot);
+/* Where the loop that has the slot is to count: there, or in the overflow slot. */
+uint64_t *jit_slot_counted_in(uint32_t slot);
+/* The VM is gone, nobody counts in its slots. */
+void jit_slots_leave(const jit_vm *vm);
+
+/* A map as its descriptor shows it (ask.c). */
+struct jit_map {
+	uint32_t id; /* the kernel's; never 0 */
+	uint32_t slots;
+	int fd;
+};
+
+/* Slots up to the end of the last block that is in use. */
+uint32_t jit_slots_wanted(void);
+/*
+ * Is there anything to be moved by jit_slots_move_in(), or, map NULL, _move_out()?
+ * Here and below vm NULL means that there is no other thread: all that is any VM's.
+ */
+bool jit_slots_lie_elsewhere(const jit_vm *vm, const struct jit_map *map);
+/* Has vm slots beyond the map? */
+bool jit_slots_lie_beyond(const jit_vm *vm, const struct jit_map *map);
+/*
+ * Lays the map's pages in the place of the slots of vm, and of those that are
+ * nobody's, with their counts, as far as it reaches; elsewhere, and with _out
+ * everywhere, the region's own pages. On an error some may have been moved; no
+ * count is lost.
+ */
+int jit_slots_move_in(const jit_vm *vm, const struct jit_map *map);
+int jit_slots_move_out(const jit_vm *vm);
+/* The loops of vm beyond the map (NULL: none) count in the overflow slot; true: that is new. */
+bool jit_slots_overflow(const jit_vm *vm, const struct jit_map *map);
+/* Does anything lie in a map? In a child: no longer. At exit: to the file, if any. */
+bool jit_slots_lie_in_maps(void); /* without the lock */
+void jit_slots_are_own(void);
+void jit_slots_save(void);
+
+/* ---- runs.c: whether and where; around fork() ------------------------------ */
+
+void jit_runs_open(void);
+void jit_runs_leave(const jit_vm *vm);
+void jit_runs_last_word(void);
+void jit_runs_before_fork(void);
+void jit_runs_in_parent(void);
+void jit_runs_in_child(void);
 
 static inline struct jit_totals *jit_totals(void)
 {
@@ -156,6 +236,9 @@ struct jit_vm {
 	struct jit_flush flush;
 	pthread_mutex_t lock; /* of the slots */
 	struct jit_slot slots[NSLOTS];
+	uint32_t block; /* where it may have a free slot (slots.c) */
+	bool debug;	/* jit_enable_debug() */
+	unsigned how;	/* runs are counted: JIT_RUNS_* */
 };
 
 int jit_call_optimize(jit_vm *vm, struct jit_trace *t, struct jit_optimize *ops);

@@ -12,8 +12,34 @@
 #include "internal.h"
 
 #define X JIT_PROBE_SEMAPHORE
-JIT_PROBES(X)
+JIT_PLAIN_PROBES(X)
 #undef X
+
+/*
+ * The two that are wishes are one word, which compiled code looks at often; C
+ * does not say in what order it lays objects.
+ */
+__asm__(".pushsection .probes,\"aw\",%progbits\n"
+	".balign 4\n"
+	".globl jit_wish_word, jit_loop__run_semaphore, jit_runs_semaphore\n"
+	".hidden jit_wish_word, jit_loop__run_semaphore, jit_runs_semaphore\n"
+	".type jit_wish_word, %object\n"
+	".type jit_loop__run_semaphore, %object\n"
+	".type jit_runs_semaphore, %object\n"
+	".size jit_wish_word, 4\n"
+	".size jit_loop__run_semaphore, 2\n"
+	".size jit_runs_semaphore, 2\n"
+	"jit_wish_word:\n"
+	"jit_loop__run_semaphore: .2byte 0\n"
+	"jit_runs_semaphore: .2byte 0\n"
+	".popsection\n");
+
+extern const uint32_t jit_wish_word __attribute__((visibility("hidden")));
+
+const uint32_t *jit_runs_wish(void)
+{
+	return &jit_wish_word;
+}
 
 #ifdef __clang__
 #define SITE static __attribute__((noinline, cold)) void
@@ -58,6 +84,11 @@ SITE fire_flush(const struct jit_event *e)
 SITE fire_update(const struct jit_event *e)
 {
 	STAP_PROBE1(jit, update, e);
+}
+
+SITE fire_runs(const struct jit_event *e)
+{
+	STAP_PROBE1(jit, runs, e);
 }
 
 SITE fire_loop__run(uint64_t no, uint32_t type)
@@ -106,6 +137,9 @@ void jit_fire(enum jit_probe probe)
 		break;
 	case JIT_PROBE_UPDATE:
 		fire_update(e);
+		break;
+	case JIT_PROBE_RUNS:
+		fire_runs(e);
 		break;
 	default:
 		break;

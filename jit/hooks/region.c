@@ -16,12 +16,10 @@
  * allocated before they are mapped, so a full disk is an error at a place
  * that expects it and never a SIGBUS.
  *
- * A forked child inherits private memory as copy on write; a file it must not
- * share with its parent, so it moves to a file of its own, or else to private
- * memory, before it runs on.
- *
- * Invariant: rows change only with the lock held, between a change of `begin`
- * and the same change of `end`.
+ * A forked child inherits private memory as copy on write; a file, or a map of
+ * the kernel that the run counts lie in (slots.c), it must not share with its
+ * parent, so it moves to a file of its own, or else to private memory, before
+ * it runs on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,21 +29,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <jithooks/probes.h>
-
-#include "index.h"
 #include "internal.h"
 
-#define MAX_LOOPS (1u << 20)
 #define MAX_ABORTS (1u << 13)
 #define FIRST_BYTES (64u << 10)
 #define NO_FD (-1)
 
-enum { ABORTS, RUNS, LOOPS, NAREAS };
-
 static const uint32_t entry_sizes[NAREAS] = {
 	[ABORTS] = sizeof(struct jit_abort_row),
-	[RUNS] = sizeof(__u64),
+	[RUNS] = sizeof(struct jit_run),
 	[LOOPS] = sizeof(struct jit_loop_row),
 };
 
@@ -69,12 +61,6 @@ static struct {
 		void *copy;
 	} parts[NAREAS + 1]; /* the header and the areas, for a child to be */
 	bool copied;
-	struct jit_index loops;	 /* number -> row */
-	struct jit_index aborts; /* hash -> row */
-	uint32_t *free_rows;	 /* stack */
-	uint32_t n_free, cap_free;
-	uint32_t retired; /* rows that may be taken when none is free */
-	uint32_t retired_next;
 } self = {.once = PTHREAD_ONCE_INIT, .fd = NO_FD};
 
 /*
@@ -95,18 +81,6 @@ __asm__(".pushsection .note.jithooks,\"\",\"note\"\n"
 	".8byte jit_anchor\n"
 	".popsection\n");
 
-static struct jit_area *area(int which)
-{
-	return which == ABORTS ? &jit_region->aborts
-	       : which == RUNS ? &jit_region->runs
-			       : &jit_region->loops;
-}
-
-static void *row_at(int which, uint32_t i)
-{
-	return (char *)jit_region + area(which)->offset + (size_t)i * entry_sizes[which];
-}
-
 /* Puts memory behind [offset, offset + bytes) of the reserved range. */
 static int back(char *base, uint64_t offset, uint64_t bytes)
 {
@@ -120,8 +94,8 @@ static int back(char *base, uint64_t offset, uint64_t bytes)
 	return 0;
 }
 
-/* Doubles an area. The header must not promise what is not there yet. */
-static SELDOM bool grow(int which)
+/* The header must not promise what is not there yet. */
+SELDOM bool jit_region_grow(enum jit_area_no which)
 {
 	uint64_t have = self.backed[which];
 	uint64_t want = have ? 2 * have : FIRST_BYTES;
@@ -130,10 +104,11 @@ static SELDOM bool grow(int which)
 		return false;
 	if (want > self.limit[which])
 		want = self.limit[which];
-	if (want <= have || back((char *)jit_region, area(which)->offset + have, want - have))
+	if (want <= have ||
+	    back((char *)jit_region, jit_region_area(which)->offset + have, want - have))
 		return false;
 	self.backed[which] = want;
-	__atomic_store_n(&area(which)->capacity, (uint32_t)(want / entry_sizes[which]),
+	__atomic_store_n(&jit_region_area(which)->capacity, (uint32_t)(want / entry_sizes[which]),
 			 __ATOMIC_RELEASE);
 	return true;
 }
@@ -152,7 +127,7 @@ static char *reserve(void)
 		void *base;
 
 		self.limit[ABORTS] = pages(aborts * entry_sizes[ABORTS]);
-		self.limit[RUNS] = pages(loops * entry_sizes[RUNS]);
+		self.limit[RUNS] = pages(loops * entry_sizes[RUNS]) + self.page; /* slots.c */
 		self.limit[LOOPS] = pages(loops * entry_sizes[LOOPS]);
 		self.reserved = self.header_bytes + self.limit[ABORTS] + self.limit[RUNS] +
 				self.limit[LOOPS];
@@ -180,6 +155,8 @@ static void name_process(struct jit_region *r)
 	r->pid = (uint32_t)getpid();
 	JIT_COPY(r->comm, program_invocation_short_name);
 	r->event.instance = r->instance;
+	r->runs_session = 0;
+	r->runs_mapped = 0;
 }
 
 static void set_up(struct jit_region *r)
@@ -199,26 +176,78 @@ static void publish(struct jit_region *r)
 {
 	jit_region = r;
 	for (int i = 0; i < NAREAS; i++)
-		area(i)->entry_size = entry_sizes[i];
+		jit_region_area(i)->entry_size = entry_sizes[i];
 	__atomic_store_n(&r->magic, JIT_ABI_MAGIC, __ATOMIC_RELEASE);
 	__atomic_store_n(&jit_anchor.region, (uintptr_t)r, __ATOMIC_RELEASE);
 }
 
+/* ---- Pages of other people's memory ------------------------------------------ */
+
+/* Writes what lies in [at, at + bytes) to the file; 0 without one. */
+int jit_region_save(const void *at, size_t bytes)
+{
+	const char *from = at;
+	off_t offset = from - (char *)jit_region;
+
+	while (self.fd != NO_FD && bytes) {
+		ssize_t n = pwrite(self.fd, from, bytes, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		from += n;
+		offset += n;
+		bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+int jit_region_take_back(void *at, size_t bytes)
+{
+	void *copy;
+	int err;
+
+	if (self.fd != NO_FD) {
+		err = jit_region_save(at, bytes);
+		if (!err && mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, self.fd,
+				 (char *)at - (char *)jit_region) == MAP_FAILED)
+			err = -errno;
+		return err;
+	}
+	copy = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (copy == MAP_FAILED)
+		return -errno;
+	memcpy(copy, at, bytes);
+	/* In one step: whoever reads from outside never sees a page of zeros. */
+	if (mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, at) != MAP_FAILED)
+		return 0;
+	err = -errno;
+	munmap(copy, bytes);
+	return err;
+}
+
+/* ---- fork() --------------------------------------------------------------------- */
+
 /*
- * Before fork(), with the lock held: copies everything that has memory, for the
- * parent goes on writing to its file before the child can look at it.
+ * Before fork(), with the lock held: copies everything that has memory and that
+ * the child would share with its parent, who goes on writing to it before the
+ * child can look: all of a file, and the run counts if they lie in a map.
  */
 static void copy_for_child(void)
 {
 	struct part *part = self.parts;
 
-	part[0] = (struct part){.bytes = self.header_bytes};
 	for (int i = 0; i < NAREAS; i++)
-		part[i + 1] = (struct part){area(i)->offset, self.backed[i], NULL};
+		part[i] = (struct part){jit_region_area(i)->offset, self.backed[i], NULL};
+	part[NAREAS] = (struct part){.bytes = self.header_bytes};
 	for (int i = 0; i <= NAREAS; i++) {
-		part[i].copy = part[i].bytes ? mmap(NULL, part[i].bytes, PROT_READ | PROT_WRITE,
-						    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-					     : MAP_FAILED;
+		part[i].copy = MAP_FAILED;
+		if (self.fd == NO_FD && i != RUNS)
+			part[i].bytes = 0;
+		if (part[i].bytes)
+			part[i].copy = mmap(NULL, part[i].bytes, PROT_READ | PROT_WRITE,
+					    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (part[i].copy != MAP_FAILED)
 			memcpy(part[i].copy, (char *)jit_region + part[i].offset, part[i].bytes);
 	}
@@ -234,20 +263,26 @@ static void drop_copies(void)
 }
 
 /*
- * In the child: the file is the parent's, so the copies move to a file of the
- * child's own, or take the file's place, under the same addresses.
+ * In the child: what is shared is the parent's, so the copies move to a file of
+ * the child's own, or take the place of it, under the same addresses.
  */
-static void leave_parents_file(void)
+static void leave_parents_memory(void)
 {
 	int old = self.fd;
 
-	self.fd = open_file(jit_now());
+	if (old != NO_FD)
+		self.fd = open_file(jit_now());
 	for (int i = 0; i <= NAREAS; i++) {
 		const struct part *part = &self.parts[i];
 		char *at = (char *)jit_region + part->offset;
 
-		if (part->copy == MAP_FAILED)
-			continue; /* nothing there; or no memory: shared with the parent */
+		if (part->copy == MAP_FAILED) {
+			/* No memory: without counts, but never in the parent's map. */
+			if (part->bytes && i == RUNS && jit_slots_lie_in_maps())
+				mmap(at, part->bytes, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+			continue;
+		}
 		if (self.fd != NO_FD && !back((char *)jit_region, part->offset, part->bytes)) {
 			memcpy(at, part->copy, part->bytes);
 			munmap(part->copy, part->bytes);
@@ -256,17 +291,19 @@ static void leave_parents_file(void)
 			       at);
 		}
 	}
-	close(old);
+	if (old != NO_FD)
+		close(old);
 	self.copied = false;
 }
 
 static void before_fork(void)
 {
+	jit_runs_before_fork();
 	if (jit_region)
 		jit_region_lock();
 	else
 		jit_lock_take(&jit_region_locked); /* another thread is about to make it */
-	if (jit_region && self.fd != NO_FD)
+	if (jit_region && (self.fd != NO_FD || jit_slots_lie_in_maps()))
 		copy_for_child();
 }
 
@@ -275,17 +312,20 @@ static void in_parent(void)
 	if (self.copied)
 		drop_copies();
 	jit_region_unlock();
+	jit_runs_in_parent();
 }
 
 static void in_child(void)
 {
 	if (jit_region) {
 		if (self.copied)
-			leave_parents_file();
+			leave_parents_memory();
+		jit_slots_are_own();
 		name_process(jit_region);
 		jit_region->inherited = 1;
 	}
 	jit_region_unlock();
+	jit_runs_in_child();
 }
 
 static void open_once(void)
@@ -297,6 +337,7 @@ static void open_once(void)
 	self.page = (size_t)sysconf(_SC_PAGESIZE);
 	self.header_bytes = pages(sizeof(struct jit_region));
 	set_up(&bare);
+	jit_runs_open();
 	pthread_atfork(before_fork, in_parent, in_child);
 
 	base = reserve();
@@ -323,187 +364,4 @@ static void open_once(void)
 void jit_region_open(void)
 {
 	pthread_once(&self.once, open_once);
-}
-
-/* ---- Rows ----------------------------------------------------------------- */
-
-/* What is written after the fence is not seen before the new `begin`. */
-#define BEGIN(row)                                                                   \
-	do {                                                                         \
-		__atomic_store_n(&(row)->begin, (row)->begin + 1, __ATOMIC_RELAXED); \
-		__atomic_thread_fence(__ATOMIC_RELEASE);                             \
-	} while (0)
-#define END(row) __atomic_store_n(&(row)->end, (row)->begin, __ATOMIC_RELEASE)
-
-static bool push_free(uint32_t i)
-{
-	if (self.n_free == self.cap_free) {
-		uint32_t cap = self.cap_free ? 2 * self.cap_free : 256;
-		uint32_t *rows = realloc(self.free_rows, cap * sizeof(*rows));
-
-		if (!rows)
-			return false;
-		self.free_rows = rows;
-		self.cap_free = cap;
-	}
-	self.free_rows[self.n_free++] = i;
-	return true;
-}
-
-/*
- * The loops of a closed VM are kept until the table has no other row to give:
- * the last picture of a program that has ended its VM is worth having.
- */
-static SELDOM bool take_retired(uint32_t *i)
-{
-	while (self.retired && self.retired_next < jit_region->loops.used) {
-		struct jit_loop_row *row = row_at(LOOPS, self.retired_next++);
-
-		if (row->no && row->retired) {
-			*i = row->loop.run_slot;
-			self.retired--;
-			jit_region->event.trace_no = row->no;
-			jit_region->event.loop = row->loop;
-			if (JIT_PROBE_ON(free))
-				jit_fire(JIT_PROBE_FREE);
-			jit_index_remove(&self.loops, row->no);
-			return true;
-		}
-	}
-	self.retired_next = 0;
-	return false;
-}
-
-static bool new_row(uint32_t *i)
-{
-	struct jit_area *loops = &jit_region->loops;
-
-	if (self.n_free) {
-		*i = self.free_rows[--self.n_free];
-		return true;
-	}
-	if (loops->used >= FIRST_BYTES / entry_sizes[LOOPS] && take_retired(i))
-		return true;
-	if (loops->used == loops->capacity && !grow(LOOPS))
-		return false;
-	if (loops->used == jit_region->runs.capacity && !grow(RUNS))
-		return false;
-	*i = loops->used;
-	return true;
-}
-
-struct jit_loop_row *jit_region_add_loop(uint64_t no)
-{
-	struct jit_loop_row *row;
-	uint32_t i;
-
-	if (!new_row(&i))
-		return NULL;
-	row = row_at(LOOPS, i);
-	if (!jit_index_put(&self.loops, no, i)) {
-		if (i < jit_region->loops.used) {
-			BEGIN(row);
-			row->no = 0; /* it may have been a retired one */
-			END(row);
-			push_free(i);
-		}
-		return NULL;
-	}
-	BEGIN(row);
-	row->no = no;
-	row->retired = 0;
-	row->loop.run_slot = i;
-	*jit_region_run_count(i) = 0;
-	if (i == jit_region->loops.used) {
-		jit_region->runs.used = i + 1;
-		__atomic_store_n(&jit_region->loops.used, i + 1, __ATOMIC_RELEASE);
-	}
-	return row;
-}
-
-void jit_region_loop_done(struct jit_loop_row *row)
-{
-	END(row);
-}
-
-struct jit_loop_row *jit_region_loop(uint64_t no)
-{
-	uint32_t i = jit_index_get(&self.loops, no);
-
-	return i == NO_ROW ? NULL : row_at(LOOPS, i);
-}
-
-struct jit_loop_row *jit_region_loop_at(uint32_t i)
-{
-	struct jit_loop_row *row = NULL;
-
-	if (i < jit_region->loops.used)
-		row = row_at(LOOPS, i);
-	return row && row->no ? row : NULL;
-}
-
-void jit_region_drop_loop(struct jit_loop_row *row)
-{
-	jit_index_remove(&self.loops, row->no);
-	BEGIN(row);
-	row->no = 0;
-	END(row);
-	push_free(row->loop.run_slot);
-}
-
-void jit_region_retire_loop(struct jit_loop_row *row)
-{
-	BEGIN(row);
-	row->retired = 1;
-	END(row);
-	self.retired++;
-}
-
-uint64_t *jit_region_run_count(uint32_t slot)
-{
-	return row_at(RUNS, slot);
-}
-
-/* FNV-1a; never 0, which the index and the observer take for none. */
-static uint64_t hash_text(uint64_t h, const char *s)
-{
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
-	return (h ^ 0xff) * 0x100000001b3u;
-}
-
-struct jit_abort_row *jit_region_abort(uint32_t reason_id, const char *reason, const char *greenkey)
-{
-	struct jit_area *aborts = &jit_region->aborts;
-	uint64_t hash = hash_text(hash_text(0xcbf29ce484222325u, reason), greenkey);
-	struct jit_abort_row *row;
-	uint32_t i;
-
-	hash += !hash;
-	i = jit_index_get(&self.aborts, hash);
-	if (i != NO_ROW)
-		return row_at(ABORTS, i);
-	if (aborts->used == aborts->capacity && !grow(ABORTS))
-		return NULL;
-	if (!jit_index_put(&self.aborts, hash, aborts->used))
-		return NULL;
-	row = row_at(ABORTS, aborts->used);
-	BEGIN(row);
-	row->abort.hash = hash;
-	row->abort.reason_id = reason_id;
-	JIT_COPY(row->abort.reason, reason);
-	JIT_COPY(row->abort.greenkey, greenkey);
-	END(row);
-	__atomic_store_n(&aborts->used, aborts->used + 1, __ATOMIC_RELEASE);
-	return row;
-}
-
-void jit_region_count_abort(struct jit_abort_row *row, enum jit_counter counter, uint64_t when)
-{
-	BEGIN(row);
-	row->abort.instance = jit_region->instance;
-	row->abort.counter = counter;
-	row->abort.count++;
-	row->abort.last_ns = when;
-	END(row);
 }

@@ -30,8 +30,7 @@ static int add_runs(JitInfoSnapshot *s)
 		return -1;
 	for (uint32_t i = 0; i < used; i++) {
 		struct jit_loop_row *row = jit_region_loop_at(i);
-		uint64_t runs =
-			row ? __atomic_load_n(jit_region_run_count(i), __ATOMIC_RELAXED) : 0;
+		uint64_t runs = row ? jit_slot_runs_of(row->loop.run_slot) : 0;
 
 		if (runs)
 			s->loop_run_times[s->n_loop_run_times++] = (struct jit_loop_run){
@@ -65,6 +64,7 @@ JitInfoSnapshot *jit_get_stats_snapshot(void)
 	copy(&s->counters, &jit_totals()->counters, JIT_NCOUNTERS);
 	copy(&s->counter_times, &jit_totals()->times, JIT_NTIMES);
 	err = add_runs(s);
+	s->overflow_runs = __atomic_load_n(jit_slot_runs(JIT_RUNS_OVERFLOW), __ATOMIC_RELAXED);
 	jit_region_unlock();
 	if (err) {
 		free(s);

@@ -18,6 +18,7 @@
 struct jit_told {
 	jit_vm *vm;
 	struct jit_index loops;		  /* VM's loop number + 1 -> ours */
+	struct jit_index bridges;	  /* the same for bridges */
 	uint64_t last[JIT_ABORT_OTHER];	  /* counters at the last call */
 	uint64_t aborts[JIT_ABORT_OTHER]; /* told or made good, by counter */
 	uint64_t compiles;		  /* the same for compiles */
@@ -123,9 +124,10 @@ static uint64_t moved(const jit_told *told, const uint64_t *counters, size_t nco
 	return c < ncounters ? counters[c] - told->last[c] : 0;
 }
 
-static uint64_t root_of(jit_told *told, uint64_t loop_no)
+/* Our number for the VM's; 0: it was not told. */
+static uint64_t our_number(const struct jit_index *numbers, uint64_t vm_no)
 {
-	uint32_t no = jit_index_get(&told->loops, loop_no + 1);
+	uint32_t no = jit_index_get(numbers, vm_no + 1);
 
 	return no == NO_ROW ? 0 : no;
 }
@@ -161,15 +163,16 @@ void jit_told_compiled(jit_told *told, JIT_TOLD_STATE, unsigned type, uint64_t l
 	if (one_trace)
 		code.compile_ns = ns(tracing + backend - told->spent - told->hooks);
 	if (bridge) {
-		place.parent_no = root_of(told, loop_no);
+		place.parent_no = our_number(&told->loops, loop_no);
 		place_of(place.parent_no, roots, sizeof(roots));
 		place.greenkey = roots;
 	}
 	jit_trace_start(told->vm, &t, &place);
 	jit_trace_compiled(told->vm, &t, &code);
 	/* Numbers that do not fit would take four thousand million traces. */
-	if (!bridge && t.no < NO_ROW)
-		jit_index_put(&told->loops, loop_no + 1, (uint32_t)t.no);
+	if (t.no < NO_ROW)
+		jit_index_put(bridge ? &told->bridges : &told->loops, place.vm_no + 1,
+			      (uint32_t)t.no);
 	remember(told, counters, ncounters, tracing, backend);
 	drop_lock();
 }
@@ -199,6 +202,28 @@ void jit_told_state(jit_told *told, JIT_TOLD_STATE)
 	make_good(told, counters, ncounters, 0);
 	take_over(told, counters, ncounters, tracing, backend, 1);
 	remember(told, counters, ncounters, tracing, backend);
+	drop_lock();
+}
+
+static void put_runs(const struct jit_index *numbers, uint64_t vm_no, uint64_t runs)
+{
+	struct jit_loop_row *row = jit_region_loop(our_number(numbers, vm_no));
+
+	if (row && row->loop.run_slot != JIT_RUNS_OVERFLOW)
+		__atomic_store_n(jit_slot_runs(row->loop.run_slot), runs, __ATOMIC_RELAXED);
+}
+
+void jit_told_runs(jit_told *told, unsigned type, const uint64_t *numbers, const uint64_t *runs,
+		   size_t n)
+{
+	take_lock();
+	told->vm->debug = true; /* it counts, whoever wishes it */
+	jit_runs_update(told->vm);
+	jit_region_lock();
+	for (size_t i = 0; i < n; i++)
+		put_runs(type == JIT_TYPE_BRIDGE ? &told->bridges : &told->loops, numbers[i],
+			 runs[i]);
+	jit_region_unlock();
 	drop_lock();
 }
 

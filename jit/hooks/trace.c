@@ -56,6 +56,8 @@ void jit_vm_destroy(jit_vm *vm)
 		return;
 	jit_region_lock();
 	each_loop(vm, jit_region_retire_loop);
+	jit_slots_leave(vm);
+	jit_runs_leave(vm);
 	jit_region_unlock();
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);
@@ -203,7 +205,7 @@ void jit_backend_end(jit_vm *vm, struct jit_trace *t)
 /* Enters the trace where it will be found; the row, or the event's own. */
 static struct jit_loop *enter(jit_vm *vm, struct jit_trace *t, const struct jit_code *code)
 {
-	struct jit_loop_row *row = jit_region_add_loop(t->no);
+	struct jit_loop_row *row = jit_region_add_loop(vm, t->no);
 	struct jit_loop *loop = row ? &row->loop : &jit_region->event.loop;
 	uint32_t slot = row ? loop->run_slot : 0;
 
@@ -319,7 +321,7 @@ void jit_trace_freed(jit_vm *vm, uint64_t no)
 
 			e->trace_no = no;
 			e->loop = row->loop;
-			e->loop.runs = *jit_region_run_count(row->loop.run_slot);
+			e->loop.runs = jit_slot_runs_of(row->loop.run_slot);
 			memcpy(e->jitdriver, vm->jitdriver_name, sizeof(e->jitdriver));
 			jit_fire(JIT_PROBE_FREE);
 		}
@@ -379,13 +381,12 @@ void jit_take_over(jit_vm *vm, const uint64_t *counters, size_t n, uint64_t trac
 uint64_t *jit_run_count(jit_vm *vm, uint64_t no)
 {
 	struct jit_loop_row *row;
-	uint64_t *count = NULL;
+	uint64_t *count;
 
 	(void)vm;
 	jit_region_lock();
 	row = jit_region_loop(no);
-	if (row)
-		count = jit_region_run_count(row->loop.run_slot);
+	count = jit_slot_counted_in(row ? row->loop.run_slot : JIT_RUNS_OVERFLOW);
 	jit_region_unlock();
 	return count;
 }
@@ -393,10 +394,15 @@ uint64_t *jit_run_count(jit_vm *vm, uint64_t no)
 /* Counters can change after the last event: the last word at a normal exit. */
 __attribute__((destructor)) static void last_word(void)
 {
-	/* exit() may have been called from a signal handler: do not wait. */
+	/* exit() may have been called from a signal handler: do not wait for locks. */
 	if (!jit_region || !jit_region_trylock())
+		return;
+	jit_region_unlock();
+	jit_runs_last_word();
+	if (!jit_region_trylock())
 		return;
 	if (jit_region->next_no > 1 && JIT_PROBE_ON(update))
 		jit_fire(JIT_PROBE_UPDATE);
+	jit_slots_save();
 	jit_region_unlock();
 }

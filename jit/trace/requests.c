@@ -12,11 +12,11 @@ static int set_param(void *ctx, const char *text)
 	return parameters_set(g->main_thread, text, message) ? 0 : -EINVAL;
 }
 
-static int enable_debug(void *ctx, int on)
+static int count_runs(void *ctx, unsigned how)
 {
 	Global *g = ctx;
 
-	jit_count_runs(g->main_thread, on);
+	jit_count_runs(g->main_thread, how != 0);
 	return 0;
 }
 
@@ -43,7 +43,7 @@ struct jit_vm_config jit_vm_requests(Global *g)
 	return (struct jit_vm_config){
 		.jitdriver_name = "jitlua",
 		.ctx = g,
-		.enable_debug = enable_debug,
+		.count_runs = count_runs,
 		.set_param = set_param,
 		.releaseall = releaseall,
 		.stats_asmmemmgr = stats_asmmemmgr,

@@ -53,7 +53,7 @@ def test_list():
     listed = json.loads(jitscope("list", "--json").out)
     (row,) = [f for f in listed["files"] if f["path"] == path]
     assert {"pid": process.pid, "comm": "embed"} in row["processes"], row
-    assert len(row["probes"]) == 8 and row["unusable"] == [] and row["region"] is True, row
+    assert len(row["probes"]) == 9 and row["unusable"] == [] and row["region"] is True, row
     (line,) = [x for x in jitscope("list", "-p", process.pid).out.splitlines() if path in x]
     assert line.split()[:2] == [str(process.pid), "embed"], line
     one = json.loads(jitscope("list", "--json", "-f", program("embed")).out)
@@ -129,11 +129,12 @@ STATS = """hits foreign sent dropped map_full over_share bad_event read_fault bu
     lost_rows""".split()
 SNAPSHOT = {
     "schema": "jitscope.snapshot/1", "pid": int, "comm": str, "jitdriver": str,
-    "source": ("kernel", "region"), "taken_ns": int, "start_ns": int, "alive": bool,
-    "complete": bool,
+    "source": ("kernel", "region"), "run_source": Maybe(("kernel", "probe", "region")),
+    "taken_ns": int, "start_ns": int, "alive": bool, "complete": bool,
     "counters": dict.fromkeys(COUNTERS + OWN_COUNTERS, int),
     "counter_times": dict.fromkeys(("TRACING", "BACKEND", "HOOKS"), float),
     "loop_run_times": [{"type": ("l", "e", "b"), "number": int, "runs": int}],
+    "overflow_runs": int,
     "loops": [{
         "loop_no": int, "bridge_no": Maybe(int), "type": ("loop", "entry bridge", "bridge"),
         "greenkey": str, "asmaddr": int, "asmlen": int, "operations": int, "parent_no": Maybe(int),
@@ -154,7 +155,8 @@ TRACE = {"trace_no": int, "type": ("loop", "entry bridge", "bridge"), "greenkey"
          "loop_no": int, "parent_no": Maybe(int), "exit_no": Maybe(int), "vm": int}
 EVENT = {"when_ns": int, "seconds": float, "pid": int, "tid": int, "comm": str, "jitdriver": str}
 EVENTS = {
-    "start": TRACE, "free": TRACE, "exec": {}, "exit": {}, "fork": {"parent_pid": int},
+    "start": TRACE, "exec": {}, "exit": {}, "fork": {"parent_pid": int},
+    "free": {**TRACE, "runs": int}, "runs": {**TRACE, "runs": int},
     "optimize": {**TRACE, "ops_before": int, "operations": int},
     "compile": {**TRACE, "operations": int, "asmaddr": int, "asmlen": int,
                 "compile_seconds": float},
@@ -237,7 +239,7 @@ def test_the_json_of_trace():
             sorted(e["when_ns"] for e in events if e["event"] == "compile")
         if command[0] != "sh":
             kinds = {e["event"] for e in events}
-            assert kinds == set(EVENTS) - {"fork"}, kinds
+            assert kinds | {"runs"} == set(EVENTS) - {"fork"}, kinds
             assert {e["operations"] for e in events if e["event"] == "abort"} == {6000}
         else:
             assert "fork" in {e["event"] for e in events}, events
@@ -395,7 +397,7 @@ def test_runs_are_counted_by_probe_if_asked_for():
     command = [program("emit"), *"--loops 20 --places 20 --kind loop__run --events 500".split()]
     snap, _ = watch(command)
     assert snap["loop_run_times"] == [] and snap["stats"]["unknown_loop"] == 0, snap
-    snap, _ = watch(command, "--runs")
+    snap, _ = watch(command, "--count=probe")
     assert {r["number"]: r["runs"] for r in snap["loop_run_times"]} == \
         {i: 25 for i in range(1, 21)}, snap["loop_run_times"]
     assert {r["type"] for r in snap["loop_run_times"]} == {"l"}, snap["loop_run_times"]
@@ -404,7 +406,7 @@ def test_runs_are_counted_by_probe_if_asked_for():
 
 def test_runs_that_the_process_counts_itself_are_not_counted_twice():
     need_bpf()
-    snap, result = watch(embed(*WORK), "--runs")
+    snap, result = watch(embed(*WORK), "--count=probe")
     told = json.loads(result.out)
     assert len(snap["loop_run_times"]) == told["live_loops"], snap["loop_run_times"]
     assert {r["runs"] for r in snap["loop_run_times"]} == {told["runs_per_loop"]}, snap
@@ -419,7 +421,7 @@ def test_runs_are_counted_in_a_process_that_runs_already():
         wait_for(lambda: jitscope("snapshot", "--no-bpf", "-p", process.pid,
                                   status=None).status == 0, "a VM")
         pins = pin_dir()
-        watcher = start([JITSCOPE, *way, "-p", str(process.pid), "--json", "--runs",
+        watcher = start([JITSCOPE, *way, "-p", str(process.pid), "--json", "--count=probe",
                          f"--pin={pins}"])
 
         def counted():
@@ -439,7 +441,7 @@ def test_runs_are_counted_in_a_process_that_runs_already():
 
 
 def test_runs_and_pins_need_bpf():
-    for option in ("--runs", "--pin"):
+    for option in ("--count=probe", "--pin"):
         for command in (("run", "--no-bpf", option, "--", "true"),
                         ("snapshot", "-a", "--no-bpf", option)):
             result = jitscope(*command, status=2)
@@ -479,6 +481,8 @@ def test_arguments_and_environment_are_handed_on():
         seen = json.loads(jitscope("run", *options, "--no-adapter", "--", sys.executable, "-S",
                                    "-c", script, *arguments, env={"MINE": "x=y z"}).out)
         seen[1].pop("JITHOOKS_REGION_DIR", None)
+        assert ("JITHOOKS_COUNT_RUNS" in seen[1]) == bool(options), options
+        seen[1].pop("JITHOOKS_COUNT_RUNS", None)
         assert seen == plain, (options, seen, plain)
         seen = json.loads(jitscope("run", *options, "--", sys.executable, "-S", "-c", script,
                                    *arguments, env={"MINE": "x=y z", "PYTHONPATH": "/mine"}).out)

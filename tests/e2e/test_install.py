@@ -18,6 +18,7 @@ FILES = """
     lib/pkgconfig/jithooks.pc lib/pkgconfig/jitscope.pc lib/pkgconfig/jitlua.pc
     lib/jitscope/adapters/luajit/jithooks.so
     lib/jitscope/adapters/pypy/jithooks/__init__.py
+    lib/systemd/system/jitscope.service
     share/man/man1/jitscope.1 share/man/man1/jitlua.1""".split()
 SANITIZE = ["-fsanitize=address,undefined"] if "sanitize" in BUILD else []
 

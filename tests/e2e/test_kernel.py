@@ -15,7 +15,7 @@ PROBES = ("trace__start", "optimize", "compile", "abort", "free", "flush", "upda
 TRACED = PROBES[:-2]  # what `jitscope trace` shows of them
 ATTACHED = PROBES[:-1]  # what it attaches to
 MAPS = ("processes", "counters", "counter_times", "loops", "aborts", "flushes", "events", "stats",
-        "session")
+        "session", "loop_run_times")
 
 
 def emit(*arguments):

@@ -391,6 +391,92 @@ say(says=says, version=version, has=[n for n in says if hasattr(pypyjit, n)])
     assert said["has"] == [], "this PyPy has what its documentation lacks"
 
 
+COUNTS = """
+def turns(n):
+    i = 0
+    while i < n:
+        i += 1
+def either(n):
+    a = 0
+    for i in range(n):
+        if i % 3:
+            a += i
+        else:
+            a -= 1
+turns(5000)
+turns(100000)
+either(20000)
+import pypyjit
+say(runs=[[*key, n] for key, n in pypyjit.get_stats_snapshot().loop_run_times.items()])
+"""
+
+
+def runs_of(rows):
+    """(kind, PyPy's number) -> runs: of a loop its turns, the way in (first label) left out."""
+    runs, labels, loop = {}, {}, None
+    for kind, no, count in rows:
+        if kind == "l":
+            if loop is not None:
+                labels[loop].append(count)
+            continue
+        runs[kind, no] = count
+        loop = no if kind == "e" else None
+        if loop is not None:
+            labels[loop] = []
+    for no, counts in labels.items():
+        runs["e", no] = sum(counts[1:] or counts or [runs["e", no]])
+    return runs
+
+
+def test_loop_runs_are_those_that_pypy_counts():
+    need("pypy3")
+    snap, result = watch(pypy(COUNTS), "--no-bpf", env={"JITHOOKS_PYPY_RUNS": "1"})
+    assert result.err == "", result
+    rows = only_line(result)["runs"]
+    theirs = runs_of(rows)
+    ours = {("b" if x["type"] == "bridge" else "e", x["vm_no"]): x["runs"] for x in snap["loops"]}
+    assert len(ours) == len(snap["loops"]) >= 3 and any(k == "b" for k, _ in ours), snap["loops"]
+    assert ours == {key: theirs[key] for key in ours}, (ours, rows)
+    (loop,) = [x for x in snap["loops"] if x["greenkey"].endswith(" turns")]
+    # As many as there were, but for those before it was hot.
+    assert 105000 - 1100 < loop["runs"] <= 105000 - 1039, loop
+
+
+def test_loop_runs_are_not_counted_unless_asked():
+    """It costs PyPy more than others: what makes those count is not enough."""
+    need("pypy3")
+    snap, result = watch(pypy(COUNTS), "--no-bpf", env={"JITHOOKS_COUNT_RUNS": "1"})
+    assert only_line(result)["runs"] == [] and result.err == "", result
+    assert snap["loops"] and not any(x["runs"] for x in snap["loops"]), snap["loops"]
+
+
+def test_counting_survives_a_first_trace_that_is_too_long():
+    """PyPy with its jitlog on dies of it."""
+    need("pypy3")
+    snap, result = watch(pypy("""
+import pypyjit
+pypyjit.set_param("trace_limit=600")
+space = {}
+exec("def f(n):\\n s = 0\\n for i in range(n):\\n" + "".join(
+    "  s = s + i %% %d + len(str(i))\\n" % (k + 3) for k in range(120)) + " return s\\n", space)
+for _ in range(10):
+    space["f"](2000)
+say(done=True)
+"""), "--no-bpf", env={"JITHOOKS_PYPY_RUNS": "1"})
+    assert only_line(result)["done"] and result.err == "", result
+    assert snap["counters"]["ABORT_SEGMENTED_TRACE"] > 0, snap["counters"]
+    assert any(x["runs"] > 1000 for x in snap["loops"]), snap["loops"]
+
+
+def test_a_pypy_that_cannot_count_says_so():
+    need("pypy3")
+    _, result = watch(pypy("say(done=True)", "--jit", "off"), "--no-bpf",
+                      env={"JITHOOKS_PYPY_RUNS": "1"})
+    assert only_line(result)["done"], result
+    assert result.err == ("jithooks: this PyPy cannot count loop runs: its JIT is off, or has no "
+                          "small loop compiled\n"), result
+
+
 def test_the_snapshot_before_the_first_trace_is_zeros():
     """Asked of pypyjit, PyPy crashes. The JIT is off at first, so that there is no trace."""
     said, result, snap = seen_by("""

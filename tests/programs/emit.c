@@ -174,6 +174,12 @@ static void emit_loop__run(struct sender *s)
 	jit_loop_run(1 + s->tick % opt.places, JIT_TYPE_LOOP);
 }
 
+/* Fires only when a map comes or goes. */
+static void emit_runs(struct sender *s)
+{
+	jit_runs_update(s->vm);
+}
+
 static void emit_mix(struct sender *s)
 {
 	static void (*const kinds[])(struct sender *) = {
@@ -277,7 +283,8 @@ static void wait_for_observer(void)
 		int all = 1;
 
 		for (unsigned p = 0; p < JIT_NPROBES; p++)
-			if (p == JIT_PROBE_LOOP_RUN ? !strcmp(opt.kind, "loop__run") : 1)
+			if (p == JIT_PROBE_LOOP_RUN ? !strcmp(opt.kind, "loop__run")
+						    : p != JIT_PROBE_RUNS)
 				all &= jit_probe_enabled(p);
 		if (all)
 			return;

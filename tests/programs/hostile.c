@@ -116,6 +116,14 @@ SITE site_update(const void *e, const void *text, __u64 n, __u32 m)
 	STAP_PROBE1(jit, update, e);
 }
 
+SITE site_runs(const void *e, const void *text, __u64 n, __u32 m)
+{
+	(void)text;
+	(void)n;
+	(void)m;
+	STAP_PROBE1(jit, runs, e);
+}
+
 SITE site_loop__run(const void *e, const void *text, __u64 n, __u32 m)
 {
 	(void)e;

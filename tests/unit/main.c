@@ -28,6 +28,8 @@
 	X(optimize) \
 	X(region)   \
 	X(fork)     \
+	X(runs)     \
+	X(ask)      \
 	X(told)     \
 	X(snapshot) \
 	X(findings)

@@ -21,8 +21,11 @@ WHOLE(jit_flush, 6 * 8 + 2 * 4 + JIT_REASON_LEN);
 WHOLE(jit_event, 8 + 2 * 4 + 5 * 8 + 2 * 4 + sizeof(struct jit_loop) + sizeof(struct jit_abort) +
 			 sizeof(struct jit_flush) + JIT_DRIVER_LEN + sizeof(struct jit_totals));
 WHOLE(jit_area, 8 + 4 * 4);
-WHOLE(jit_region, 8 + 2 * 4 + 2 * 8 + 2 * 4 + JIT_COMM_LEN + 8 + 3 * sizeof(struct jit_area) +
-			  sizeof(struct jit_event));
+WHOLE(jit_region, 8 + 2 * 4 + 2 * 8 + 2 * 4 + JIT_COMM_LEN + 8 + 3 * sizeof(struct jit_area) + 8 +
+			  2 * 4 + sizeof(struct jit_event));
+WHOLE(jit_run, 8);
+WHOLE(jit_runs_request, 8 + 2 * 4 + 2 * 8 + 2 * 4);
+WHOLE(jit_runs_reply, 8 + 2 * 4 + 8 + 2 * 4);
 WHOLE(jit_loop_row, 3 * 8 + sizeof(struct jit_loop) + 8);
 WHOLE(jit_abort_row, 8 + sizeof(struct jit_abort) + 8);
 WHOLE(jit_anchor, 8 + 2 * 4 + 8);
@@ -39,6 +42,13 @@ AT(jit_anchor, version, 8);
 AT(jit_anchor, size, 12);
 AT(jit_anchor, region, 16);
 
+AT(jit_runs_request, magic, 0);
+AT(jit_runs_request, version, 8);
+AT(jit_runs_request, size, 12);
+AT(jit_runs_reply, magic, 0);
+AT(jit_runs_reply, version, 8);
+AT(jit_runs_reply, size, 12);
+
 /* 64 bit fields that 4-byte alignment (i386) would move. */
 #define ALIGNED(type, field) \
 	_Static_assert(offsetof(struct type, field) % 8 == 0, #type "." #field " is not aligned")
@@ -51,6 +61,7 @@ ALIGNED(jit_region, next_no);
 ALIGNED(jit_region, loops);
 ALIGNED(jit_region, aborts);
 ALIGNED(jit_region, runs);
+ALIGNED(jit_region, runs_session);
 ALIGNED(jit_region, event);
 ALIGNED(jit_loop_row, loop);
 ALIGNED(jit_loop_row, end);

@@ -120,9 +120,8 @@ static void *write_slowly(void *arg)
 {
 	struct jit_loop_row *row;
 
-	(void)arg;
 	jit_region_lock();
-	row = jit_region_add_loop(1000);
+	row = jit_region_add_loop(arg, 1000);
 	pthread_barrier_wait(&writing);
 	unit_spin(50000000);
 	jit_region_loop_done(row);
@@ -141,7 +140,7 @@ TEST(a_fork_waits_for_a_row_that_is_being_written)
 		unit_skip("the thread sanitizer does not follow a fork of threads");
 	vm = unit_vm();
 	pthread_barrier_init(&writing, NULL, 2);
-	CHECK(!pthread_create(&thread, NULL, write_slowly, NULL));
+	CHECK(!pthread_create(&thread, NULL, write_slowly, vm));
 	pthread_barrier_wait(&writing);
 	pid = fork();
 	if (!pid) {
@@ -245,9 +244,12 @@ static const struct jit_loop_row *rows(const struct jit_region *r)
 	return (const void *)((const char *)r + r->loops.offset);
 }
 
-static const uint64_t *runs(const struct jit_region *r)
+static uint64_t runs_of(const struct jit_region *r, uint32_t row)
 {
-	return (const void *)((const char *)r + r->runs.offset);
+	const uint64_t *runs = (const void *)((const char *)r + r->runs.offset);
+
+	CHECK(rows(r)[row].loop.run_slot < r->runs.used);
+	return runs[rows(r)[row].loop.run_slot];
 }
 
 TEST(a_region_file_shows_what_the_process_does)
@@ -265,7 +267,7 @@ TEST(a_region_file_shows_what_the_process_does)
 	r = file_of(getpid()); /* has grown */
 	CHECK_EQ(r->loops.used, 2000);
 	CHECK_EQ(rows(r)[1999].no, 2000);
-	CHECK_EQ(runs(r)[1999], 1999);
+	CHECK_EQ(runs_of(r, 1999), 1999);
 	CHECK_EQ(r->aborts.used, 1);
 	CHECK_EQ(r->event.totals.counters.TOTAL_COMPILED_LOOPS, 2000);
 	jit_vm_destroy(vm);
@@ -323,7 +325,7 @@ TEST(parents_and_childs_file_are_independent)
 	CHECK_EQ(mine->instance, jit_region->instance);
 	CHECK_EQ(mine->loops.used, 501);
 	CHECK_EQ(mine->aborts.used, 0);
-	CHECK_EQ(runs(mine)[499], 6);
+	CHECK_EQ(runs_of(mine, 499), 6);
 	CHECK_EQ(mine->event.totals.counters.TOTAL_COMPILED_LOOPS, 501);
 
 	r = file_of(pid);
@@ -331,7 +333,7 @@ TEST(parents_and_childs_file_are_independent)
 	CHECK_EQ(r->loops.used, 2000);
 	CHECK_EQ(rows(r)[0].no, 1); /* what it inherited */
 	CHECK_EQ(rows(r)[1999].no, 2000);
-	CHECK_EQ(runs(r)[499], 105);
+	CHECK_EQ(runs_of(r, 499), 105);
 	CHECK_EQ(r->aborts.used, 1);
 	CHECK_EQ(r->event.totals.counters.TOTAL_COMPILED_LOOPS, 2000);
 	jit_vm_destroy(vm);

@@ -429,10 +429,10 @@ TEST(errors_of_the_other_hooks_are_reported_too)
 	jit_vm_destroy(vm);
 }
 
-static int set_debug(void *ctx, int on)
+static int count_runs(void *ctx, unsigned how)
 {
-	*(int *)ctx = on;
-	return on ? 0 : -EIO;
+	*(int *)ctx = (int)how;
+	return how ? 0 : -EIO;
 }
 
 static int set_param(void *ctx, const char *text)
@@ -473,7 +473,7 @@ TEST(what_the_vm_can_do_is_asked_of_it)
 	int state = 7;
 	struct jit_vm_config config = {.jitdriver_name = "unit",
 				       .ctx = &state,
-				       .enable_debug = set_debug,
+				       .count_runs = count_runs,
 				       .set_param = set_param,
 				       .releaseall = release,
 				       .stats_asmmemmgr = memory};

@@ -27,6 +27,8 @@ static struct jit_loop_row *loop_row(uint32_t i)
 	return row(&jit_region->loops, i);
 }
 
+static unsigned char has_slot[(1 << 20) + 8192];
+
 /* Every row is whole, and what is used is within what may be read. */
 static uint32_t check_tables(void)
 {
@@ -35,14 +37,18 @@ static uint32_t check_tables(void)
 	CHECK(jit_region->loops.used <= jit_region->loops.capacity);
 	CHECK(jit_region->runs.used <= jit_region->runs.capacity);
 	CHECK(jit_region->aborts.used <= jit_region->aborts.capacity);
-	CHECK_EQ(jit_region->runs.used, jit_region->loops.used);
+	memset(has_slot, 0, sizeof(has_slot));
 	for (uint32_t i = 0; i < jit_region->loops.used; i++) {
 		struct jit_loop_row *r = loop_row(i);
 
 		CHECK_EQ(r->begin, r->end);
-		live += r->no != 0;
-		if (r->no)
-			CHECK(r->loop.run_slot == i && jit_region_loop(r->no) == r);
+		if (!r->no)
+			continue;
+		live++;
+		CHECK(jit_region_loop(r->no) == r);
+		CHECK(r->loop.run_slot < jit_region->runs.used);
+		if (r->loop.run_slot != JIT_RUNS_OVERFLOW)
+			CHECK(!has_slot[r->loop.run_slot]++); /* no two have the same */
 	}
 	for (uint32_t i = 0; i < jit_region->aborts.used; i++) {
 		struct jit_abort_row *r = row(&jit_region->aborts, i);
@@ -83,7 +89,7 @@ TEST(a_freed_row_is_used_again)
 	*count = 7;
 	unit_loop(vm);
 	jit_trace_freed(vm, no);
-	CHECK(!jit_run_count(vm, no));
+	CHECK(jit_run_count(vm, no) == jit_run_count(vm, 0));
 	CHECK_EQ(loop_row(0)->no, 0);
 	CHECK_EQ(check_tables(), 1);
 
@@ -254,7 +260,7 @@ TEST(a_full_loop_table_is_counted)
 	CHECK_EQ(unit_counter(JIT_TOTAL_COMPILED_LOOPS), full + 10);
 	CHECK_EQ(unit_counter(JIT_UNTRACKED_LOOPS), 10);
 	CHECK(jit_run_count(vm, full));
-	CHECK(!jit_run_count(vm, full + 1));
+	CHECK(jit_run_count(vm, full + 1) == jit_run_count(vm, 0));
 	jit_trace_freed(vm, full + 1); /* is not on record: nothing happens */
 	jit_trace_freed(vm, 5);
 	no = unit_loop(vm); /* there is room again */

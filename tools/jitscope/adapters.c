@@ -102,6 +102,11 @@ bool adapters_library(char *path, size_t size)
 	return locate(path, size, "libjithooks.so.1") || locate(path, size, "../libjithooks.so.1");
 }
 
+bool adapters_jitlua(char *path, size_t size)
+{
+	return locate(path, size, "jitlua") || locate(path, size, "../../bin/jitlua");
+}
+
 /* ---- The environment ------------------------------------------------------------------ */
 
 static size_t length(char **env)

@@ -13,6 +13,7 @@
 bool adapters_luajit(char *path, size_t size);	/* the library to preload */
 bool adapters_pypy(char *path, size_t size);	/* the folder for PYTHONPATH */
 bool adapters_library(char *path, size_t size); /* libjithooks.so */
+bool adapters_jitlua(char *path, size_t size);	/* our own JIT */
 
 /*
  * The environment of a command that is to be watched: ours, with what the

@@ -174,7 +174,7 @@ int cmd_check(const struct options *o)
 	if (!output_open(&out, o->output, STDOUT_FILENO))
 		return EXIT_FAILED;
 	bpf = add_machine(&l);
-	add_pins(&l, o->pin_dir ? o->pin_dir : JITSCOPE_PIN_DIR);
+	add_pins(&l, o->pin_dir ? o->pin_dir : options_pin_dir());
 	add_adapters(&l);
 	add_jit(&l, "luajit", "apt install luajit, to watch the luajit command");
 	add_jit(&l, "pypy3", "apt install pypy3, to watch PyPy");

@@ -196,7 +196,7 @@ static void explain_nothing(const struct run *run)
 
 static void text_report(const struct run *run, struct output *out)
 {
-	struct report report = {out->f, out->tty, run->options->top};
+	struct report report = report_options(out, run->options);
 	const struct subject *own = run->all.list;
 	bool carried = false, active = false;
 
@@ -248,7 +248,9 @@ static int start_and_watch(struct run *run, struct options *options, char ***env
 	}
 	err = region_dir_make(&dir);
 	if (!err) {
-		if (!environment_set(env, "JITHOOKS_REGION_DIR", dir.path))
+		if (!environment_set(env, "JITHOOKS_REGION_DIR", dir.path) ||
+		    (!session && options->count != JITSCOPE_COUNT_OFF &&
+		     !environment_set(env, "JITHOOKS_COUNT_RUNS", "1")))
 			err = -ENOMEM;
 		else if (session)
 			err = run_watched(run, session, *env, &dir);

@@ -64,19 +64,39 @@ static const struct earlier *earlier_of(const struct work *w, const struct jitsc
 	return NULL;
 }
 
-static void remember(struct work *w, const struct subjects *all)
+static void forget(struct work *w)
+{
+	for (size_t i = 0; i < w->n_before; i++)
+		free(w->before[i].runs);
+	free(w->before);
+	w->before = NULL;
+	w->n_before = 0;
+}
+
+/* Takes the run counts out of the snapshots. */
+static void remember(struct work *w, struct subjects *all)
 {
 	struct earlier *list = calloc(all->n + 1, sizeof(*list));
 
 	if (!list)
 		return; /* differences to an older round then */
+	forget(w);
 	for (size_t i = 0; i < all->n; i++) {
-		const struct jitscope_snapshot *s = all->list[i].snapshot;
+		struct jitscope_snapshot *s = all->list[i].snapshot;
 
-		list[i] = (struct earlier){s->pid,   s->instance,      s->taken_ns,
-					   s->alive, s->info.counters, s->info.counter_times};
+		list[i] = (struct earlier){
+			.pid = s->pid,
+			.instance = s->instance,
+			.taken_ns = s->taken_ns,
+			.alive = s->alive,
+			.counters = s->info.counters,
+			.times = s->info.counter_times,
+			.runs = s->info.loop_run_times,
+			.n_runs = s->info.n_loop_run_times,
+		};
+		s->info.loop_run_times = NULL;
+		s->info.n_loop_run_times = 0;
 	}
-	free(w->before);
 	w->before = list;
 	w->n_before = all->n;
 }
@@ -91,7 +111,7 @@ static int by_pid(const void *a, const void *b)
 
 static void print(struct work *w, struct subjects *all)
 {
-	struct report report = {w->out.f, w->out.tty, w->options->top};
+	struct report report = report_options(&w->out, w->options);
 
 	qsort(all->list, all->n, sizeof(*all->list), by_pid);
 	for (size_t i = 0; i < all->n; i++) {
@@ -179,7 +199,7 @@ static int rounds(struct work *w)
 		go_on = output_flush(&w->out) && w->repeated && any_alive(&all);
 		subjects_free(&all);
 		round++;
-		go_on = go_on && (!o->count || round < o->count) &&
+		go_on = go_on && (!o->rounds || round < o->rounds) &&
 			wait_until(w, start + round * o->interval_ns);
 	}
 	return 0;
@@ -209,6 +229,27 @@ static bool show_region_file(struct work *w, int *status)
 	return true;
 }
 
+/* Is there a `jitscope serve` that has what we want? Then nothing need be attached. */
+static bool shares(struct work *w)
+{
+	const struct options *o = w->options;
+
+	if (o->no_bpf || o->own || o->pin_dir || o->file || o->max_loops ||
+	    o->count == JITSCOPE_COUNT_PROBE)
+		return false;
+	if (jitscope_open_pinned(&w->session, options_pin_dir()))
+		return false;
+	if (!targets_watch(w->session, o)) {
+		if (o->verbose)
+			say("reading the maps in %s, which `jitscope serve` fills",
+			    options_pin_dir());
+		return true;
+	}
+	jitscope_close(w->session);
+	w->session = NULL;
+	return false;
+}
+
 static int observe(struct work *w)
 {
 	const struct options *o = w->options;
@@ -216,6 +257,8 @@ static int observe(struct work *w)
 
 	if (show_region_file(w, &status))
 		return status;
+	if (shares(w))
+		return rounds(w);
 	if (!o->no_bpf)
 		w->no_session = session_open(&w->session, o, NULL, NULL, 0);
 	if (w->no_session && o->pin_dir) {
@@ -245,13 +288,15 @@ int cmd_snapshot(const struct options *given)
 	}
 	if (!options.interval_ns)
 		options.interval_ns = 1000000000;
-	w.repeated = options.given & (OPT_INTERVAL | OPT_COUNT | OPT_DURATION);
+	w.repeated = options.given & (OPT_INTERVAL | OPT_ROUNDS | OPT_DURATION);
+	if (!w.repeated && !(options.given & OPT_COUNT))
+		options.count = JITSCOPE_COUNT_OFF; /* to count for a moment says nothing */
 	if (!output_open(&w.out, options.output, STDOUT_FILENO))
 		return EXIT_FAILED;
 	signals_catch();
 	status = observe(&w);
 	jitscope_close(w.session);
-	free(w.before);
+	forget(&w);
 	if (!output_close(&w.out))
 		status = EXIT_FAILED;
 	return status;

@@ -71,6 +71,21 @@ static bool goes_on(struct trace *t, uint64_t end_ns)
 	return !t->ended && (!t->options->pid || !kill(t->options->pid, 0) || errno != ESRCH);
 }
 
+/* The last word: how often the loops ran that are still there. */
+static void tell_runs(struct trace *t)
+{
+	struct subjects all = {0};
+
+	if (t->options->count == JITSCOPE_COUNT_OFF || t->out.err)
+		return;
+	if (subjects_from_session(&all, t->session))
+		say("%s", jitscope_error());
+	for (size_t i = 0; i < all.n; i++)
+		event_print_runs(&t->printer, all.list[i].snapshot,
+				 t->options->json ? UINT64_MAX : t->options->top);
+	subjects_free(&all);
+}
+
 static int stream(struct trace *t)
 {
 	uint64_t end_ns = t->options->duration_ns ? now_ns() + t->options->duration_ns : 0;
@@ -84,6 +99,7 @@ static int stream(struct trace *t)
 		}
 		tell_losses(t);
 	} while (output_flush(&t->out) && more);
+	tell_runs(t);
 	if (!t->out.err && (!t->options->json || t->options->verbose))
 		say("%s events, %s lost", text_count(t->printer.printed),
 		    text_count(event_lost(&t->last)));

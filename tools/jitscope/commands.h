@@ -8,6 +8,7 @@
 int cmd_check(const struct options *options);
 int cmd_list(const struct options *options);
 int cmd_run(const struct options *options);
+int cmd_serve(const struct options *options);
 int cmd_snapshot(const struct options *options);
 int cmd_trace(const struct options *options);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* event.c - one event as one line, for a person or as JSON. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "event.h"
@@ -52,6 +53,12 @@ static void print_details(FILE *f, const struct jitscope_event *e)
 		break;
 	case JITSCOPE_EXEC:
 	case JITSCOPE_EXIT:
+		break;
+	case JIT_PROBE_FREE:
+	case JIT_PROBE_RUNS:
+		print_trace(f, e);
+		if (e->runs)
+			fprintf(f, "  %s runs", text_count(e->runs));
 		break;
 	default:
 		print_trace(f, e);
@@ -126,6 +133,10 @@ static void set_details(json_t *o, const struct jitscope_event *e)
 		set(o, "dropped", json_count(e->dropped));
 		set(o, "vm", json_count(e->vm));
 		break;
+	case JIT_PROBE_FREE:
+	case JIT_PROBE_RUNS:
+		set(o, "runs", json_count(e->runs));
+		break;
 	case JITSCOPE_FORK:
 		set(o, "parent_pid", json_count(e->parent_no));
 		break;
@@ -150,13 +161,57 @@ static void print_json(struct event_printer *p, const struct jitscope_event *e)
 	json_line(p->f, o);
 }
 
-void event_print(struct event_printer *p, const struct jitscope_event *e)
+static void print(struct event_printer *p, const struct jitscope_event *e)
 {
-	p->printed++;
 	if (p->json)
 		print_json(p, e);
 	else
 		print_text(p, e);
+}
+
+void event_print(struct event_printer *p, const struct jitscope_event *e)
+{
+	p->printed++;
+	print(p, e);
+}
+
+/* ---- Runs ------------------------------------------------------------------------------ */
+
+static int by_runs(const void *a, const void *b)
+{
+	const struct jitscope_loop *x = a, *y = b;
+
+	if (x->loop.runs != y->loop.runs)
+		return x->loop.runs < y->loop.runs ? 1 : -1;
+	return (x->no > y->no) - (x->no < y->no);
+}
+
+void event_print_runs(struct event_printer *p, struct jitscope_snapshot *s, uint64_t top)
+{
+	struct jitscope_event e = {
+		.kind = JIT_PROBE_RUNS,
+		.when_ns = s->taken_ns,
+		.pid = (uint32_t)s->pid,
+		.tid = (uint32_t)s->pid,
+	};
+
+	memcpy(e.comm, s->comm, sizeof(e.comm));
+	memcpy(e.jitdriver, s->jitdriver, sizeof(e.jitdriver));
+	if (s->n_loops)
+		qsort(s->loops, s->n_loops, sizeof(*s->loops), by_runs);
+	for (size_t i = 0; i < s->n_loops && i < top && s->loops[i].loop.runs; i++) {
+		const struct jit_loop *l = &s->loops[i].loop;
+
+		e.trace_no = s->loops[i].no;
+		e.loop_no = l->loop_no;
+		e.parent_no = l->parent_no;
+		e.exit_no = l->exit_no;
+		e.type = l->type;
+		e.vm = l->vm;
+		e.runs = l->runs;
+		memcpy(e.greenkey, l->greenkey, sizeof(e.greenkey));
+		print(p, &e);
+	}
 }
 
 /* ---- Losses ---------------------------------------------------------------------------- */

@@ -19,6 +19,9 @@ struct event_printer {
 
 void event_print(struct event_printer *p, const struct jitscope_event *e);
 
+/* Lines for the loops of a process that ran most, `top` of them; sorts them. */
+void event_print_runs(struct event_printer *p, struct jitscope_snapshot *snapshot, uint64_t top);
+
 /* A line for what was lost between two looks at the stats, if anything. */
 void event_print_losses(struct event_printer *p, const struct jitscope_stats *before,
 			const struct jitscope_stats *now, uint64_t when_ns);

@@ -281,6 +281,10 @@ static void head(struct object *o, const struct jitscope_snapshot *s)
 	member(o, "comm", json_text(s->comm));
 	member(o, "jitdriver", json_text(s->jitdriver));
 	member(o, "source", json_string(s->source == JITSCOPE_KERNEL ? "kernel" : "region"));
+	member(o, "run_source",
+	       s->run_source == JITSCOPE_RUNS_NONE
+		       ? json_null()
+		       : json_string(jitscope_run_source_name(s->run_source)));
 	member(o, "taken_ns", json_count(s->taken_ns));
 	member(o, "start_ns", json_count(s->start_ns));
 	member(o, "alive", json_boolean(s->alive));
@@ -300,6 +304,7 @@ static void object(FILE *f, const struct subject *subject, const struct subject 
 	member(&o, "counters", counters(&s->info.counters));
 	member(&o, "counter_times", counter_times(&s->info.counter_times));
 	loop_run_times(&o, s);
+	member(&o, "overflow_runs", json_count(s->info.overflow_runs));
 	loops(&o, s);
 	array_begin(&o, "aborts");
 	for (size_t i = 0; i < s->n_aborts; i++)

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <jitscope/jitscope.h>
+
 #include "commands.h"
 #include "text.h"
 
@@ -23,8 +25,8 @@ static const struct command commands[] = {
 		.examples = "  jitscope run -- luajit prog.lua\n"
 			    "  jitscope run --json -o report.json -- pypy3 prog.py\n"
 			    "  jitscope run --top 30 -- nvim --headless -S script.lua +q\n",
-		.takes = OUTPUT_OPTIONS | OPT_RUNS | OPT_PIN | OPT_TOP | OPT_MAX_LOOPS |
-			 OPT_NO_BPF | OPT_NO_ADAPTER,
+		.takes = OUTPUT_OPTIONS | OPT_COUNT | OPT_PIN | OPT_TOP | OPT_MAX_LOOPS |
+			 OPT_MAX_RUNS | OPT_NO_BPF | OPT_NO_ADAPTER,
 		.operands = true,
 		.run = cmd_run,
 	},
@@ -40,8 +42,9 @@ static const struct command commands[] = {
 		.examples = "  jitscope snapshot -p 4711\n"
 			    "  jitscope snapshot -p 4711 -i 5 -n 12\n"
 			    "  jitscope snapshot -a --json | jq '{pid, comm, counters}'\n",
-		.takes = OUTPUT_OPTIONS | TARGET_OPTIONS | OPT_DURATION | OPT_INTERVAL | OPT_COUNT |
-			 OPT_RUNS | OPT_PIN | OPT_TOP | OPT_MAX_LOOPS | OPT_NO_BPF,
+		.takes = OUTPUT_OPTIONS | TARGET_OPTIONS | OPT_DURATION | OPT_INTERVAL |
+			 OPT_ROUNDS | OPT_COUNT | OPT_PIN | OPT_TOP | OPT_MAX_LOOPS | OPT_MAX_RUNS |
+			 OPT_NO_BPF | OPT_OWN,
 		.run = cmd_snapshot,
 	},
 	{
@@ -57,8 +60,8 @@ static const struct command commands[] = {
 			"  jitscope trace -- luajit prog.lua\n"
 			"  jitscope trace -a -d 10 --json | jq -r 'select(.event == \"abort\") | "
 			".reason'\n",
-		.takes = OUTPUT_OPTIONS | TARGET_OPTIONS | OPT_DURATION | OPT_RUNS | OPT_PIN |
-			 OPT_MAX_LOOPS | OPT_NO_ADAPTER,
+		.takes = OUTPUT_OPTIONS | TARGET_OPTIONS | OPT_DURATION | OPT_COUNT | OPT_PIN |
+			 OPT_TOP | OPT_MAX_LOOPS | OPT_MAX_RUNS | OPT_NO_ADAPTER,
 		.operands = true,
 		.run = cmd_trace,
 	},
@@ -73,6 +76,24 @@ static const struct command commands[] = {
 			    "  jitscope list --json | jq '.files[].processes[].pid'\n",
 		.takes = OUTPUT_OPTIONS | TARGET_OPTIONS,
 		.run = cmd_list,
+	},
+	{
+		.name = "serve",
+		.synopsis = "[OPTION...]",
+		.summary = "watch the whole machine, for good, and let others read",
+		.about =
+			"Watches every process with the provider, those that run and those that are "
+			"started later,\nuntil it is told to stop, and keeps what it knows in pinned "
+			"kernel maps. Other commands then\nread those and need not attach; bpftool "
+			"reads them too. -f attaches a program or library\nbefore the first process "
+			"uses it. SIGHUP: look again at files that were replaced.",
+		.examples = "  sudo jitscope serve\n"
+			    "  sudo jitscope serve --keep 1h -f /opt/vm/bin/myvm\n"
+			    "  sudo jitscope snapshot -a          # reads what it has\n"
+			    "  sudo bpftool map dump pinned " JITSCOPE_PIN_DIR "/counters\n",
+		.takes = OPT_FILE | OPT_DURATION | OPT_VERBOSE | OPT_KEEP | OPT_PIN |
+			 OPT_COUNT | OPT_MAX_LOOPS | OPT_MAX_RUNS,
+		.run = cmd_serve,
 	},
 	{
 		.name = "check",

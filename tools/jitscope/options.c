@@ -31,13 +31,19 @@ static const struct row {
 	{OPT_ALL, 'a', "all", NULL, "all processes of this machine"},
 	{OPT_DURATION, 'd', "duration", "SEC[s|m|h]", "stop after this time"},
 	{OPT_INTERVAL, 'i', "interval", "SEC[s|m|h]", "again and again, at this interval"},
-	{OPT_COUNT, 'n', "count", "N", "stop after N snapshots"},
+	{OPT_ROUNDS, 'n', "rounds", "N", "stop after N snapshots"},
 	{OPT_JSON, 'j', "json", NULL, "one JSON object, or JSON lines, in place of text"},
 	{OPT_OUTPUT, 'o', "output", "FILE", "write to FILE; - is standard output"},
 	{OPT_TOP, LONG_ONLY + 0, "top", "N", "list N loops and aborts (10); JSON has all"},
-	{OPT_RUNS, LONG_ONLY + 5, "runs", NULL, "count loop runs by a probe: about 1 us for each"},
+	{OPT_COUNT, LONG_ONLY + 5, "count", "HOW",
+	 "loop runs: memory, probe (1 us for each) or off"},
 	{OPT_PIN, LONG_ONLY + 1, "pin", "[DIR]", "pin the maps (" JITSCOPE_PIN_DIR ")"},
 	{OPT_MAX_LOOPS, LONG_ONLY + 2, "max-loops", "N", "room for N loops in the kernel (65536)"},
+	{OPT_KEEP, LONG_ONLY + 6, "keep", "SEC[s|m|h]",
+	 "keep the figures of ended processes so long (5m)"},
+	{OPT_OWN, LONG_ONLY + 7, "own", NULL, "attach, also where `jitscope serve` has done that"},
+	{OPT_MAX_RUNS, LONG_ONLY + 8, "max-runs", "N",
+	 "run counts of a process in the kernel (65536)"},
 	{OPT_NO_BPF, LONG_ONLY + 3, "no-bpf", NULL, "read the region of the process only"},
 	{OPT_NO_ADAPTER, LONG_ONLY + 4, "no-adapter", NULL,
 	 "leave the environment of the command as it is"},
@@ -82,6 +88,13 @@ void options_help(FILE *f, const struct command *command)
 	fprintf(f, "\nExamples:\n%s", command->examples);
 }
 
+const char *options_pin_dir(void)
+{
+	const char *dir = secure_getenv("JITSCOPE_PIN_DIR");
+
+	return dir && *dir ? dir : JITSCOPE_PIN_DIR;
+}
+
 /* ---- Values ------------------------------------------------------------------ */
 
 static bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
@@ -112,6 +125,22 @@ static bool parse_time(const char *text, uint64_t *ns)
 	return true;
 }
 
+static bool parse_count(const char *text, enum jitscope_count *out)
+{
+	static const char *const words[] = {
+		[JITSCOPE_COUNT_OFF] = "off",
+		[JITSCOPE_COUNT_MEMORY] = "memory",
+		[JITSCOPE_COUNT_PROBE] = "probe",
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (!strcmp(text, words[i])) {
+			*out = (enum jitscope_count)i;
+			return true;
+		}
+	return false;
+}
+
 /* NULL, or what would have been right. */
 static const char *set(struct options *o, const struct row *row, const char *arg)
 {
@@ -134,8 +163,8 @@ static const char *set(struct options *o, const struct row *row, const char *arg
 		return parse_time(arg, &o->duration_ns) ? NULL : "a time, like 10, 2.5s, 5m or 1h";
 	case OPT_INTERVAL:
 		return parse_time(arg, &o->interval_ns) ? NULL : "a time, like 1, 0.5s or 5m";
-	case OPT_COUNT:
-		return parse_number(arg, 1, UINT64_MAX, &o->count) ? NULL : "a number from 1";
+	case OPT_ROUNDS:
+		return parse_number(arg, 1, UINT64_MAX, &o->rounds) ? NULL : "a number from 1";
 	case OPT_JSON:
 		o->json = true;
 		break;
@@ -145,16 +174,25 @@ static const char *set(struct options *o, const struct row *row, const char *arg
 	case OPT_TOP:
 		return parse_number(arg, 0, UINT64_MAX, &o->top) ? NULL : "a number from 0";
 	case OPT_PIN:
-		o->pin_dir = arg ? arg : JITSCOPE_PIN_DIR;
+		o->pin_dir = arg ? arg : options_pin_dir();
 		return o->pin_dir[0] == '/' ? NULL : "a folder in a BPF file system";
 	case OPT_MAX_LOOPS:
 		if (!parse_number(arg, 1, 1u << 26, &n))
 			return "a number from 1 to 67108864";
 		o->max_loops = (uint32_t)n;
 		break;
-	case OPT_RUNS:
-		o->runs = true;
+	case OPT_KEEP:
+		return parse_time(arg, &o->keep_ns) ? NULL : "a time, like 30, 5m or 1h";
+	case OPT_OWN:
+		o->own = true;
 		break;
+	case OPT_MAX_RUNS:
+		if (!parse_number(arg, 1, 1u << 24, &n))
+			return "a number from 1 to 16777216";
+		o->max_runs = (uint32_t)n;
+		break;
+	case OPT_COUNT:
+		return parse_count(arg, &o->count) ? NULL : "memory, probe or off";
 	case OPT_VERBOSE:
 		o->verbose = true;
 		break;
@@ -246,8 +284,10 @@ static int check_together(const struct options *o)
 			c->name);
 		return usage_error(c);
 	}
-	if (o->no_bpf && o->runs) {
-		fprintf(stderr, "jitscope %s: --runs counts by a probe, and --no-bpf does without",
+	if (o->no_bpf && o->count == JITSCOPE_COUNT_PROBE) {
+		fprintf(stderr,
+			"jitscope %s: --count=probe counts in the kernel, and --no-bpf does "
+			"without",
 			c->name);
 		return usage_error(c);
 	}
@@ -260,7 +300,7 @@ int options_parse(struct options *o, const struct command *command, int argc, ch
 	char letters[3 + 2 * NROWS];
 	int got;
 
-	*o = (struct options){.command = command, .top = 10};
+	*o = (struct options){.command = command, .top = 10, .count = JITSCOPE_COUNT_MEMORY};
 	build_getopt(letters, longs);
 	opterr = 0;
 	optind = 1;

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include <jitscope/jitscope.h>
+
 /* One bit per option: which of them a command takes. */
 enum {
 	OPT_PID = 1 << 0,
@@ -15,7 +17,7 @@ enum {
 	OPT_ALL = 1 << 2,
 	OPT_DURATION = 1 << 3,
 	OPT_INTERVAL = 1 << 4,
-	OPT_COUNT = 1 << 5,
+	OPT_ROUNDS = 1 << 5,
 	OPT_JSON = 1 << 6,
 	OPT_OUTPUT = 1 << 7,
 	OPT_VERBOSE = 1 << 8,
@@ -26,7 +28,10 @@ enum {
 	OPT_NO_ADAPTER = 1 << 13,
 	OPT_HELP = 1 << 14,
 	OPT_VERSION = 1 << 15,
-	OPT_RUNS = 1 << 16,
+	OPT_COUNT = 1 << 16,
+	OPT_KEEP = 1 << 17,
+	OPT_OWN = 1 << 18,
+	OPT_MAX_RUNS = 1 << 19,
 };
 
 struct options {
@@ -36,12 +41,15 @@ struct options {
 	const char *file;
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t interval_ns;
-	uint64_t count; /* 0: no limit */
-	bool all, json, verbose, no_bpf, no_adapter, runs;
+	uint64_t rounds; /* 0: no limit */
+	uint64_t keep_ns;
+	bool all, json, verbose, no_bpf, no_adapter, own;
+	enum jitscope_count count;
 	const char *output;
 	const char *pin_dir;
 	uint64_t top;
 	uint32_t max_loops; /* 0: libjitscope's default */
+	uint32_t max_runs;  /* likewise */
 	char **argv;	    /* the command to start; argv[0] NULL: none */
 };
 
@@ -69,6 +77,9 @@ enum {
  * on, or the exit status plus one: help was printed, or an error.
  */
 int options_parse(struct options *options, const struct command *command, int argc, char **argv);
+
+/* Where maps are pinned if nothing else is said; JITSCOPE_PIN_DIR in the environment does. */
+const char *options_pin_dir(void);
 
 /* What `jitscope CMD --help` prints. */
 void options_help(FILE *f, const struct command *command);

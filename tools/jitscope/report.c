@@ -34,7 +34,7 @@ static const char *paint(const struct report *r, const char *colour)
 #define YELLOW "\033[33m"
 #define PLAIN "\033[0m"
 
-static void heading(const struct report *r, const char *title)
+void report_heading(const struct report *r, const char *title)
 {
 	fprintf(r->f, "\n %s%s%s", paint(r, BOLD), title, paint(r, PLAIN));
 }
@@ -242,76 +242,6 @@ static void times(const struct report *r, const struct subject *s)
 	elapsed(r, s);
 }
 
-/* ---- Loops --------------------------------------------------------------------------- */
-
-struct sized {
-	uint64_t size;
-	size_t index;
-};
-
-/* The largest first; the older one of two. */
-static int by_size(const void *a, const void *b)
-{
-	const struct sized *x = a, *y = b;
-
-	if (x->size != y->size)
-		return x->size < y->size ? 1 : -1;
-	return (x->index > y->index) - (x->index < y->index);
-}
-
-static void one_loop(const struct report *r, const struct jitscope_loop *l, bool runs)
-{
-	const char *type = jitscope_type_name(l->loop.type);
-	char clean[TEXT_CLEAN];
-
-	fprintf(r->f, " %10s %8s %12.1f", text_count(l->loop.asmlen),
-		text_count(l->loop.operations), (double)l->loop.compile_ns / 1e3);
-	if (runs)
-		fprintf(r->f, " %14s", text_count(l->loop.runs));
-	fprintf(r->f, "  %8llu  %-12s  %s\n", (unsigned long long)l->no, type ? type : "?",
-		text_clean(clean, sizeof(clean), l->loop.greenkey));
-}
-
-static void loops(const struct report *r, const struct subject *s)
-{
-	const struct jitscope_snapshot *snap = s->snapshot;
-	struct sized *order;
-	uint64_t bytes = 0;
-	bool runs = false;
-
-	if (!snap->n_loops)
-		return;
-	order = malloc(snap->n_loops * sizeof(*order));
-	if (!order) {
-		fputs(" (no memory to sort the loops)\n", r->f);
-		return;
-	}
-	for (size_t i = 0; i < snap->n_loops; i++) {
-		const struct jit_loop *l = &snap->loops[i].loop;
-
-		bytes += l->asmlen;
-		runs |= l->runs != 0;
-		/* by machine code, or where that is not known by operations */
-		order[i] = (struct sized){(uint64_t)l->asmlen << 32 | l->operations, i};
-	}
-	qsort(order, snap->n_loops, sizeof(*order), by_size);
-	heading(r, "Compiled code");
-	fprintf(r->f, ": %s live, %s of machine code", text_count(snap->n_loops),
-		text_bytes(bytes));
-	if (r->top && r->top < snap->n_loops)
-		fprintf(r->f, "; the %s largest", text_count(r->top));
-	fputc('\n', r->f);
-	if (r->top) {
-		fprintf(r->f, " %10s %8s %12s", "bytes", "ops", "compile us");
-		if (runs)
-			fprintf(r->f, " %14s", "runs");
-		fprintf(r->f, "  %8s  %-12s  %s\n", "number", "type", "place");
-	}
-	for (size_t i = 0; i < snap->n_loops && i < r->top; i++)
-		one_loop(r, &snap->loops[order[i].index], runs);
-	free(order);
-}
-
 /* ---- Aborts and flushes ----------------------------------------------------------------- */
 
 static void aborts(const struct report *r, const struct subject *s)
@@ -329,7 +259,7 @@ static void aborts(const struct report *r, const struct subject *s)
 
 		width = w > width ? w : width;
 	}
-	heading(r, "Aborts");
+	report_heading(r, "Aborts");
 	fprintf(r->f, ": %s, for %s reasons and places", text_count(total),
 		text_count(snap->n_aborts));
 	if (n && n < snap->n_aborts)
@@ -354,7 +284,7 @@ static void flushes(const struct report *r, const struct subject *s)
 
 	if (!snap->n_flushes)
 		return;
-	heading(r, "Flushes");
+	report_heading(r, "Flushes");
 	fputc('\n', r->f);
 	for (size_t i = 0; i < snap->n_flushes && i < MAX_FLUSHES; i++) {
 		const struct jit_flush *f = &snap->flushes[i];
@@ -385,7 +315,7 @@ static void findings(const struct report *r, const struct subject *s)
 
 	if (!n)
 		return;
-	heading(r, "Findings");
+	report_heading(r, "Findings");
 	fputc('\n', r->f);
 	for (size_t i = 0; i < n; i++) {
 		const char *name = severities[list[i].severity].name;
@@ -437,7 +367,13 @@ static void source(const struct report *r, const struct subject *s)
 		snap->source == JITSCOPE_KERNEL ? "kernel maps" : "the region of the process",
 		snap->complete ? "counters and times are complete since the process started"
 			       : "INCOMPLETE: a part could not be read");
+	report_run_source(r, snap);
 	report_losses(r, snap);
+}
+
+struct report report_options(const struct output *out, const struct options *o)
+{
+	return (struct report){.f = out->f, .colour = out->tty, .top = o->top, .count = o->count};
 }
 
 void report_subject(const struct report *r, const struct subject *s)
@@ -452,7 +388,7 @@ void report_subject(const struct report *r, const struct subject *s)
 	}
 	counters(r, s);
 	times(r, s);
-	loops(r, s);
+	report_loops(r, s);
 	aborts(r, s);
 	flushes(r, s);
 	findings(r, s);

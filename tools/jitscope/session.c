@@ -24,8 +24,10 @@ int session_open(jitscope_session **session, const struct options *o,
 		.stream = stream,
 		.max_loops = o->max_loops,
 		.system_wide = o->all || o->file,
-		.count_runs = o->runs,
+		.count = o->count,
+		.max_runs = o->max_runs,
 		.pin_dir = o->pin_dir,
+		.keep_ns = o->keep_ns,
 		.command = command,
 	};
 
@@ -43,7 +45,7 @@ void session_explain_region(const struct options *o, int err, const char *why)
 		return; /* stderr is to be JSON, and its field `source` says it */
 	say("%s; the figures are those that the process keeps itself (its region); %s would add "
 	    "live events (jitscope trace), the kernel maps for bpftool and --pin%s%s",
-	    why, who, o->runs ? ", --runs" : "",
+	    why, who, o->count == JITSCOPE_COUNT_PROBE ? ", --count=probe" : "",
 	    err == -EPERM ? ", and processes of other users" : "");
 }
 

@@ -51,6 +51,29 @@ void signals_catch(void)
 	}
 }
 
+static volatile sig_atomic_t again;
+
+static void handle_hup(int sig)
+{
+	(void)sig;
+	again = 1;
+}
+
+void signals_catch_hup(void)
+{
+	struct sigaction action = {.sa_handler = handle_hup};
+
+	sigaction(SIGHUP, &action, NULL);
+}
+
+bool signals_again(void)
+{
+	bool came = again;
+
+	again = 0;
+	return came;
+}
+
 bool signals_stop(void)
 {
 	return stop;

@@ -12,6 +12,12 @@
  */
 void signals_catch(void);
 
+/* SIGHUP says from now on something else: see signals_again(). */
+void signals_catch_hup(void);
+
+/* Has SIGHUP come since the last call? */
+bool signals_again(void);
+
 /* Was a stop asked for? */
 bool signals_stop(void);
 

@@ -20,6 +20,8 @@ struct earlier {
 	bool alive;
 	struct jit_counters counters;
 	struct jit_times times;
+	struct jit_loop_run *runs; /* of its loops then, by number */
+	size_t n_runs;
 };
 
 struct subject {

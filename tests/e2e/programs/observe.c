@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 	struct jitscope_options options = {
 		.event = on_event,
 		.stream = (1u << JIT_NPROBES) - 1,
-		.count_runs = true,
+		.count = JITSCOPE_COUNT_PROBE,
 		.command = "observe",
 	};
 	struct jitscope_snapshot *snapshot;

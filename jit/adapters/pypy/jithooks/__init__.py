@@ -24,6 +24,10 @@ There are three ways to have watch() called before the program starts:
  - a file `jithooks.pth` in site-packages with two lines, the folder of this
    package and `import jithooks; jithooks.watch()`.
 
+With JITHOOKS_PYPY_RUNS=1 in the environment of a program that is watched
+from its start PyPy counts loop runs, where it has a jitlog, and jitscope shows
+them as of the last event. That is PyPy's own counting, and costs what it costs.
+
 The library is found by $JITHOOKS_LIBRARY, then beside this package, then by
 the linker.
 """

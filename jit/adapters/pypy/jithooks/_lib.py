@@ -35,6 +35,7 @@ _FUNCTIONS = {
     "jit_told_aborted": (_void, _pointer) + _STATE + (
         _unsigned, _text, _text, _u64),
     "jit_told_state": (_void, _pointer) + _STATE,
+    "jit_told_runs": (_void, _pointer, _unsigned, _u64_list, _u64_list, _size),
     "jit_told_hook_start": (_void, _pointer),
     "jit_told_hook_end": (_void, _pointer, _int),
 }

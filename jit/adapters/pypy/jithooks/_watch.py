@@ -24,11 +24,12 @@ tracing and profiling, for a hook runs at any point of the program.
 
 import atexit
 import os
+import sys
 
 import pypyjit
 from __pypy__ import hidden_applevel
 
-from . import _interrupt
+from . import _interrupt, _runs
 from ._lib import NULL, Library
 from ._place import greenkey_text
 
@@ -88,6 +89,7 @@ class Watch:
         self.bridge = lib.types["bridge"]
         self.common = None
         self.hook_error = None
+        self.runs = self.count_runs()
         if traced():
             state = self.state()
         else:
@@ -95,6 +97,21 @@ class Watch:
         self.told = lib.told_create(b"pypyjit", *state)
         if not self.told:
             raise MemoryError("no memory for libjithooks")
+
+    def count_runs(self):
+        if not _runs.wanted():
+            return None
+        try:
+            return _runs.Runs(self.lib)
+        except _runs.CannotCount as why:
+            if sys.stderr is not None:
+                sys.stderr.write("jithooks: this PyPy cannot count loop runs: "
+                                 "%s\n" % why)
+            return None
+
+    @hidden_applevel
+    def tell_runs(self):
+        self.runs.tell(self.told, pypyjit.get_stats_snapshot().loop_run_times)
 
     @hidden_applevel
     def state(self):
@@ -200,6 +217,8 @@ class Watch:
     def sync(self):
         """The last word: counters as they stand."""
         if traced():
+            if self.runs is not None:
+                self.tell_runs()
             self.lib.told_state(self.told, *self.state())
 
     @hidden_applevel
@@ -217,6 +236,11 @@ class Watch:
                 info.loop_no, 0,
                 greenkey_text(info.jitdriver_name, info.greenkey),
                 info.asmaddr, info.asmlen)
+        if self.runs is not None:
+            if kind != "bridge":
+                self.runs.compiled(info.loop_no)
+            if self.runs.is_due():
+                self.tell_runs()
 
     @hidden_applevel
     def aborted(self, jitdriver, greenkey, reason, operations):

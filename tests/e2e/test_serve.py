@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`jitscope serve`: one session for the whole machine, and what others read of it."""
+import collections
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+
+from harness import (JITSCOPE, check_totals, embed, finish, for_others, held, jitscope, kill,
+                     need, need_bpf, nonzero, pin_dir, program, read_line, run, semaphores, snapshot, start,
+                     tempdir, wait_for)
+from test_runs import Counted, check_counts, pinned, runs_dir, runs_of, tally_of
+
+LOAD = ["--loops", "7", "--bridges", "3", "--aborts", "2"]
+
+
+def serve(*options, **more):
+    """Starts it with pins of its own: the process, and the environment for those who read."""
+    need_bpf()
+    pins = {"JITSCOPE_PIN_DIR": more.pop("pins", None) or pin_dir()}
+    env = {**runs_dir()[1], **more.pop("env", {}), **pins}
+    process = start([JITSCOPE, "serve", *map(str, options)], env=env, **more)
+    read_line(process, "watching this machine", stream=process.stderr)
+    return process, env
+
+
+def has_links(process):
+    """Has it attached anything?"""
+    folder = f"/proc/{process.pid}/fdinfo"
+    texts = []
+    for fd in os.listdir(folder):
+        with open(os.path.join(folder, fd)) as f:
+            texts.append(f.read())
+    return any("link_type:" in text for text in texts)
+
+
+def own_program(name):
+    """A copy of a test program: a file that no session has ever seen."""
+    return shutil.copy(program(name), os.path.join(tempdir(), name))
+
+
+def known(pid, env):
+    """What serve knows of the process; None if that is nothing."""
+    found = jitscope("snapshot", "--json", "-a", env=env, status=None).out.splitlines()
+    return next((s for s in map(json.loads, found) if s["pid"] == pid), None)
+
+
+def stop(process, number=signal.SIGTERM):
+    kill(process, number)
+    result = finish(process)
+    assert result.status == 0, result
+    return result
+
+
+def map_ids(env):
+    folder = env["JITSCOPE_PIN_DIR"]
+    ids = {}
+    for name in ("counters", "loops", "processes"):
+        shown = run(["bpftool", "--json", "map", "show", "pinned", f"{folder}/{name}"]).out
+        ids[name] = json.loads(shown)["id"]
+    return ids
+
+
+def test_it_knows_processes_from_before_and_later_ones():
+    need("bpftool")
+    before, told_before = held("embed", *LOAD)
+    process, env = serve()
+    later, told_later = held("embed", *LOAD)
+    for one, told in ((before, told_before), (later, told_later)):
+        snap = wait_for(lambda pid=one.pid: known(pid, env), f"process {one.pid} in its maps")
+        check_totals(snap, told)
+        assert snap["source"] == "kernel", snap["source"]
+    stop(process)
+
+
+def test_others_read_its_maps_and_do_not_attach():
+    process, env = serve()
+    one, told = held("embed", *LOAD)
+    wait_for(lambda: known(one.pid, env), "the process")
+    reader = start([JITSCOPE, "snapshot", "-v", "--json", "-p", str(one.pid), "-i", "0.2", "-n",
+                    "20"], env=env)
+    reader.stdout.readline()
+    assert not has_links(reader)
+    own = start([JITSCOPE, "snapshot", "--own", "--json", "-p", str(one.pid), "-i", "0.2", "-n",
+                 "20"], env=env)
+    check_totals(json.loads(own.stdout.readline()), told)
+    assert has_links(own)
+    result = finish(reader)
+    assert "reading the maps" in result.err, result
+    for line in result.out.splitlines():
+        check_totals(json.loads(line), told)
+    stop(process)
+
+
+def test_readers_go_their_own_way_without_it():
+    process, env = serve()
+    one, told = held("embed", *LOAD)
+    wait_for(lambda: known(one.pid, env), "the process")
+    stop(process)
+    check_totals(snapshot(one.pid, env=env), told)
+
+
+def test_the_dead_are_kept_for_a_time():
+    process, env = serve("--keep", "3", "-f", program("embed"))
+    result = run(embed(*LOAD))
+    told = json.loads(result.out)
+    ended = [s for s in map(json.loads, jitscope("snapshot", "-a", "--json",
+                                                 env=env).out.splitlines())
+             if s["comm"] == "embed" and not s["alive"]]
+    assert any(nonzero(s["counters"]) == nonzero(told["counters"]) for s in ended), ended
+    pids = {s["pid"] for s in ended}
+    wait_for(lambda: not any(known(pid, env) for pid in pids), "the dead to be forgotten", 30)
+    stop(process)
+
+
+def test_it_leaves_nothing_behind():
+    one, _ = held("embed", *LOAD)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        process, env = serve()
+        wait_for(lambda: semaphores(one.pid, program("embed"))["compile"], "serve to attach")
+        stop(process, number)
+        assert not os.path.exists(env["JITSCOPE_PIN_DIR"])
+        assert not any(semaphores(one.pid, program("embed")).values())
+
+
+def test_a_killed_one_is_followed_by_the_next():
+    process, env = serve()
+    kill(process, signal.SIGKILL)
+    process.wait()
+    assert os.path.exists(env["JITSCOPE_PIN_DIR"])
+    one, told = held("embed", *LOAD)
+    check_totals(snapshot(one.pid, env=env), told)  # stale pins are nobody's figures
+    process, _ = serve(pins=env["JITSCOPE_PIN_DIR"])
+    check_totals(wait_for(lambda: known(one.pid, env), "the process"), told)
+    stop(process)
+
+
+def test_a_second_one_says_who_was_first():
+    process, env = serve()
+    second = jitscope("serve", env=env, status=1)
+    assert re.search(rf"in use by another session, pid {process.pid} \(jitscope serve\)",
+                     second.err), second
+    stop(process)
+
+
+def test_hup_forgets_nothing_and_finds_replaced_files():
+    need("bpftool")
+    path = own_program("embed")
+    process, env = serve("-f", path)
+    one = start([path, *LOAD, "--quiet", "--hold", "600", "--json"], stdin=subprocess.DEVNULL)
+    told = json.loads(one.stdout.readline())
+    wait_for(lambda: known(one.pid, env), "the process")
+    ids = map_ids(env)
+    os.rename(own_program("embed"), path)  # as an upgrade does
+    kill(process, signal.SIGHUP)
+    check_totals(known(one.pid, env), told)
+    assert map_ids(env) == ids
+    # A process of the new file that is gone before anybody could look at it.
+    wait_for(lambda: seen_short_lived(path, env), "a short process of the new file")
+    assert process.poll() is None
+    stop(process)
+
+
+def seen_short_lived(path, env):
+    one = start([path, *LOAD, "--quiet", "--json"])
+    finish(one)
+    return known(one.pid, env)
+
+
+def test_it_gives_up_what_it_does_not_need():
+    process, env = serve()
+    with open(f"/proc/{process.pid}/status") as f:
+        status = dict(line.split(":\t", 1) for line in f if ":\t" in line)
+    allowed = {"cap_bpf": 39, "cap_perfmon": 38, "cap_sys_ptrace": 19, "cap_dac_read_search": 2}
+    if "attaches one by one" not in jitscope("check", status=None).out:
+        most = sum(1 << bit for bit in allowed.values())
+        for kind in ("CapPrm", "CapEff", "CapBnd"):
+            assert int(status[kind], 16) & ~most == 0, (kind, status[kind])
+    assert status["NoNewPrivs"].strip() == "1"
+    one, told = held("embed", *LOAD)  # and still does its work
+    check_totals(wait_for(lambda: known(one.pid, env), "the process"), told)
+    stop(process)
+    assert not os.path.exists(env["JITSCOPE_PIN_DIR"])
+
+
+def test_it_watches_processes_of_other_users():
+    folder = for_others(program("embed"))
+    process, env = serve()
+    one = start([os.path.join(folder, "embed"), *LOAD, "--quiet", "--hold", "600", "--json"],
+                user=65534, stdin=subprocess.DEVNULL)
+    told = json.loads(one.stdout.readline())
+    check_totals(wait_for(lambda: known(one.pid, env), "the process"), told)
+    stop(process)
+
+
+def test_it_tells_the_service_manager():
+    need_bpf()
+    path = os.path.join(tempdir(), "notify")
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(path)
+    manager.settimeout(30)
+    env = {"NOTIFY_SOCKET": path, "JITSCOPE_PIN_DIR": pin_dir()}
+    process = start([JITSCOPE, "serve"], env=env)
+    assert manager.recv(100) == b"READY=1"
+    kill(process, signal.SIGHUP)
+    assert manager.recv(100).startswith(b"RELOADING=1")
+    assert manager.recv(100) == b"READY=1"
+    stop(process)
+    assert manager.recv(100) == b"STOPPING=1"
+
+
+def resources(process):
+    with open(f"/proc/{process.pid}/status") as f:
+        kilobytes = int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+    folder = f"/proc/{process.pid}/fd"
+    return len([fd for fd in os.listdir(folder) if is_map_or_socket(os.path.join(folder, fd))]), \
+        kilobytes
+
+
+def is_map_or_socket(path):
+    """Those of links come and go with programs that have nothing to do with the test."""
+    try:
+        return os.readlink(path).startswith(("anon_inode:bpf-map", "socket:"))
+    except FileNotFoundError:
+        return False
+
+
+def test_two_hundred_at_once_are_all_accounted_for():
+    path = own_program("embed")
+    process, env = serve("--keep", "10", "-f", path)
+    fds, kilobytes = resources(process)
+    crowd = [start([path, *LOAD, "--quiet", "--json"]) for _ in range(200)]
+    told = [json.loads(finish(one).out) for one in crowd]
+    seen = {s["pid"]: s for s in map(json.loads, jitscope("snapshot", "-a", "--json",
+                                                          env=env).out.splitlines())}
+    missing = [one.pid for one in crowd if one.pid not in seen]
+    assert not missing, f"{len(missing)} of 200"
+    wrong = collections.Counter(nonzero(seen[one.pid]["counters"]) != nonzero(t["counters"])
+                                for one, t in zip(crowd, told))
+    assert wrong == {False: 200}, wrong
+    wait_for(lambda: not any(one.pid in {s["pid"] for s in all_known(env)} for one in crowd),
+             "all of them to be forgotten", 60)
+    assert resources(process)[0] <= fds
+    assert resources(process)[1] <= kilobytes + 16384, (kilobytes, resources(process))
+    stop(process)
+
+
+def all_known(env):
+    return [json.loads(line) for line in
+            jitscope("snapshot", "-a", "--json", env=env, status=None).out.splitlines()]
+
+
+# ---- Loop runs ----------------------------------------------------------------------------
+
+
+def counting_serve(*options):
+    return serve(*options, env=runs_dir()[1])
+
+
+def test_loop_runs_are_counted_and_others_read_them():
+    need("bpftool")
+    process, env = counting_serve()
+    counted = Counted("--loops", 9, env=env)
+    told = counted.do("wait", "run 50")
+    snap = snapshot(counted.pid, env=env)
+    check_counts(snap, told, "kernel")
+    path = f"{env['JITSCOPE_PIN_DIR']}/loop_run_times/{counted.pid}"
+    wait_for(lambda: os.path.exists(path), path)
+    assert sum(pinned(path).values()) == sum(tally_of(told).values())
+    counted.send("die")
+    counted.process.wait()
+    wait_for(lambda: not known(counted.pid, env)["alive"], "its end")
+    assert runs_of(known(counted.pid, env)) == tally_of(told)
+    assert sum(pinned(path).values()) == sum(tally_of(told).values())
+    stop(process)
+    assert not os.path.exists(env["JITSCOPE_RUNS_DIR"])
+
+
+def test_who_chose_what_he_watches_gets_the_counts():
+    process, env = counting_serve()
+    report = os.path.join(tempdir(), "report.json")
+    one = start([JITSCOPE, "run", "--json", "-o", report, "--", program("runs"), "--loops", "5"],
+                stdin=subprocess.PIPE, env=env)
+    out, err = one.communicate("wait\nrun 100\n")
+    assert one.returncode == 0, (out, err)
+    with open(report) as f:
+        check_counts(json.load(f), json.loads(out.splitlines()[-1]), "kernel")
+    stop(process)
+
+
+def test_the_next_one_goes_on_where_a_killed_one_stopped():
+    process, env = counting_serve()
+    counted = Counted("--loops", 9, env=env)
+    counted.do("wait", "run 50")
+    kill(process, signal.SIGKILL)
+    process.wait()
+    counted.do("run 7")  # uncounted, if it has heard of it by then
+    process, _ = serve(env=env, pins=env["JITSCOPE_PIN_DIR"])
+    told = counted.do("wait", "run 50")
+    check_counts(snapshot(counted.pid, env=env), told, "kernel")
+    stop(process)
+
+
+def test_two_hundred_that_count_at_once_leave_nothing():
+    process, env = counting_serve("--keep", "10", "-f", program("runs"))
+    before = resources(process)
+    crowd = [start([program("runs"), "--loops", "5"], stdin=subprocess.PIPE, env=env)
+             for _ in range(200)]
+    told = [json.loads(one.communicate("wait\nrun 100\nforks 2 10\n")[0].splitlines()[-1])
+            for one in crowd]
+    seen = {s["pid"]: s for s in all_known(env)}
+    wrong = [(seen[one.pid], t) for one, t in zip(crowd, told)
+             if runs_of(seen[one.pid]) != tally_of(t)]
+    assert not wrong, (len(wrong), wrong[0])
+    wait_for(lambda: not any(one.pid in {s["pid"] for s in all_known(env)} for one in crowd),
+             "all of them to be forgotten", 90)
+    wait_for(lambda: resources(process)[0] <= before[0], "the maps to be closed")
+    assert resources(process)[1] <= before[1] + 16384, (before, resources(process))
+    left = os.listdir(f"{env['JITSCOPE_PIN_DIR']}/loop_run_times")
+    assert not [name for name in left if name.isdigit() and int(name) in {o.pid for o in crowd}]
+    stop(process)

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * inherit.c - the code of forked processes that end before anybody looks.
+ *
+ * A child goes on with its parent's code, of which no event of its own tells;
+ * what it has is read from its memory soon after the fork. If it has ended by
+ * then, its counters are there, and its run counts in the map that it shared,
+ * but not the loops that they belong to: those are what the parent had at the
+ * moment of the fork. What the child threw away of them one by one is not
+ * known, what it flushed is.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+#include "jitscope.skel.h"
+
+#define BATCH 1024
+
+struct heir {
+	uint32_t pid, parent;
+	uint64_t forked_ns;
+	/* Filled in when its turn comes; 0: it was no JIT, or the parent is not known. */
+	uint64_t instance, parent_instance;
+	uint32_t room;
+};
+
+/* Rows on their way into the map. */
+struct bequest {
+	struct jitscope_loop_key keys[BATCH];
+	struct jit_loop loops[BATCH];
+	uint32_t n;
+};
+
+void jitscope_remember_heir(struct jitscope_session *s, const struct watched *w)
+{
+	struct heir *heirs = s->heirs;
+
+	if (!(s->n_heirs & (s->n_heirs - 1)))
+		heirs = reallocarray(heirs, s->n_heirs ? 2 * s->n_heirs : 1, sizeof(*heirs));
+	if (!heirs)
+		return;
+	s->heirs = heirs;
+	heirs[s->n_heirs++] = (struct heir){.pid = (uint32_t)w->pid,
+					    .parent = (uint32_t)w->parent,
+					    .forked_ns = w->forked_ns};
+}
+
+bool jitscope_is_heir(const struct jitscope_session *s, pid_t pid)
+{
+	for (size_t i = 0; i < s->n_heirs; i++)
+		if (s->heirs[i].pid == (uint32_t)pid)
+			return true;
+	return false;
+}
+
+static uint64_t instance_of(struct jitscope_session *s, uint32_t pid)
+{
+	struct jitscope_process p;
+
+	return bpf_map__lookup_elem(s->bpf->maps.processes, &pid, sizeof(pid), &p, sizeof(p), 0)
+		       ? 0
+		       : p.instance;
+}
+
+static void put(struct jitscope_session *s, struct bequest *b)
+{
+	uint32_t n = b->n;
+	int err = n ? bpf_map_update_batch(bpf_map__fd(s->bpf->maps.loops), b->keys, b->loops, &n,
+					   NULL)
+		    : 0;
+
+	if (err)
+		s->seed_lost += b->n - n;
+	b->n = 0;
+}
+
+static void bequeath(struct jitscope_session *s, struct bequest *b, struct heir *to,
+		     const struct jitscope_loop_key *key, const struct jit_loop *loop)
+{
+	if (!to->room) {
+		s->seed_lost++;
+		return;
+	}
+	to->room--;
+	b->keys[b->n] =
+		(struct jitscope_loop_key){.pid = to->pid, .type = key->type, .no = key->no};
+	b->loops[b->n] = *loop;
+	b->loops[b->n].instance = to->instance;
+	b->loops[b->n].runs = 0; /* of the parent */
+	if (++b->n == BATCH)
+		put(s, b);
+}
+
+/* One reading of the map for all of them: there may be many, and much in it. */
+void jitscope_inherit(struct jitscope_session *s)
+{
+	struct bequest *b = s->n_heirs ? calloc(1, sizeof(*b)) : NULL;
+	struct map_rows rows;
+	bool any = false;
+
+	for (size_t i = 0; i < s->n_heirs; i++) {
+		struct heir *h = &s->heirs[i];
+
+		h->instance = instance_of(s, h->pid);
+		h->parent_instance = h->instance ? instance_of(s, h->parent) : 0;
+		h->room = s->loops_share ? s->loops_share : UINT32_MAX;
+		any |= h->parent_instance != 0;
+	}
+	if (b && any && !jitscope_read_map(s->bpf->maps.loops, &rows)) {
+		for (size_t i = 0; i < rows.n; i++) {
+			const struct jit_loop *loop = jitscope_row_value(&rows, i);
+
+			for (size_t k = 0; k < s->n_heirs; k++) {
+				struct heir *h = &s->heirs[k];
+
+				if (h->parent == jitscope_row_pid(&rows, i) &&
+				    h->parent_instance == loop->instance &&
+				    loop->when_ns < h->forked_ns)
+					bequeath(s, b, h, jitscope_row_key(&rows, i), loop);
+			}
+		}
+		put(s, b);
+		jitscope_free_rows(&rows);
+		s->sweep_wanted |= s->loops_share != 0; /* what was put there is to be counted */
+	}
+	free(b);
+	s->n_heirs = 0;
+}

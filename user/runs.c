@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * runs.c - the run-count maps of a session: made, found, read, let go.
+ *
+ * What a process can do with the map that it gets is write any numbers at any
+ * time, in this map and no other. So the counts are copied word by word and
+ * nothing here depends on their values. It cannot freeze, resize or delete
+ * the map. It can keep it, or hand it on, after we have let it go, and that is
+ * kernel memory which is on our account: such maps, ghosts, are counted with
+ * the rest until the kernel no longer knows them. No user but root gets more
+ * than half of what all may have.
+ *
+ * A map belongs to one instance (abi.h) of one process. A process that asks
+ * again is given the same one, so that threads can follow one by one, unless
+ * it wants a larger: that starts with a copy of the counts, and the process
+ * brings them up to date as its threads change over. Another instance in the
+ * same process, as after exec, gets a map of its own in place of the old one.
+ */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "jitscope.skel.h"
+#include "runs.h"
+
+#define MAX_RUNS 65536
+#define MAX_BYTES (256ull << 20)
+#define KEEP_NS (60 * 1000000000ull) /* of one that the maps of events know nothing of */
+#define CHECKS 64		     /* processes that one look asks about */
+
+/* ---- The list ------------------------------------------------------------------- */
+
+static struct run_map *find(const struct jitscope_runs *r, pid_t pid)
+{
+	for (size_t i = 0; i < r->n_maps; i++)
+		if (r->maps[i].pid == pid)
+			return &r->maps[i];
+	return NULL;
+}
+
+/* Makes room for one element more; the capacity is the next power of two. */
+static void *grown(void *list, size_t n, size_t size)
+{
+	return n & (n - 1) ? list : reallocarray(list, n ? 2 * n : 1, size);
+}
+
+static bool has_room(struct jitscope_runs *r)
+{
+	struct run_map *maps = grown(r->maps, r->n_maps, sizeof(*maps));
+	struct run_ghost *ghosts;
+	uint32_t *gone;
+
+	if (maps)
+		r->maps = maps;
+	/* What lets it go again must not fail. */
+	ghosts = reallocarray(r->ghosts, r->n_ghosts + r->n_maps + 2, sizeof(*ghosts));
+	if (ghosts)
+		r->ghosts = ghosts;
+	gone = reallocarray(r->gone, r->n_gone + r->n_maps + 2, sizeof(*gone));
+	if (gone)
+		r->gone = gone;
+	return maps && ghosts && gone;
+}
+
+static uint32_t bytes_of(uint32_t slots)
+{
+	return slots * (uint32_t)sizeof(struct jit_run);
+}
+
+/* Of one user, or of all (NULL). */
+static uint64_t bytes_used(const struct jitscope_runs *r, const uid_t *uid)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < r->n_maps; i++)
+		if (!uid || r->maps[i].uid == *uid)
+			bytes += bytes_of(r->maps[i].slots);
+	for (size_t i = 0; i < r->n_ghosts; i++)
+		if (!uid || r->ghosts[i].uid == *uid)
+			bytes += r->ghosts[i].bytes;
+	return bytes;
+}
+
+static bool is_affordable(const struct jitscope_runs *r, uid_t uid, uint32_t slots)
+{
+	uint64_t bytes = bytes_of(slots);
+
+	return bytes_used(r, NULL) + bytes <= r->max_bytes &&
+	       (!uid || bytes_used(r, &uid) + bytes <= r->max_bytes / 2);
+}
+
+/* ---- One map -------------------------------------------------------------------- */
+
+/* bpftool shows the counts by the names of struct jit_run. */
+static int create(const struct jitscope_runs *r, uint32_t slots)
+{
+	struct bpf_object *obj = r->session->bpf->obj;
+	const struct btf *btf = bpf_object__btf(obj);
+	int key = btf__find_by_name_kind(btf, "unsigned int", BTF_KIND_INT);
+	int value = btf__find_by_name_kind(btf, "jit_run", BTF_KIND_STRUCT);
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+
+	if (key > 0 && value > 0) {
+		opts.btf_fd = (uint32_t)bpf_object__btf_fd(obj);
+		opts.btf_key_type_id = (uint32_t)key;
+		opts.btf_value_type_id = (uint32_t)value;
+	}
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "loop_runs", sizeof(uint32_t),
+			      sizeof(struct jit_run), slots, &opts);
+}
+
+static int make_map(const struct jitscope_runs *r, uint32_t slots, struct run_map *out)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	int err;
+
+	out->fd = create(r, slots);
+	if (out->fd < 0)
+		return out->fd;
+	out->counts = mmap(NULL, bytes_of(slots), PROT_READ | PROT_WRITE, MAP_SHARED, out->fd, 0);
+	err = out->counts == MAP_FAILED ? -errno : bpf_obj_get_info_by_fd(out->fd, &info, &size);
+	if (err) {
+		if (out->counts != MAP_FAILED)
+			munmap(out->counts, bytes_of(slots));
+		close(out->fd);
+		return err;
+	}
+	out->id = info.id;
+	out->slots = slots;
+	return 0;
+}
+
+/* Our part of it; the process may still hold it. */
+static void let_go(struct jitscope_runs *r, struct run_map *m)
+{
+	munmap(m->counts, bytes_of(m->slots));
+	if (m->fd >= 0)
+		close(m->fd);
+	r->ghosts[r->n_ghosts++] =
+		(struct run_ghost){.id = m->id, .bytes = bytes_of(m->slots), .uid = m->uid};
+}
+
+static void forget(struct jitscope_runs *r, struct run_map *m)
+{
+	let_go(r, m);
+	r->gone[r->n_gone++] = (uint32_t)m->pid;
+	*m = r->maps[--r->n_maps];
+	jitscope_publisher_wake(r);
+}
+
+/* Relaxed: the process goes on writing. */
+static void copy_counts(uint64_t *to, const uint64_t *from, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
+/* ---- Requests --------------------------------------------------------------------- */
+
+static bool is_watched(const struct jitscope_runs *r, pid_t pid, uint64_t start_ticks)
+{
+	const struct jitscope_session *s = r->session;
+	struct jitscope_process p;
+	uint32_t key = (uint32_t)pid;
+
+	if (s->options.system_wide)
+		return true;
+	return !bpf_map_lookup_elem(bpf_map__fd(s->bpf->maps.processes), &key, &p) && p.watched &&
+	       p.start_ticks == start_ticks;
+}
+
+/* Whole pages, for what lies in the same page as the map is the map's. */
+static uint32_t slots_for(const struct jitscope_runs *r, uint32_t wanted)
+{
+	uint32_t page = r->page_slots;
+
+	if (wanted >= r->max_slots)
+		return r->max_slots;
+	return wanted ? (wanted + page - 1) / page * page : page;
+}
+
+/*
+ * A new map in the place of `old`, the same process's, or at the end of the
+ * list. NULL, and counted, if there can be none.
+ */
+static struct run_map *replace(struct jitscope_runs *r, struct run_map *old,
+			       const struct run_map *like, uint32_t slots)
+{
+	struct run_map m = *like;
+	size_t at = old ? (size_t)(old - r->maps) : r->n_maps;
+	bool same = old && old->start_ticks == like->start_ticks && old->instance == like->instance;
+
+	if (!is_affordable(r, like->uid, slots)) {
+		r->stats.limited++;
+		return NULL;
+	}
+	if (!has_room(r) || make_map(r, slots, &m)) {
+		r->stats.failed++;
+		return NULL;
+	}
+	if (at < r->n_maps) {
+		old = &r->maps[at];
+		if (same)
+			copy_counts(m.counts, old->counts, old->slots);
+		let_go(r, old);
+		r->stats.grown += same;
+	} else {
+		r->n_maps++;
+	}
+	r->maps[at] = m;
+	jitscope_publisher_wake(r);
+	return &r->maps[at];
+}
+
+/* The map that the process is to have, the one it has or a new one; NULL: none. */
+static struct run_map *map_for(struct jitscope_runs *r, const struct run_map *like, uint32_t slots)
+{
+	struct run_map *m = find(r, like->pid), *larger;
+
+	if (!m || m->start_ticks != like->start_ticks || m->instance != like->instance ||
+	    m->ended_ns)
+		return replace(r, m, like, slots);
+	if (m->slots >= slots)
+		return m;
+	larger = replace(r, m, like, slots);
+	return larger ? larger : find(r, like->pid);
+}
+
+void jitscope_runs_answer(struct jitscope_runs *r, const struct run_peer *peer,
+			  const struct jit_runs_request *request, struct jit_runs_reply *reply,
+			  int *fd)
+{
+	struct run_map like = {
+		.pid = peer->pid,
+		.uid = peer->uid,
+		.start_ticks = jitscope_start_ticks(peer->pid),
+		.instance = request->instance,
+		.fd = -1,
+	};
+	struct run_map *m;
+
+	*fd = -1;
+	reply->session = r->id;
+	reply->status = JIT_RUNS_REFUSED;
+	reply->slots = 0;
+	pthread_mutex_lock(&r->lock);
+	if (!like.start_ticks || !like.instance || !is_watched(r, like.pid, like.start_ticks)) {
+		r->stats.unwatched++;
+		goto out;
+	}
+	m = map_for(r, &like, slots_for(r, request->slots));
+	if (!m)
+		goto out;
+	reply->slots = m->slots;
+	/* One that has just taken the place of another it cannot have yet. */
+	if (request->session == r->id && m->delivered) {
+		r->stats.kept++;
+		reply->status = JIT_RUNS_KEEP;
+		goto out;
+	}
+	*fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 0);
+	if (*fd < 0) {
+		r->stats.failed++;
+		reply->slots = 0;
+		goto out;
+	}
+	r->stats.granted++;
+	reply->status = JIT_RUNS_GRANTED;
+out:
+	pthread_mutex_unlock(&r->lock);
+}
+
+void jitscope_runs_delivered(struct jitscope_runs *r, const struct run_peer *peer)
+{
+	struct run_map *m;
+
+	pthread_mutex_lock(&r->lock);
+	m = find(r, peer->pid);
+	if (m)
+		m->delivered = true;
+	pthread_mutex_unlock(&r->lock);
+}
+
+uint64_t jitscope_runs_id(const struct jitscope_session *s)
+{
+	return s->runs ? s->runs->id : s->shared_runs;
+}
+
+/* ---- For the session's thread ------------------------------------------------------ */
+
+bool jitscope_runs_copy(struct jitscope_session *s, pid_t pid, uint64_t instance, uint64_t **counts,
+			uint32_t *slots)
+{
+	struct jitscope_runs *r = s->runs;
+	struct run_map *m;
+
+	*counts = NULL;
+	*slots = 0;
+	if (*s->shared_dir)
+		return jitscope_reader_runs(s, pid, counts, slots);
+	if (!r)
+		return false;
+	pthread_mutex_lock(&r->lock);
+	m = find(r, pid);
+	if (m && m->instance == instance)
+		*counts = malloc(bytes_of(m->slots));
+	if (*counts) {
+		copy_counts(*counts, m->counts, m->slots);
+		*slots = m->slots;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return *counts != NULL;
+}
+
+int jitscope_run_counts(jitscope_session *s, pid_t pid, uint64_t **counts, size_t *n)
+{
+	struct jitscope_process p;
+	uint32_t key = (uint32_t)pid, slots;
+
+	*n = 0;
+	if (bpf_map__lookup_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p), 0) ||
+	    !jitscope_runs_copy(s, pid, p.instance, counts, &slots))
+		return jitscope_fail(-ENOENT, "process %d has no run-count map of this session",
+				     pid);
+	*n = slots;
+	return 0;
+}
+
+int jitscope_run_stats(jitscope_session *s, struct jitscope_run_stats *out)
+{
+	struct jitscope_runs *r = s->runs;
+
+	memset(out, 0, sizeof(*out));
+	if (!r)
+		return 0;
+	pthread_mutex_lock(&r->lock);
+	*out = r->stats;
+	out->maps = r->n_maps;
+	out->bytes = bytes_used(r, NULL);
+	pthread_mutex_unlock(&r->lock);
+	return 0;
+}
+
+static void has_ended(struct run_map *m)
+{
+	if (!m->ended_ns)
+		m->ended_ns = jitscope_now();
+	if (m->published && m->fd >= 0) {
+		close(m->fd);
+		m->fd = -1;
+	}
+}
+
+static bool is_there(const struct run_map *m)
+{
+	return jitscope_start_ticks(m->pid) == m->start_ticks && jitscope_alive(m->pid);
+}
+
+void jitscope_runs_ended(struct jitscope_session *s, pid_t pid)
+{
+	struct jitscope_runs *r = s->runs;
+	struct run_map *m;
+
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	m = find(r, pid);
+	if (m && !is_there(m)) /* else the pid is another process's by now */
+		has_ended(m);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void jitscope_runs_forget(struct jitscope_session *s, pid_t pid)
+{
+	struct jitscope_runs *r = s->runs;
+	struct run_map *m;
+
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	m = find(r, pid);
+	if (m && (m->ended_ns || !is_there(m)))
+		forget(r, m);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* Of the first refusal that is not the process's own fault. */
+static void tell_refusals(struct jitscope_session *s, const struct jitscope_run_stats *stats)
+{
+	if (s->options.note)
+		s->options.note(s->options.ctx,
+				stats->failed
+					? "a process could not be given a map to count loop "
+					  "runs in (out of memory or of file descriptors); it "
+					  "counts in its own memory"
+					: "the maps in which loop runs are counted have the "
+					  "memory that they may have; further processes count "
+					  "in their own");
+}
+
+/*
+ * An event of a process's end may be lost, or come before the request that it
+ * left behind. A few processes each time, so that no call takes long.
+ */
+void jitscope_runs_check(struct jitscope_session *s)
+{
+	struct jitscope_runs *r = s->runs;
+	struct jitscope_run_stats stats;
+	uint64_t now = jitscope_now();
+
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < CHECKS && i < r->n_maps; i++) {
+		struct run_map *m = &r->maps[r->next_check++ % r->n_maps];
+
+		if (m->ended_ns ? m->fd >= 0 : !is_there(m))
+			has_ended(m);
+		/* It may have ended since we looked at the clock. */
+		if (s->options.system_wide && m->ended_ns && now > m->ended_ns + KEEP_NS)
+			forget(r, m);
+	}
+	stats = r->stats;
+	pthread_mutex_unlock(&r->lock);
+	if (!r->told && (stats.failed || stats.limited)) {
+		r->told = true;
+		tell_refusals(s, &stats);
+	}
+}
+
+/* ---- Start and end ------------------------------------------------------------------- */
+
+const char *jitscope_runs_dir(const struct jitscope_options *o)
+{
+	const char *dir = secure_getenv("JITSCOPE_RUNS_DIR");
+
+	if (o && o->runs_dir)
+		return o->runs_dir;
+	return dir && *dir ? dir : JIT_RUNS_DIR;
+}
+
+/* What goes wrong here does not keep the session from all else. */
+static int start(struct jitscope_runs *r)
+{
+	const struct jitscope_options *o = &r->session->options;
+	int err;
+
+	r->page_slots = (uint32_t)((size_t)sysconf(_SC_PAGESIZE) / sizeof(struct jit_run));
+	r->max_slots = o->max_runs ? o->max_runs : MAX_RUNS;
+	r->max_slots = (r->max_slots + r->page_slots - 1) / r->page_slots * r->page_slots;
+	r->max_bytes = o->max_runs_bytes ? o->max_runs_bytes : MAX_BYTES;
+	if (getrandom(&r->id, sizeof(r->id), 0) != sizeof(r->id))
+		return jitscope_fail(-errno, "no random numbers: %s", strerror(errno));
+	r->id |= !r->id;
+	err = jitscope_publisher_start(r);
+	if (err)
+		return err;
+	err = jitscope_server_start(r, jitscope_runs_dir(o));
+	if (err)
+		jitscope_publisher_stop(r);
+	return err;
+}
+
+int jitscope_runs_open(struct jitscope_session *s)
+{
+	struct jitscope_runs *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (!r)
+		return -ENOMEM;
+	r->session = s;
+	pthread_mutex_init(&r->lock, NULL);
+	err = start(r);
+	if (err) {
+		free(r);
+		return err;
+	}
+	s->runs = r;
+	return 0;
+}
+
+void jitscope_runs_close(struct jitscope_session *s)
+{
+	struct jitscope_runs *r = s->runs;
+
+	if (!r)
+		return;
+	jitscope_server_stop(r);
+	jitscope_publisher_stop(r);
+	for (size_t i = 0; i < r->n_maps; i++) {
+		munmap(r->maps[i].counts, bytes_of(r->maps[i].slots));
+		if (r->maps[i].fd >= 0)
+			close(r->maps[i].fd);
+	}
+	free(r->maps);
+	free(r->ghosts);
+	free(r->gone);
+	free(r);
+	s->runs = NULL;
+}
