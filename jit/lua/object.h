@@ -123,10 +123,10 @@ typedef struct proto {
 	uint8_t stack_size; /* registers it needs, at least 2 */
 	uint8_t counted;    /* with a JIT: heat is set */
 	uint8_t calls_itself;
-	uint8_t aborts;	    /* traces of the function that were given up */
-	uint8_t jit_off;    /* jit.off(f): it is left to the interpreter */
-	uint8_t closures;   /* that were made of it; stays at MANY_CLOSURES */
-	uint16_t heat;	    /* calls until it is hot */
+	uint8_t aborts;	  /* traces of the function that were given up */
+	uint8_t jit_off;  /* jit.off(f): it is left to the interpreter */
+	uint8_t closures; /* that were made of it; stays at MANY_CLOSURES */
+	uint16_t heat;	  /* calls until it is hot */
 	int upvalue_count;
 	int constant_count;
 	int code_count;
