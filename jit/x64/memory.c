@@ -170,22 +170,26 @@ void machine_patch(Machine *m, uint8_t *at, const uint8_t *target)
 static const uint8_t saved[] = {RBX, RBP, R12, R13, R14, R15};
 static const uint8_t clobbered[] = {RCX, RDX, RSI, RDI, R8, R9, R10, R11};
 
-/* The short forms: of pop, valgrind knows no other. */
-static void push_or_pop(Code *code, unsigned opcode, int reg)
+/* PUSH, POP: the short forms, since valgrind does not know the long one of POP. */
+#define OPCODE_PUSH 0x50
+#define OPCODE_POP 0x58
+#define REX_B 0x41
+
+static void emit_stack(Code *code, unsigned opcode, int reg)
 {
 	if (reg >= R8)
-		emit_byte(code, 0x41);
-	emit_byte(code, opcode | (reg & 7));
+		emit_byte(code, REX_B);
+	emit_byte(code, opcode | (unsigned)(reg & 7));
 }
 
 static void emit_push(Code *code, int reg)
 {
-	push_or_pop(code, 0x50, reg);
+	emit_stack(code, OPCODE_PUSH, reg);
 }
 
 static void emit_pop(Code *code, int reg)
 {
-	push_or_pop(code, 0x58, reg);
+	emit_stack(code, OPCODE_POP, reg);
 }
 
 static void code_enter(Code *code)
