@@ -27,6 +27,8 @@
 #define LAST_LOOK (2000 * MS)
 #define SWEEP_EVERY (250 * MS)
 #define SCAN_EVERY (2000 * MS)
+#define NEWCOMERS 1024
+#define SECOND_LOOK (100 * MS)
 #define FORGET_EVERY (10000 * MS)
 
 struct watched *jitscope_watched(struct jitscope_session *s, pid_t pid, bool add)
@@ -176,11 +178,10 @@ static void has_ended(struct jitscope_session *s, struct watched *w)
  * next is seen from its first trace; and when its libraries are there. What a program
  * loads later the scan finds. A full list is no loss either, for the same reason.
  */
-#define NEWCOMERS 1024
-#define SECOND_LOOK (100 * MS)
-
 static void welcome(struct jitscope_session *s, pid_t pid)
 {
+	if (!s->next_scan_ns)
+		return; /* it watches the files that were named */
 	if (!s->newcomers)
 		s->newcomers = calloc(NEWCOMERS, sizeof(*s->newcomers));
 	if (s->newcomers && s->n_newcomers < NEWCOMERS)

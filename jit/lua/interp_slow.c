@@ -308,9 +308,9 @@ void interp_update_mode(lua_State *L)
 	if (jit && L->hook_mask && jit->recording == L)
 		jit->missed = true;
 	if (L->hook_mask)
-		L->mode = MODE_HOOK;
+		state_set_mode(L, MODE_HOOK);
 	else if (jit && jit->recording == L)
-		L->mode = MODE_RECORD;
+		state_set_mode(L, MODE_RECORD);
 	else
-		L->mode = jit && jit->on ? MODE_JIT : MODE_NORMAL;
+		state_set_mode(L, jit && jit->on ? MODE_JIT : MODE_NORMAL);
 }

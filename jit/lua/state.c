@@ -32,6 +32,8 @@ typedef struct main_block {
 #define DEFAULT_MINOR_MULTIPLIER 20
 #define DEFAULT_MAJOR_MULTIPLIER 100
 
+const ptrdiff_t state_always_due = 1;
+
 /* ---- Frames ------------------------------------------------------------------------- */
 
 Frame *state_new_frame(lua_State *L)
@@ -85,6 +87,7 @@ void state_shrink_frames(lua_State *L)
 static void init_thread(lua_State *thread, Global *g)
 {
 	thread->global = g;
+	thread->due = &state_always_due;
 	thread->status = LUA_OK;
 	thread->allow_hook = true;
 	thread->next_open = thread;

@@ -105,6 +105,8 @@ enum {
 enum { MODE_NORMAL, MODE_JIT, MODE_HOOK, MODE_RECORD, MODE_SWITCH, MODE_COUNT };
 #define mode_is_quick(L) ((L)->mode <= MODE_JIT)
 
+extern const ptrdiff_t state_always_due; /* 1 */
+
 struct longjmp_handler;
 struct Global;
 
@@ -116,6 +118,11 @@ struct lua_State {
 	uint16_t frame_count;
 	Value *top; /* first free slot */
 	struct global *global;
+	/*
+	 * A trace goes on while this is not above 0: in MODE_JIT it is Global.debt, else
+	 * state_always_due, so that traces look at the mode and at the debt at once.
+	 */
+	const ptrdiff_t *due;
 	Frame *frame; /* the running function's */
 	Value *stack;
 	Value *stack_last; /* stack + size; STACK_EXTRA more slots follow */
@@ -191,8 +198,16 @@ typedef struct global {
 	void *warn_data;
 	struct running_trace *running; /* traces on the C stack, the innermost first */
 	struct jit *jit; /* NULL: there is none */
+	uint32_t heard;	 /* what *jit_runs_wish() was when it was acted upon */
 	void *front; /* the compiler's own state, made when it is first needed */
 } Global;
+
+/* In this order: it may interrupt itself (lua_sethook() in a signal's handler). */
+static inline void state_set_mode(struct lua_State *L, uint8_t mode)
+{
+	L->due = mode == MODE_JIT ? &L->global->debt : &state_always_due;
+	L->mode = mode;
+}
 
 #define save_slot(L, p) ((char *)(p) - (char *)(L)->stack)
 #define restore_slot(L, n) ((Value *)((char *)(L)->stack + (n)))

@@ -219,6 +219,7 @@ static bool run_trace(lua_State *L, RunningTrace *here)
 	Trace *t = here->t, *next;
 	int32_t exit;
 	IrRef left_at;
+	bool wished;
 
 	reserve_frames(L, t->ir.max_frames);
 	exit = jit->backend->run(L, t, &here->t);
@@ -227,14 +228,17 @@ static bool run_trace(lua_State *L, RunningTrace *here)
 	exit_restore(L, t, exit);
 	if (L->global->debt > 0)
 		collect(L, t);
+	wished = jit_has_wish(L->global);
+	if (unlikely(wished))
+		jit_listen(L);
 	/* It was flushed while it ran (links mean nothing any more), or a finalizer set a hook. */
 	if (unlikely(t->dead || L->mode != MODE_JIT))
 		return false;
 	next = next_trace(jit, t, exit);
-	if (!next)
-		count_exit(L, t, exit, left_at);
-	else
+	if (next)
 		here->t = next;
+	else if (!unlikely(wished) || t->exits[exit].aborted != NOT_BRIDGED)
+		count_exit(L, t, exit, left_at);
 	return next;
 }
 
@@ -243,6 +247,8 @@ void jit_enter(lua_State *L, uint32_t number)
 	Global *g = L->global;
 	RunningTrace here = {.previous = g->running, .t = g->jit->traces[number]};
 
+	if (unlikely(jit_has_wish(g)))
+		jit_listen(L);
 	if (unlikely(here.t->cost))
 		budget_entered(g->jit, here.t);
 	here.t->last_used = g->jit->generation;

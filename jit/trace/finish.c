@@ -29,27 +29,6 @@ static void install(lua_State *L, Trace *t)
 		jit_patch(t);
 }
 
-static void count_runs(lua_State *L, Trace *t, bool on)
-{
-	Jit *jit = L->global->jit;
-
-	if (on == (t->runs != NULL))
-		return;
-	t->runs = on ? jit_run_count(jit->vm, t->hooks.no) : NULL;
-	if (jit->backend->count && (t->runs || !on))
-		jit->backend->count(L, t, t->runs);
-}
-
-void jit_count_runs(lua_State *L, bool on)
-{
-	Jit *jit = L->global->jit;
-
-	jit->counting = on;
-	for (uint32_t i = 1; i < jit->n_traces; i++)
-		if (jit->traces[i])
-			count_runs(L, jit->traces[i], on);
-}
-
 /* ---- Compiling ---------------------------------------------------------------------------- */
 
 static int assemble(lua_State *L, Trace *t)
@@ -180,8 +159,7 @@ void jit_finish_recording(lua_State *L)
 	here = (RunningTrace){.previous = L->global->running, .t = t};
 	L->global->running = &here;
 	tell_compiled(L, t);
-	if (jit->counting && !t->dead)
-		count_runs(L, t, true);
+	jit_count_new(L, t);
 	if (!t->dead)
 		traces_age(L);
 	L->global->running = here.previous;

@@ -72,7 +72,8 @@ enum {
 	X(GUARD_VALUE, "guard_value", 'v', "??", IR_GUARD) /* i or r equals a constant */        \
 	X(GUARD_NONNULL, "guard_nonnull", 'v', "r", IR_GUARD)                                    \
 	X(GUARD_ISNULL, "guard_isnull", 'v', "r", IR_GUARD)                                      \
-	/* No hook or signal wants the interpreter, no collection is due: once a turn. */        \
+	/* No hook wants the interpreter, no collection is due, no wish of an observer's is */   \
+	/* unheard: once a turn, in every circle of traces. */                                   \
 	X(GUARD_NOT_INVALIDATED, "guard_not_invalidated", 'v', "", IR_GUARD)                     \
 	X(GUARD_ALWAYS_FAILS, "guard_always_fails", 'v', "", IR_GUARD)                           \
 	/* Frames that were there. descr: how many before the one that entered the trace. */     \

@@ -328,9 +328,13 @@ static bool move_to_frame(const struct joining *j, IrOp *op)
 	case IR_GUARD_FRAME_EXTRA:
 		op->descr += j->end->below - (int32_t)j->end->frames;
 		return true;
+	case IR_GUARD_RECOVERABLE:
+		/* It looks at the frames that are open. */
+		return !j->end->frames && !j->end->below;
 	default:
 		/* Those are of traces that return, or begin at an exit. */
-		return op->opcode != IR_GUARD_TOP && op->opcode != IR_GUARD_FRAME_PC;
+		return op->opcode != IR_GUARD_TOP && op->opcode != IR_GUARD_FRAME_PC &&
+		       op->opcode != IR_LEAVE_PCALL;
 	}
 }
 

@@ -66,16 +66,11 @@ static void place_text(void *ctx, char *text, size_t size)
 
 static void tell_start(Jit *jit, Trace *t)
 {
-	static const enum jit_trace_type types[] = {
-		[TRACE_LOOP] = JIT_TYPE_LOOP,
-		[TRACE_FUNCTION] = JIT_TYPE_ENTRY_BRIDGE,
-		[TRACE_BRIDGE] = JIT_TYPE_BRIDGE,
-	};
 	const Trace *parent = t->parent ? jit->traces[t->parent] : NULL;
 
 	jit_trace_start(jit->vm, &t->hooks,
 			&(struct jit_trace_place){
-				.type = types[t->kind],
+				.type = jit_type_of(t),
 				.vm_no = t->number,
 				.parent_no = parent ? parent->hooks.no : 0,
 				.exit_no = t->parent_exit,
@@ -94,7 +89,7 @@ void jit_start_recording(lua_State *L, Frame *f, Trace *t)
 	jit->recording = L;
 	jit->foreign = 0;
 	if (record_start(L, f, t->pc, t))
-		L->mode = MODE_RECORD;
+		state_set_mode(L, MODE_RECORD);
 	else if (jit->current)
 		jit_abort(L, ABORT_NO_MEMORY, NULL);
 }

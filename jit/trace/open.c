@@ -33,8 +33,11 @@ bool jit_open(lua_State *L)
 	if (!getenv("JITLUA_IR"))
 		jit->backend = &backend_x64;
 #endif
+	jit->no_slots = getenv("JITLUA_NO_SLOTS");
 	L->global->jit = jit;
 	listen_environment(jit);
+	jit->wish = jit_runs_wish();
+	jit_listen(L);
 	jit_switch(L, true);
 	return true;
 }
@@ -101,7 +104,7 @@ void jit_shut(Global *g)
 static void switch_thread(lua_State *L)
 {
 	if (mode_is_quick(L))
-		L->mode = MODE_SWITCH;
+		state_set_mode(L, MODE_SWITCH);
 }
 
 void jit_switch(lua_State *L, bool on)

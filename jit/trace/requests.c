@@ -16,7 +16,7 @@ static int count_runs(void *ctx, unsigned how)
 {
 	Global *g = ctx;
 
-	jit_count_runs(g->main_thread, how != 0);
+	jit_count_runs(g->main_thread, how);
 	return 0;
 }
 

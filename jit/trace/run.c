@@ -343,7 +343,7 @@ static bool holds(const struct run *r, const IrOp *op)
 	case IR_GUARD_ISNULL:
 		return !get(r, op->arg[0]).p;
 	case IR_GUARD_NOT_INVALIDATED:
-		return L->mode == MODE_JIT && L->global->debt <= 0;
+		return *L->due <= 0 && !jit_has_wish(L->global);
 	case IR_GUARD_FRAME_STATUS:
 		return frame_status(frame_before(L, op->descr)) == get(r, op->arg[0]).i;
 	case IR_GUARD_FRAME_EXTRA:
@@ -378,8 +378,11 @@ static void count_removed(lua_State *L)
 
 static void count_run(const Trace *t)
 {
-	if (t->runs)
-		++*t->runs;
+	if (!t->runs)
+		return;
+	++*t->runs;
+	if (t->counting & JIT_RUNS_PROBE)
+		jit_loop_run(t->hooks.no, jit_type_of(t));
 }
 
 /* Runs from place `at` to an exit; the answer is the operation that takes it. */

@@ -176,6 +176,7 @@ typedef struct trace {
 	struct jit_trace hooks; /* libjithooks' */
 	struct told_list *told; /* tell.c: what a hook looks at */
 	uint64_t *runs;		/* where it counts, NULL: it does not */
+	uint8_t counting;	/* how: JIT_RUNS_*, 0 */
 } Trace;
 
 /* A trace on the C stack: the last of those that this jit_enter() came to. */
@@ -216,10 +217,14 @@ typedef struct backend {
 	/* What traces_link() does, in code: t->exits[exit] says so already. */
 	void (*link)(lua_State *L, Trace *t, int32_t exit, Trace *to);
 	/*
-	 * From now on t counts in *runs (also t->runs): each turn of a loop, each time that
-	 * another trace is entered. NULL: no more. Of a trace it is always the same.
+	 * From now on t counts as t->counting says, in *t->runs: each turn of a loop, each
+	 * time that another trace is entered. No such call: run() looks by itself.
 	 */
-	void (*count)(lua_State *L, Trace *t, uint64_t *runs);
+	void (*count)(lua_State *L, Trace *t);
+	/* t's guard_not_invalidated holds while the wish word is Global.heard, as it is now. */
+	void (*hear)(lua_State *L, Trace *t);
+	/* Many calls of the two are to come, in a row; they are over. Or no such call. */
+	void (*patch_many)(struct jit *jit, bool begin);
 	void (*free)(lua_State *L, Trace *t);
 	/* What code of t jumps to there: "exit 3"; NULL: nothing that it knows. Or no such call. */
 	const char *(*describe)(const Trace *t, const void *at, char text[32]);
@@ -256,8 +261,10 @@ typedef struct jit {
 		      */
 	bool verify; /* test mode: no list is compiled that the verifier refuses */
 	bool fail_guards; /* test mode: every guard fails once */
-	bool counting;	  /* runs of all code */
+	bool no_slots;	  /* for measuring: code without what counting needs */
 	bool lingering;	  /* there are families that are flushed and not freed yet */
+	unsigned counting; /* how runs of all traces are counted: JIT_RUNS_*, 0 */
+	const uint32_t *wish; /* jit_runs_wish() */
 	const Backend *backend;
 	void *machine; /* backend_x64's: code memory, state at an exit */
 	int64_t parameters[JIT_PARAMETER_COUNT];
@@ -389,8 +396,22 @@ void jit_give_up(lua_State *L, Trace *t, enum jit_abort_reason reason, const cha
 
 /* Recording is over: compile what was recorded, or say why not. */
 void jit_finish_recording(lua_State *L);
-/* Runs of all code are counted from now on, or no more. */
-void jit_count_runs(lua_State *L, bool on);
+/* ---- counting.c --------------------------------------------------------------------------- */
+
+enum jit_trace_type jit_type_of(const Trace *t);
+/* Runs of all traces are counted like that from now on (JIT_RUNS_*; 0: no more). */
+void jit_count_runs(lua_State *L, unsigned how);
+/* The traces that there are do not count any more; those to come will. */
+void jit_count_no_more(lua_State *L);
+/* t was compiled: it counts if the others do. Also if the hook that saw it flushed it. */
+void jit_count_new(lua_State *L, Trace *t);
+/* Has an observer come or gone since it was listened to? */
+static inline bool jit_has_wish(const Global *g)
+{
+	return g->heard != __atomic_load_n(g->jit->wish, __ATOMIC_RELAXED);
+}
+/* At a safe point: what is wished now is done, whether it is new or not. */
+void jit_listen(lua_State *L);
 
 /* ---- enter.c ------------------------------------------------------------------------------ */
 

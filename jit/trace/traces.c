@@ -130,14 +130,12 @@ void traces_forget_all(lua_State *L)
 {
 	Jit *jit = L->global->jit;
 
+	jit_count_no_more(L); /* where they counted will be others' */
 	for (uint32_t i = 1; i < jit->n_traces; i++) {
 		Trace *t = jit->traces[i];
 
 		if (!t)
 			continue;
-		if (t->runs && jit->backend->count)
-			jit->backend->count(L, t, NULL); /* where it counted will be another's */
-		t->runs = NULL;
 		t->dead = true;
 		t->next_dead = jit->dead;
 		jit->dead = t;

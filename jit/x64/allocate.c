@@ -298,6 +298,7 @@ void bind(Compile *c, IrRef ref, int reg)
 	c->holder[reg] = ref;
 	c->values[ref].reg = (int8_t)reg;
 	c->free &= ~bit(reg);
+	c->taken |= bit(reg);
 }
 
 void release(Compile *c, IrRef ref)
@@ -378,6 +379,7 @@ static int take(Compile *c, uint32_t mask)
 		drop_register(c, r);
 	}
 	c->pinned |= bit(r);
+	c->taken |= bit(r);
 	return r;
 }
 
@@ -840,9 +842,10 @@ void allocate_label(Compile *c, const IrOp *label)
 			release_dead(c, args[i]);
 	note_label(c);
 	hint_labels(c);
+	count_base_begin(c);
 	emit_align(&c->code, 16);
 	c->x->label_code = c->code.n;
-	emit_count(c);
+	emit_slot(c);
 }
 
 void add_move(Compile *c, Move *moves, unsigned *n, Location to, IrRef ref)
@@ -882,5 +885,6 @@ void allocate_jump(Compile *c, const IrOp *jump)
 		}
 	}
 	move_all(c, moves, n);
+	count_base_end(c);
 	emit_jump_back(&c->code, c->x->label_code);
 }

@@ -42,10 +42,10 @@ static void compile_list(Compile *c)
 	hint_join(c);
 	code_open(&c->code);
 	c->n_cold = 0;
-	c->x->n_records = c->x->n_locations = 0;
+	c->x->n_records = c->x->n_locations = c->x->n_wishes = 0;
 	c->again = c->full = false;
 	if (ir->label < 0)
-		emit_count(c);
+		emit_slot(c);
 	for (uint32_t at = 0; at < ir->n_ops; at++) {
 		if (c->t->offsets)
 			c->t->offsets[at] = c->code.n;
@@ -109,6 +109,7 @@ static void free_machine_trace(MachineTrace *x)
 	free(x->locations);
 	free(x->blocks);
 	free(x->forced);
+	free(x->wishes);
 	free(x->label);
 	free(x);
 }
@@ -189,6 +190,16 @@ static void x64_memory(Jit *jit, uint64_t *allocated, uint64_t *used)
 	*used = space_in_use(&m->space);
 }
 
+static void x64_patch_many(Jit *jit, bool begin)
+{
+	if (!jit->machine)
+		return;
+	if (begin)
+		machine_begin_all(jit->machine);
+	else
+		machine_end(jit->machine);
+}
+
 /* For who prints the code. */
 static const char *x64_describe(const Trace *t, const void *at, char text[32])
 {
@@ -202,6 +213,8 @@ static const char *x64_describe(const Trace *t, const void *at, char text[32])
 		return "force";
 	if (at == m->barrier || at == m->barrier_back)
 		return "barrier";
+	if (at == m->tell_run)
+		return "loop__run";
 	for (uint32_t i = 0; i < x->n_records; i++)
 		if (x->records[i].has_stub && x->records[i].stub == offset) {
 			snprintf(text, 32, "exit %d", x->records[i].snapshot);
@@ -219,6 +232,8 @@ const Backend backend_x64 = {
 	.link = link_exit,
 	.write = x64_write,
 	.count = x64_count,
+	.hear = x64_hear,
+	.patch_many = x64_patch_many,
 	.free = x64_free,
 	.describe = x64_describe,
 	.piece = machine_piece,

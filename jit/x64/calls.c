@@ -204,8 +204,8 @@ void compile_cold(Compile *c)
 		emit_byte(code, 0x80 | CC_E);
 		emit_u32(code, back);
 		/* push, push, call, drop */
-		emit_rr(code, 0xff, 6, b->container);
-		emit_rr(code, 0xff, 6, b->value);
+		emit_push(code, b->container);
+		emit_push(code, b->value);
 		emit_call_fixup(code, b->thunk);
 		emit_alu_imm(code, ALU_ADD, RSP, 16);
 		emit_jump_back(code, b->back);

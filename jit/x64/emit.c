@@ -140,6 +140,24 @@ void emit_shift_imm(Code *code, int op, int rm, int count)
 	emit_byte(code, (uint8_t)count);
 }
 
+/* The short forms: of pop, valgrind knows no other. */
+static void push_or_pop(Code *code, unsigned opcode, int reg)
+{
+	if (reg >= R8)
+		emit_byte(code, 0x41);
+	emit_byte(code, opcode | (reg & 7));
+}
+
+void emit_push(Code *code, int reg)
+{
+	push_or_pop(code, 0x50, reg);
+}
+
+void emit_pop(Code *code, int reg)
+{
+	push_or_pop(code, 0x58, reg);
+}
+
 void emit_unary(Code *code, int op, int rm)
 {
 	emit_rr(code, 0xf7 | X_W, op, rm);
@@ -271,7 +289,9 @@ void emit_call(Code *code, const void *function)
 	emit_rr(code, 0xff, 2, RAX);
 }
 
-void emit_align(Code *code, uint32_t to)
+/* ---- Nothing ------------------------------------------------------------------------------- */
+
+void put_nop(uint8_t *at, unsigned n)
 {
 	static const uint8_t nops[][9] = {
 		{0x90},
@@ -285,13 +305,28 @@ void emit_align(Code *code, uint32_t to)
 		{0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
 	};
 
+	for (; n > 9; n--)
+		*at++ = 0x66; /* once more */
+	if (n)
+		memcpy(at, nops[n - 1], n);
+}
+
+void emit_nop(Code *code, unsigned n)
+{
+	uint32_t at = code->n;
+
+	for (unsigned i = 0; i < n; i++)
+		emit_byte(code, 0);
+	if (!code->failed)
+		put_nop(code->bytes + at, n);
+}
+
+void emit_align(Code *code, uint32_t to)
+{
 	while (code->n % to && !code->failed) {
 		uint32_t n = to - code->n % to;
 
-		if (n > 9)
-			n = 9;
-		for (uint32_t i = 0; i < n; i++)
-			emit_byte(code, nops[n - 1][i]);
+		emit_nop(code, n > 9 ? 9 : n);
 	}
 }
 
@@ -330,6 +365,14 @@ void emit_move(Code *code, int to, int from)
 void emit_load(Code *code, int to, Mem from)
 {
 	emit_rm(code, to >= XMM0 ? X_MOVSD : X_MOV, to, from, 0);
+}
+
+void emit_compare32_near(Code *code, const void *with, uint32_t imm)
+{
+	head(code, 0x81, ALU_CMP, 0, 0);
+	modrm(code, 0, ALU_CMP, 5);
+	fixup(code, FIX_ADDRESS, (uintptr_t)with, 4);
+	emit_u32(code, imm);
 }
 
 void emit_store(Code *code, Mem to, int from)

@@ -22,7 +22,7 @@
 
 /* ---- Records ------------------------------------------------------------------------------- */
 
-static bool room(Compile *c, void *vector, uint32_t n, uint32_t *size, size_t element)
+bool room_for(Compile *c, void *vector, uint32_t n, uint32_t *size, size_t element)
 {
 	uint32_t more = *size ? *size : 64;
 	void *grown;
@@ -66,9 +66,9 @@ uint32_t new_record(Compile *c, const IrOp *op)
 	};
 	Location *to;
 
-	if (!room(c, &x->locations, x->n_locations + n, &x->size_locations,
-		  sizeof(*x->locations)) ||
-	    !room(c, &x->records, x->n_records + 1, &x->size_records, sizeof(*x->records)))
+	if (!room_for(c, &x->locations, x->n_locations + n, &x->size_locations,
+		      sizeof(*x->locations)) ||
+	    !room_for(c, &x->records, x->n_records + 1, &x->size_records, sizeof(*x->records)))
 		return 0;
 	to = x->locations + x->n_locations;
 	for (unsigned i = 0; i < n; i++)
@@ -223,10 +223,19 @@ static void guard_not_invalidated(Compile *c, const IrOp *op)
 {
 	uint32_t record = new_record(c, op);
 
-	emit_compare_byte(&c->code, at_reg(STATE, offsetof(lua_State, mode)), MODE_JIT);
+	/* For measuring: as it was when there was no wish, and mode and debt were apart. */
+	if (c->jit->no_slots) {
+		emit_compare_byte(&c->code, at_reg(STATE, offsetof(lua_State, mode)), MODE_JIT);
+		exit_if(c, record, CC_NE);
+		emit_load(&c->code, RAX, at_reg(STATE, offsetof(lua_State, global)));
+		emit_compare_imm(&c->code, at_reg(RAX, offsetof(Global, debt)), 0);
+		exit_if(c, record, CC_G);
+		return;
+	}
+	compare_wish(c);
 	exit_if(c, record, CC_NE);
-	emit_load(&c->code, RAX, at_reg(STATE, offsetof(lua_State, global)));
-	emit_compare_imm(&c->code, at_reg(RAX, offsetof(Global, debt)), 0);
+	emit_load(&c->code, RAX, at_reg(STATE, offsetof(lua_State, due)));
+	emit_compare_imm(&c->code, at_reg(RAX, 0), 0);
 	exit_if(c, record, CC_G);
 }
 

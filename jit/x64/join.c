@@ -83,6 +83,7 @@ void compile_join(Compile *c, const IrOp *op)
 {
 	const Snapshot *s = &c->ir->snapshots[op->snapshot];
 	const Trace *to = target(c, op);
+	const MachineTrace *x;
 	RegisterSet dead;
 	Move moves[MAX_MOVES];
 	unsigned n = 0;
@@ -103,6 +104,8 @@ void compile_join(Compile *c, const IrOp *op)
 	go_on(&c->code, c->t, c->x, &c->x->records[record], to, (struct refuge){FIX_EXIT, record},
 	      &dead);
 	move_all(c, moves, n);
-	emit_jump_fixup(&c->code, -1, FIX_ADDRESS,
-			(uintptr_t)to->code + ((MachineTrace *)to->backend)->label_code);
+	x = to->backend;
+	if (x->has_count_base)
+		emit_count_base(c->m, &c->code);
+	emit_jump_fixup(&c->code, -1, FIX_ADDRESS, (uintptr_t)to->code + x->label_code);
 }

@@ -40,19 +40,29 @@ void machine_begin(Machine *m)
 	m->writing++;
 }
 
+void machine_begin_all(Machine *m)
+{
+	Block all = {.size = (uint32_t)(m->space.used + PAGE - 1) & ~(PAGE - 1)};
+
+	machine_begin(m);
+	if (!m->n_written && !mprotect(m->area, all.size, PROT_READ | PROT_WRITE))
+		m->written[m->n_written++] = all;
+}
+
 void machine_end(Machine *m)
 {
 	if (m->writing && !--m->writing)
 		make_executable(m);
 }
 
-static bool is_written(const Machine *m, Block pages)
+/* What is writable and ends within these pages, or where they begin; NULL: nothing. */
+static Block *written_before(Machine *m, Block pages)
 {
 	for (unsigned i = 0; i < m->n_written; i++)
 		if (pages.at >= m->written[i].at &&
-		    pages.at + pages.size <= m->written[i].at + m->written[i].size)
-			return true;
-	return false;
+		    pages.at <= m->written[i].at + m->written[i].size)
+			return &m->written[i];
+	return NULL;
 }
 
 /* Until the writing ends. */
@@ -62,13 +72,19 @@ static bool make_writable(Machine *m, const uint8_t *from, size_t size)
 	Block pages = {.at = first,
 		       .size = ((uint32_t)(at + size + PAGE - 1) & ~(PAGE - 1)) - first};
 
-	if (is_written(m, pages))
+	Block *before = written_before(m, pages);
+	uint32_t end = pages.at + pages.size;
+
+	if (before && end <= before->at + before->size)
 		return true;
-	if (m->n_written == MAX_WRITTEN)
+	if (!before && m->n_written == MAX_WRITTEN)
 		make_executable(m);
 	if (mprotect(m->area + first, pages.size, PROT_READ | PROT_WRITE))
 		return false;
-	m->written[m->n_written++] = pages;
+	if (before)
+		before->size = end - before->at;
+	else
+		m->written[m->n_written++] = pages;
 	return true;
 }
 
@@ -170,28 +186,6 @@ void machine_patch(Machine *m, uint8_t *at, const uint8_t *target)
 static const uint8_t saved[] = {RBX, RBP, R12, R13, R14, R15};
 static const uint8_t clobbered[] = {RCX, RDX, RSI, RDI, R8, R9, R10, R11};
 
-/* PUSH, POP: the short forms, since valgrind does not know the long one of POP. */
-#define OPCODE_PUSH 0x50
-#define OPCODE_POP 0x58
-#define REX_B 0x41
-
-static void emit_stack(Code *code, unsigned opcode, int reg)
-{
-	if (reg >= R8)
-		emit_byte(code, REX_B);
-	emit_byte(code, opcode | (unsigned)(reg & 7));
-}
-
-static void emit_push(Code *code, int reg)
-{
-	emit_stack(code, OPCODE_PUSH, reg);
-}
-
-static void emit_pop(Code *code, int reg)
-{
-	emit_stack(code, OPCODE_POP, reg);
-}
-
 static void code_enter(Code *code)
 {
 	for (unsigned i = 0; i < sizeof(saved); i++)
@@ -245,8 +239,8 @@ static void code_force(Code *code, Machine *m)
 	emit_byte(code, 0xc3);
 }
 
-/* The container and the value were pushed; all registers are kept. */
-static void code_barrier(Code *code, const void *slow)
+/* slow(L, a, b), where a and then b were pushed; all registers are kept. */
+static void code_keeping(Code *code, const void *slow)
 {
 	int xmms = 17 * 8, gprs = (int)sizeof(clobbered) * 8;
 
@@ -278,7 +272,7 @@ static uint32_t next_piece(Code *code)
 static bool make_shared(Machine *m)
 {
 	Code code = {0};
-	uint32_t leave, force, barrier_back, barrier;
+	uint32_t leave, force, barrier_back, barrier, tell_run;
 	const uint8_t *at;
 
 	code_open(&code);
@@ -288,9 +282,11 @@ static bool make_shared(Machine *m)
 	force = next_piece(&code);
 	code_force(&code, m);
 	barrier_back = next_piece(&code);
-	code_barrier(&code, (void *)(uintptr_t)gc_barrier_back_slow);
+	code_keeping(&code, (void *)(uintptr_t)gc_barrier_back_slow);
 	barrier = next_piece(&code);
-	code_barrier(&code, (void *)(uintptr_t)gc_barrier_forward_slow);
+	code_keeping(&code, (void *)(uintptr_t)gc_barrier_forward_slow);
+	tell_run = next_piece(&code);
+	code_keeping(&code, (void *)(uintptr_t)x64_tell_run);
 	at = code.failed ? NULL : machine_install(m, NULL, &code, NULL, CODE_SHARED);
 	if (at) {
 		*(const void **)&m->enter = at;
@@ -298,6 +294,7 @@ static bool make_shared(Machine *m)
 		m->force = at + force;
 		m->barrier_back = at + barrier_back;
 		m->barrier = at + barrier;
+		m->tell_run = at + tell_run;
 		m->shared_end = at + code.n;
 	}
 	code_close(&code);
@@ -308,12 +305,14 @@ static bool make_shared(Machine *m)
 
 static bool shared_piece(const Machine *m, unsigned n, CodePiece *piece)
 {
-	static const char *const names[] = {"entry", "exit", "force", "barrier back", "barrier"};
+	static const char *const names[] = {"entry",	    "exit",    "force",
+					    "barrier back", "barrier", "loop__run"};
 	const void *begin[] = {*(const void *const *)&m->enter,
 			       m->leave,
 			       m->force,
 			       m->barrier_back,
 			       m->barrier,
+			       m->tell_run,
 			       m->shared_end};
 
 	if (n >= sizeof(names) / sizeof(*names))
@@ -372,10 +371,9 @@ Machine *machine_of(lua_State *L)
 		return NULL;
 	m->space.size = (size_t)(mib < 1 ? 1 : mib > 1024 ? 1024 : mib) << 20;
 	m->has_round = __builtin_cpu_supports("sse4.1");
-	m->area = mmap(NULL, m->space.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		       -1, 0);
-	if (m->area == MAP_FAILED)
-		m->area = NULL;
+	m->counts = jit_run_count(jit->vm, 0);
+	m->area = area_reserve(m->space.size, jit->wish);
+	m->near_wish = m->area && area_is_near(m->area, m->space.size, jit->wish);
 	if (!m->area || !make_shared(m)) {
 		machine_close(jit);
 		return NULL;

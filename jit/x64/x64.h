@@ -16,7 +16,8 @@
  *	rsp + SPILL_OFFSET	spilled values
  *
  * rbx is the base of the entering frame's slots, rbp the lua_State. rax and xmm15
- * are free for any instruction sequence; the rest holds values.
+ * are free for any instruction sequence; the rest holds values. r15 may be where run
+ * counts are, in loops that leave it alone (counting.c).
  */
 #ifndef JITLUA_X64_H
 #define JITLUA_X64_H
@@ -51,6 +52,7 @@ enum {
 
 #define BASE RBX
 #define STATE RBP
+#define COUNT_BASE R15
 #define bit(r) (UINT32_C(1) << (r))
 #define ALL_GPRS (0xffffu & ~(bit(RAX) | bit(RBX) | bit(RSP) | bit(RBP)))
 #define ALL_XMMS 0x7fff0000u
@@ -159,6 +161,8 @@ void emit_rr(Code *code, unsigned opcode, int reg, int rm);
 /* trail: bytes of the instruction that follow, its immediate. */
 void emit_rm(Code *code, unsigned opcode, int reg, Mem mem, unsigned trail);
 void emit_alu_imm(Code *code, int op, int rm, int32_t imm);
+void emit_push(Code *code, int reg);
+void emit_pop(Code *code, int reg);
 void emit_shift_imm(Code *code, int op, int rm, int count);
 void emit_unary(Code *code, int op, int rm);
 /* As short as it can be; keeps the flags. */
@@ -183,10 +187,15 @@ void emit_jump_back(Code *code, uint32_t to);
 void emit_call_fixup(Code *code, const void *to);
 void emit_call(Code *code, const void *function); /* changes rax */
 void emit_align(Code *code, uint32_t to);
+/* One instruction of up to 15 bytes that does nothing. */
+void emit_nop(Code *code, unsigned n);
+void put_nop(uint8_t *at, unsigned n);
 Mem emit_constant(Code *code, uint64_t bits);
 /* Moves between registers of any kind. */
 void emit_move(Code *code, int to, int from);
 void emit_load(Code *code, int to, Mem from);
+/* Compares four bytes at an address that a rel32 reaches; imm is the last of the code. */
+void emit_compare32_near(Code *code, const void *with, uint32_t imm);
 void emit_store(Code *code, Mem to, int from);
 
 /* ---- Locations, records ------------------------------------------------------------------ */
@@ -249,9 +258,21 @@ typedef struct machine_trace {
 	uint8_t *forced;	      /* test mode: operations whose guard failed once */
 	LabelLocation *label;	      /* a loop: what there is at its label, and where */
 	uint32_t n_label, label_code; /* place of its code */
-	uint32_t count_at;	      /* place of what counts runs, or could */
-	const uint8_t *counter;	      /* code that does; NULL: not made yet */
+	uint32_t slot;		      /* place of what counts runs, or could */
+	bool has_count_base;	      /* COUNT_BASE is loaded there */
+	const uint8_t *counter; /* code that counts and tells, in counter_runs; NULL: none yet */
+	const uint64_t *counter_runs;
+	uint32_t *wishes; /* places of what *jit->wish is compared with: four bytes */
+	uint32_t n_wishes, size_wishes;
+	uint32_t heard; /* what they are */
 } MachineTrace;
+
+/* ---- area.c -------------------------------------------------------------------------------- */
+
+/* Address space for code, if it can be near `to`; NULL without memory. */
+uint8_t *area_reserve(size_t size, const void *to);
+/* Can all of it address what is there? */
+bool area_is_near(const uint8_t *area, size_t size, const void *to);
 
 /* ---- memory.c ------------------------------------------------------------------------------ */
 
@@ -274,10 +295,12 @@ typedef struct machine {
 	unsigned writing;	    /* machine_begin() that have no end yet */
 	Block written[MAX_WRITTEN]; /* pages that are writable */
 	unsigned n_written;
-	bool has_round; /* SSE4.1 */
+	bool has_round;	    /* SSE4.1 */
+	bool near_wish;	    /* all of the area is near enough to *jit->wish for a rel32 */
+	const void *counts; /* run counts are not far from here; the same for good */
 	/* Code that all traces share: one block. */
 	int32_t (*enter)(lua_State *L, const void *code);
-	const void *leave, *force, *barrier_back, *barrier, *shared_end;
+	const void *leave, *force, *barrier_back, *barrier, *tell_run, *shared_end;
 } Machine;
 
 Machine *machine_of(lua_State *L); /* NULL without memory */
@@ -299,6 +322,8 @@ void machine_patch(Machine *m, uint8_t *at, const uint8_t *target);
 void machine_write(Machine *m, uint8_t *at, const uint8_t *bytes, size_t n);
 /* All that is written until the last end is done at once; no code runs. */
 void machine_begin(Machine *m);
+/* The same, and it will be all over the code. */
+void machine_begin_all(Machine *m);
 void machine_end(Machine *m);
 
 /* ---- allocate.c ------------------------------------------------------------------------------ */
@@ -342,6 +367,8 @@ typedef struct compile {
 	uint64_t slots[(MAX_SPILLS + 63) / 64];
 	ColdBarrier *cold;
 	uint32_t n_cold, size_cold;
+	uint32_t taken;			      /* registers that were, since the label */
+	uint32_t count_base, count_base_size; /* place of what loads it */
 	bool failed, full, again;
 } Compile;
 
@@ -425,6 +452,8 @@ int compile_comparison(Compile *c, const IrOp *op);
 
 /* The record of the operation, with where its snapshot's values are now. */
 uint32_t new_record(Compile *c, const IrOp *op);
+/* Sees to it that a vector has room for n elements; false: no memory. */
+bool room_for(Compile *c, void *vector, uint32_t n, uint32_t *size, size_t element);
 /* Leaves under a condition (-1: always). */
 void exit_if(Compile *c, uint32_t record, int cc);
 /* Where code jumps to that finds that there is no room: the record's stub. */
@@ -441,10 +470,21 @@ void go_on(Code *code, const Trace *t, const MachineTrace *x, const Record *r, c
 	   struct refuge out, const RegisterSet *dead);
 void link_exit(lua_State *L, Trace *t, int32_t exit, Trace *to);
 
-/* Room for a jump to code that counts. */
-#define COUNT_SIZE 5
-void emit_count(Compile *c);
-void x64_count(lua_State *L, Trace *t, uint64_t *runs);
+/* ---- counting.c ------------------------------------------------------------------------------ */
+
+#define SLOT_SIZE 13
+void emit_slot(Compile *c);
+/* Loads COUNT_BASE: before a label, and before a jump to one from elsewhere. */
+void emit_count_base(const Machine *m, Code *code);
+/* A loop's body comes, is over: may COUNT_BASE stay? */
+void count_base_begin(Compile *c);
+void count_base_end(Compile *c);
+void x64_count(lua_State *L, Trace *t);
+/* Equal: the wish word is as it was when it was heard. */
+void compare_wish(Compile *c);
+void x64_hear(lua_State *L, Trace *t);
+/* Called by code. */
+void x64_tell_run(lua_State *L, uint64_t no, uint64_t type);
 
 int x64_assemble(lua_State *L, Trace *t);
 /* Called by code: leaving; before a call that may force. */

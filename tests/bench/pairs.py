@@ -13,6 +13,10 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
 MEASURE = os.path.join(BUILD, "tests", "measure")
 
+# Programs of programs/ whose time goes into loops of their own.
+LOOPS = ("float_loops", "integer_loops", "matrix", "methods", "sieve", "lexer", "closures", "nbody",
+         "spectral_norm", "mandelbrot", "fannkuch", "queens", "arrays", "richards", "hashes", "objects")
+
 
 class Rows:
     """Figures, printed as they come and kept for --json."""

@@ -670,7 +670,7 @@ class Map:
 
 
 PIECE = re.compile(r"trace (\d+) (exit \d+ |counter )?(.*)$")
-SHARED_CODE = ["entry", "exit", "force", "barrier back", "barrier"]
+SHARED_CODE = ["entry", "exit", "force", "barrier back", "barrier", "loop__run"]
 
 
 def test_map_names_all_traces():
@@ -752,16 +752,6 @@ def test_map_of_several_states_and_of_a_fork():
                         *shared, "jitlua trace 1 third:4"], names
     # The child's has what its state had compiled before.
     assert names[1] == [*shared, "jitlua trace 1 first:1", "jitlua trace 2 child:3"], names
-
-
-def test_map_names_counters():
-    """Code that counts runs is made when it is asked for."""
-    if not X86:
-        return
-    with Map("-jperf", "-e", "local h, s = require 'jithooks', 0 for n = 1, 3 do for i = 1, 300 do s = s + i end "
-             "h.enable_debug() end") as m:
-        names = [line.split(" ", 2)[2] for line in m.lines()]
-    assert names[len(SHARED_CODE)::][:2] == ["jitlua trace 1 (command line):1", "jitlua trace 1 counter (command line):1"], names
 
 
 def test_profiler_names_compiled_loops():

@@ -446,7 +446,11 @@ def test_two_hundred_processes_at_once_leave_nothing_behind():
         assert time.monotonic() < end, missing
         if missing.get(snap["pid"]) == runs_of(snap) and snap["run_source"] == "kernel":
             del missing[snap["pid"]]
-    wait_for(lambda: open_files(watcher.pid) <= before[0], "files to be closed")
+
+    def closed():
+        next_snapshot(watcher)  # it does not go on while nobody reads
+        return open_files(watcher.pid) <= before[0]
+    wait_for(closed, "files to be closed", timeout=60)
 
     def forgotten():
         next_snapshot(watcher)

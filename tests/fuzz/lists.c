@@ -46,7 +46,7 @@ static int32_t run_once(Trace *t)
 	RunningTrace here = {.t = t};
 	int32_t exit;
 
-	L->mode = MODE_JIT;
+	state_set_mode(L, MODE_JIT);
 	L->global->debt = -1000000;
 	L->global->running = &here;
 	exit = L->global->jit->backend->run(L, t, &here.t);

@@ -153,7 +153,7 @@ void world_make(lua_State *L, uint64_t seed)
 	for (int i = 0; i < 2; i++)
 		any_value(&state, world_functions[0]->upvalues[i]->v);
 	L->top = base + TOP_SLOT;
-	L->mode = MODE_JIT;
+	state_set_mode(L, MODE_JIT);
 	L->global->debt = -1000000;
 }
 

@@ -16,6 +16,7 @@
 	X(fold)    \
 	X(virtual) \
 	X(replace) \
+	X(counting) \
 	MACHINE_SUITES(X)
 
 #include "../unit/main.c"

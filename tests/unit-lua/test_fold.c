@@ -60,7 +60,7 @@ static void prepare(void)
 	L = unit_state(&heap);
 	CHECK(L->global->jit || jit_open(L));
 	L->global->jit->backend = &backend_ir;
-	L->mode = MODE_JIT;
+	state_set_mode(L, MODE_JIT);
 	L->global->debt = -1000000;
 	lua_checkstack(L, 50);
 	for (lua_Integer i = -32; i < 32; i++)

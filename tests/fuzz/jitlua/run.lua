@@ -14,11 +14,12 @@ local type, tostring, pairs, select, format, concat, sort, mathtype = type, tost
 local getmetatable, rawget, rawlen, next, pcall, error = debug.getmetatable, rawget, rawlen, next, pcall, error
 local lines, fuel, size
 
--- lua5.4 (5.4.4) gives a line before for a division of integers by zero.
+-- lua5.4 (5.4.4) gives a line before for a division of integers by zero, and takes a
+-- message handler for what was called there.
 local function plain(s)
 	s = s:gsub("0[xX]%x%x%x%x%x%x%x+", "ADDRESS"):gsub("%-?nan", "nan")
 	if s:find("attempt to divide by zero", 1, true) or s:find("attempt to perform 'n", 1, true) then
-		s = s:gsub(":%d+:", ":?:")
+		s = s:gsub(":%d+:", ":?:"):gsub("(run%.lua:%?: in )%C+", "%1?")
 	end
 	return s
 end
