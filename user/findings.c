@@ -160,8 +160,6 @@ static const struct remedy jitlua_remedies[] = {
 	{"trace too long", false,
 	 "split the function, or raise -jtrace_limit (default 6000): the trace is too large"},
 	{"not traced: instruction", false, "keep this instruction out of hot code"},
-	{"ipairs of no plain table", false,
-	 "give ipairs() a table without a metatable, or use a numeric for"},
 	{"not traced: C function", false, "keep this way to call it out of hot code"},
 	{"not traced: operands", false, "keep values of such types out of hot code"},
 	{"not traced: metamethod", false,

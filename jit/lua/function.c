@@ -67,15 +67,22 @@ const char *proto_local_name(const Proto *p, int n, int pc)
 
 /* ---- Closures ----------------------------------------------------------------------- */
 
-LuaFunction *lua_function_new(lua_State *L, int upvalues)
+static inline LuaFunction *new_function(lua_State *L, int upvalues, GcNew make)
 {
-	LuaFunction *f = gc_new(L, lua_function_size(upvalues), TAG_LUA_FUNCTION);
+	LuaFunction *f = make(L, lua_function_size(upvalues), TAG_LUA_FUNCTION);
 
+	if (unlikely(!f))
+		return NULL;
 	f->upvalue_count = (uint8_t)upvalues;
 	f->proto = NULL;
 	for (int i = 0; i < upvalues; i++)
 		f->upvalues[i] = NULL;
 	return f;
+}
+
+LuaFunction *lua_function_new(lua_State *L, int upvalues)
+{
+	return new_function(L, upvalues, gc_new);
 }
 
 CClosure *c_closure_new(lua_State *L, int upvalues)
@@ -110,6 +117,7 @@ void lua_function_close_over(lua_State *L, Proto *p, Upvalue **enclosing, Value 
 	const UpvalueDescription *description = p->upvalues;
 	LuaFunction *f = lua_function_new(L, count);
 
+	proto_count_closure(p);
 	f->proto = p;
 	set_object(to, f);
 	for (int i = 0; i < count; i++) {
@@ -122,12 +130,14 @@ void lua_function_close_over(lua_State *L, Proto *p, Upvalue **enclosing, Value 
 
 /* ---- Upvalues ----------------------------------------------------------------------- */
 
-/* A new open upvalue of the slot, to stand where `link` points. */
-static Upvalue *upvalue_open(lua_State *L, Value *level, Upvalue **link)
+/* A new open upvalue of the slot, to stand where `link` points; NULL where `make` gives none. */
+static inline Upvalue *upvalue_open(lua_State *L, Value *level, Upvalue **link, GcNew make)
 {
-	Upvalue *uv = gc_new(L, sizeof *uv, TAG_UPVALUE);
+	Upvalue *uv = make(L, sizeof *uv, TAG_UPVALUE);
 	Upvalue *next = *link;
 
+	if (unlikely(!uv))
+		return NULL;
 	uv->v = level;
 	uv->u.open.next = next;
 	uv->u.open.previous = link;
@@ -141,7 +151,7 @@ static Upvalue *upvalue_open(lua_State *L, Value *level, Upvalue **link)
 	return uv;
 }
 
-Upvalue *upvalue_find(lua_State *L, Value *level)
+static inline Upvalue *find_or_open(lua_State *L, Value *level, GcNew make)
 {
 	Upvalue **link = &L->open_upvalues, *uv;
 
@@ -151,7 +161,34 @@ Upvalue *upvalue_find(lua_State *L, Value *level)
 			return uv;
 		link = &uv->u.open.next;
 	}
-	return upvalue_open(L, level, link);
+	return upvalue_open(L, level, link, make);
+}
+
+Upvalue *upvalue_find(lua_State *L, Value *level)
+{
+	return find_or_open(L, level, gc_new);
+}
+
+/* Without memory what was made is garbage, and open upvalues are those of their slots. */
+LuaFunction *lua_function_try_close_over(lua_State *L, Proto *p, Upvalue *const *enclosing,
+					 Value *base)
+{
+	LuaFunction *f = new_function(L, p->upvalue_count, gc_try_new);
+
+	if (unlikely(!f))
+		return NULL;
+	proto_count_closure(p);
+	f->proto = p;
+	for (int i = 0; i < f->upvalue_count; i++) {
+		const UpvalueDescription *description = &p->upvalues[i];
+
+		f->upvalues[i] = description->in_stack
+					 ? find_or_open(L, base + description->index, gc_try_new)
+					 : enclosing[description->index];
+		if (unlikely(!f->upvalues[i]))
+			return NULL;
+	}
+	return f;
 }
 
 void upvalue_unlink(Upvalue *uv)

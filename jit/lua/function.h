@@ -15,6 +15,12 @@ CClosure *c_closure_new(lua_State *L, int upvalues);
 void lua_function_fill_upvalues(lua_State *L, LuaFunction *f);
 /* The closure of p made by a function with registers at base: OP_CLOSURE. Stored in *to. */
 void lua_function_close_over(lua_State *L, Proto *p, Upvalue **enclosing, Value *base, Value *to);
+/*
+ * The same for compiled code (gc.h); NULL without memory. enclosing: the upvalues of the
+ * function that makes it.
+ */
+LuaFunction *lua_function_try_close_over(lua_State *L, Proto *p, Upvalue *const *enclosing,
+					 Value *base);
 
 /* The open upvalue of a stack slot, made if there is none. */
 Upvalue *upvalue_find(lua_State *L, Value *level);

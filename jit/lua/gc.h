@@ -41,7 +41,15 @@ void *mem_grow(lua_State *L, void *p, uint32_t count, uint32_t *size, size_t ele
 	       uint32_t limit, const char *what);
 
 /* A new white object in the list of all objects. */
-void *gc_new(lua_State *L, size_t size, int tag);
+void *gc_new(lua_State *L, size_t size, int tag) __attribute__((returns_nonnull));
+
+/*
+ * For compiled code, whose registers no collection sees: the same with no emergency
+ * collection, NULL without memory. Larger than 0.
+ */
+void *mem_try_alloc(lua_State *L, size_t size);
+void *gc_try_new(lua_State *L, size_t size, int tag);
+typedef void *(*GcNew)(lua_State *L, size_t size, int tag);
 
 /* ---- Colours ------------------------------------------------------------------------ */
 

@@ -192,14 +192,16 @@ static inline String **bucket_of(StringTable *t, uint32_t hash)
 	return &t->buckets[hash & (uint32_t)(t->size - 1)];
 }
 
-static String *new_short(lua_State *L, const char *text, size_t length, uint32_t hash)
+/* The object of a string that is not in the table: NULL where `make` gives none. */
+static inline String *new_short(lua_State *L, const char *text, size_t length, uint32_t hash,
+				GcNew make)
 {
 	StringTable *t = &L->global->strings;
 	String *s, **bucket;
 
-	if (unlikely(t->count >= t->size))
-		grow(L);
-	s = gc_new(L, string_size(length), TAG_SHORT_STRING);
+	s = make(L, string_size(length), TAG_SHORT_STRING);
+	if (unlikely(!s))
+		return NULL;
 	s->short_length = (uint8_t)length;
 	s->hashed = 0;
 	s->hash = hash;
@@ -212,11 +214,8 @@ static String *new_short(lua_State *L, const char *text, size_t length, uint32_t
 	return s;
 }
 
-static inline String *intern(lua_State *L, const char *text, size_t length)
+static inline String *find_short(Global *g, const char *text, size_t length, uint32_t hash)
 {
-	Global *g = L->global;
-	uint32_t hash = hash_bytes(text, length, g->seed);
-
 	for (String *s = *bucket_of(&g->strings, hash); s; s = s->u.next_hash) {
 		if (s->hash == hash && s->short_length == length &&
 		    likely(same_bytes(text, s->text, length))) {
@@ -225,21 +224,70 @@ static inline String *intern(lua_State *L, const char *text, size_t length)
 			return s;
 		}
 	}
-	return new_short(L, text, length, hash);
+	return NULL;
 }
 
-String *string_new_long(lua_State *L, size_t length)
+static String *intern(lua_State *L, const char *text, size_t length)
 {
-	String *s;
+	Global *g = L->global;
+	uint32_t hash = hash_bytes(text, length, g->seed);
+	String *s = find_short(g, text, length, hash);
 
-	if (unlikely(length >= SIZE_LIMIT - sizeof(String)))
-		mem_too_big(L);
-	s = gc_new(L, string_size(length), TAG_LONG_STRING);
+	if (s)
+		return s;
+	if (unlikely(g->strings.count >= g->strings.size))
+		grow(L);
+	return new_short(L, text, length, hash, gc_new);
+}
+
+/* Whoever may collect makes a full table larger. */
+static String *try_intern(lua_State *L, const char *text, size_t length)
+{
+	Global *g = L->global;
+	uint32_t hash = hash_bytes(text, length, g->seed);
+	String *s = find_short(g, text, length, hash);
+
+	if (s || unlikely(g->strings.count >= g->strings.size))
+		return s;
+	return new_short(L, text, length, hash, gc_try_new);
+}
+
+static inline String *new_long(lua_State *L, size_t length, GcNew make)
+{
+	String *s = make(L, string_size(length), TAG_LONG_STRING);
+
+	if (unlikely(!s))
+		return NULL;
 	s->hashed = 0;
 	s->short_length = 0;
 	s->hash = L->global->seed;
 	s->u.length = length;
 	s->text[length] = '\0';
+	return s;
+}
+
+String *string_new_long(lua_State *L, size_t length)
+{
+	if (unlikely(length >= SIZE_LIMIT - sizeof(String)))
+		mem_too_big(L);
+	return new_long(L, length, gc_new);
+}
+
+String *string_try_new_long(lua_State *L, size_t length)
+{
+	return likely(length < SIZE_LIMIT - sizeof(String)) ? new_long(L, length, gc_try_new)
+							    : NULL;
+}
+
+String *string_try_new(lua_State *L, const char *text, size_t length)
+{
+	String *s;
+
+	if (likely(length <= MAX_SHORT_STRING))
+		return try_intern(L, text, length);
+	s = string_try_new_long(L, length);
+	if (likely(s))
+		memcpy(s->text, text, length);
 	return s;
 }
 

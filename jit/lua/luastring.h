@@ -11,6 +11,9 @@ String *string_new(lua_State *L, const char *text, size_t length);
 String *string_of(lua_State *L, const char *text);
 /* A long string (length > MAX_SHORT_STRING) whose bytes the caller fills in; NUL is set. */
 String *string_new_long(lua_State *L, size_t length);
+/* The same for compiled code (gc.h): NULL where they would collect, grow the table or raise. */
+String *string_try_new(lua_State *L, const char *text, size_t length);
+String *string_try_new_long(lua_State *L, size_t length);
 
 /* lua_newuserdatauv()'s object. */
 Userdata *userdata_new(lua_State *L, size_t length, int user_values);

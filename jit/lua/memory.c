@@ -138,6 +138,29 @@ void *gc_new(lua_State *L, size_t size, int tag)
 	return o;
 }
 
+static inline void *try_allocate(lua_State *L, size_t size, int tag)
+{
+	void *p = get_block(L->global, size, tag & 0x0f);
+
+	if (likely(p))
+		account(L->global, 0, size);
+	return p;
+}
+
+void *mem_try_alloc(lua_State *L, size_t size)
+{
+	return try_allocate(L, size, 0);
+}
+
+void *gc_try_new(lua_State *L, size_t size, int tag)
+{
+	Object *o = try_allocate(L, size, tag);
+
+	if (likely(o))
+		gc_link_new(L->global, o, tag);
+	return o;
+}
+
 _Noreturn void mem_too_big(lua_State *L)
 {
 	error_run(L, "memory allocation error: block too big");

@@ -129,10 +129,11 @@ typedef struct proto {
 	uint8_t stack_size; /* registers it needs, at least 2 */
 	uint8_t counted;    /* with a JIT: heat is set */
 	uint8_t calls_itself;
-	uint8_t aborts;	 /* traces of the function that were given up */
-	uint8_t waited;	 /* as HotPlace */
-	uint8_t jit_off; /* jit.off(f): it is left to the interpreter */
-	uint16_t heat;	 /* calls until it is hot */
+	uint8_t aborts;	  /* traces of the function that were given up */
+	uint8_t waited;	  /* as HotPlace */
+	uint8_t jit_off;  /* jit.off(f): it is left to the interpreter */
+	uint8_t closures; /* that were made of it; stays at MANY_CLOSURES */
+	uint16_t heat;	  /* calls until it is hot */
 	int upvalue_count;
 	int constant_count;
 	int code_count;
@@ -154,6 +155,13 @@ typedef struct proto {
 } Proto;
 
 #define ABSOLUTE_LINE_MARK (-0x80)
+
+#define MANY_CLOSURES 2
+
+static inline void proto_count_closure(Proto *p)
+{
+	p->closures += p->closures < MANY_CLOSURES;
+}
 
 /*
  * A variable that closures share. Open: `v` points at the stack slot, and it is

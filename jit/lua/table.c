@@ -14,7 +14,7 @@
  * block's header); a node that had a key is not taken again this way, only as the
  * main position of a new key, until the nodes are made anew. A value that becomes
  * nil leaves the key where it is: traversal goes on from there. An empty hash part
- * is `no_nodes`, one node for all tables, never written to.
+ * is `table_no_node`, one node for all tables, never written to.
  *
  * Sizes. When no node is free, all keys are counted, and the array part gets the
  * largest power of two of which more than half would be in use. An array that is
@@ -32,29 +32,15 @@
 #include "debug.h"
 #include "gc_internal.h"
 #include "number.h"
+#include "table_internal.h"
 
 #define MAX_ARRAY_BITS 31
-#define MAX_NODE_BITS 30
 /* The least size of an array that grows by appending; four elements are 36 bytes. */
 #define LEAST_APPEND 4
 /* Nodes that the first field makes. */
 #define FIRST_NODES 2
 /* An array that is not larger is not looked at when fields want more nodes. */
 #define SMALL_ARRAY 64
-
-typedef struct node_header {
-	uint32_t last_free; /* all nodes at and above it have had a key */
-	uint32_t padding;
-} NodeHeader;
-
-#define node_header(nodes) ((NodeHeader *)(nodes)-1)
-
-static const Node no_nodes = {.value_tag = TAG_NIL, .key_tag = TAG_NIL};
-
-bool table_no_nodes(const Table *t)
-{
-	return t->nodes == &no_nodes;
-}
 
 /* ---- Main positions ------------------------------------------------------------------ */
 
@@ -236,42 +222,17 @@ Slot table_find_string(const Table *t, String *key)
 
 /* ---- Blocks ----------------------------------------------------------------------------- */
 
-#define array_bytes(n) ((size_t)(n) * (sizeof(Payload) + 1))
-/* Where the block of an array of n elements begins. */
-#define array_block(array, n) ((array) - (size_t)(n) * sizeof(Payload))
-#define node_bytes(n) (sizeof(NodeHeader) + (size_t)(n) * sizeof(Node))
-
 /* A block for n nodes or more, all free; raises. */
 static Node *new_nodes(lua_State *L, uint32_t n, uint32_t *mask)
 {
-	NodeHeader *header;
+	uint32_t count = node_count_for(n);
 
-	if (n == 0) {
-		*mask = 0;
-		return (Node *)&no_nodes;
-	}
-	if (n > UINT32_C(1) << MAX_NODE_BITS)
+	*mask = count ? count - 1 : 0;
+	if (n == 0)
+		return (Node *)&table_no_node;
+	if (n > MAX_NODES)
 		error_run(L, "table overflow");
-	if (n > 1)
-		n = UINT32_C(2) << (31 - __builtin_clz(n - 1));
-	header = mem_alloc(L, node_bytes(n), 0);
-	header->last_free = n;
-	header->padding = 0;
-	memset(header + 1, 0, n * sizeof(Node)); /* TAG_NIL */
-	*mask = n - 1;
-	return (Node *)(header + 1);
-}
-
-static void free_nodes(lua_State *L, Node *nodes, uint32_t mask)
-{
-	if (nodes != &no_nodes)
-		mem_free(L, node_header(nodes), node_bytes((size_t)mask + 1));
-}
-
-static void free_array(lua_State *L, uint8_t *array, uint32_t n)
-{
-	if (n > 0)
-		mem_free(L, array_block(array, n), array_bytes(n));
+	return nodes_in(mem_alloc(L, node_bytes(count), 0), count);
 }
 
 /*
@@ -426,7 +387,7 @@ static void resize_nodes(lua_State *L, Table *t, uint32_t count)
 	t->node_mask = mask;
 	t->in_pieces = false;
 	reinsert_all(t, old_nodes, old_mask);
-	free_nodes(L, old_nodes, old_mask);
+	table_free_nodes(L, old_nodes, old_mask);
 }
 
 /* Both parts anew. hash_count: not less than the entries that will be in nodes. */
@@ -442,7 +403,7 @@ static void resize(lua_State *L, Table *t, uint32_t array_size, uint32_t hash_co
 	else if (array_size > old_size)
 		done = try_grow_array(L, t, array_size);
 	if (unlikely(!done)) {
-		free_nodes(L, nodes, mask);
+		table_free_nodes(L, nodes, mask);
 		throw_memory(L);
 	}
 	old_nodes = t->nodes;
@@ -455,10 +416,10 @@ static void resize(lua_State *L, Table *t, uint32_t array_size, uint32_t hash_co
 		t->array_size = array_size;
 		if (t->border_hint > array_size)
 			t->border_hint = array_size;
-		free_array(L, old_array, old_size);
+		table_free_array(L, old_array, old_size);
 	}
 	reinsert_all(t, old_nodes, old_mask);
-	free_nodes(L, old_nodes, old_mask);
+	table_free_nodes(L, old_nodes, old_mask);
 }
 
 /* Elements that were in nodes move to the array, which has grown from old_size. */
@@ -665,56 +626,6 @@ void table_resize_array(lua_State *L, Table *t, unsigned array)
 		table_resize(L, t, array, table_no_nodes(t) ? 0 : table_node_count(t));
 }
 
-static inline void empty_table(Table *t)
-{
-	t->absent = 0xff;
-	t->in_pieces = false;
-	t->node_mask = 0;
-	t->array_size = 0;
-	t->border_hint = 0;
-	t->array = NULL;
-	t->nodes = (Node *)&no_nodes;
-	t->metatable = NULL;
-	t->gray_next = NULL;
-}
-
-/* Of what has room already. */
-static void copy_parts(Table *t, const Table *from, uint8_t *elements, NodeHeader *nodes)
-{
-	t->absent = from->absent;
-	if (elements) {
-		memcpy(elements, array_block(from->array, from->array_size),
-		       array_bytes(from->array_size));
-		t->array = elements + (size_t)from->array_size * sizeof(Payload);
-		t->array_size = from->array_size;
-	}
-	if (nodes) {
-		memcpy(nodes, node_header(from->nodes), node_bytes(table_node_count(from)));
-		t->nodes = (Node *)(nodes + 1);
-		t->node_mask = from->node_mask;
-	}
-}
-
-Table *table_copy(lua_State *L, const Table *from)
-{
-	size_t array = array_bytes(from->array_size);
-	size_t hash = table_no_nodes(from) ? 0 : node_bytes(table_node_count(from));
-	Table *t = mem_try_realloc(L, NULL, 0, sizeof(*t));
-	uint8_t *elements = t && array ? mem_try_realloc(L, NULL, 0, array) : NULL;
-	NodeHeader *nodes = t && hash ? mem_try_realloc(L, NULL, 0, hash) : NULL;
-
-	if (unlikely(!t || (array && !elements) || (hash && !nodes))) {
-		mem_free(L, nodes, nodes ? hash : 0);
-		mem_free(L, elements, elements ? array : 0);
-		mem_free(L, t, t ? sizeof(*t) : 0);
-		return NULL;
-	}
-	empty_table(t);
-	copy_parts(t, from, elements, nodes);
-	gc_link_new(L->global, (Object *)t, TAG_TABLE);
-	return t;
-}
-
 /* ---- Writing ------------------------------------------------------------------------------- */
 
 static inline void set_element(Table *t, lua_Unsigned i, const Value *v)
@@ -915,28 +826,4 @@ bool table_next(lua_State *L, Table *t, Value *key)
 		}
 	}
 	return false;
-}
-
-/* ---- Making and freeing ------------------------------------------------------------------------
- */
-
-Table *table_new(lua_State *L)
-{
-	Table *t = gc_new(L, sizeof(Table), TAG_TABLE);
-
-	empty_table(t);
-	return t;
-}
-
-size_t table_bytes(const Table *t)
-{
-	return sizeof(Table) + array_bytes(t->array_size) +
-	       (table_no_nodes(t) ? 0 : node_bytes(table_node_count(t)));
-}
-
-void table_free(lua_State *L, Table *t)
-{
-	free_nodes(L, t->nodes, t->node_mask);
-	free_array(L, t->array, t->array_size);
-	mem_free(L, t, sizeof(Table));
 }

@@ -23,9 +23,11 @@ void table_free(lua_State *L, Table *t);
 /* Sizes for so many elements 1..n and so many other keys. Raises memory errors. */
 void table_resize(lua_State *L, Table *t, unsigned array, unsigned hash);
 void table_resize_array(lua_State *L, Table *t, unsigned array);
+/* An empty table with such sizes; NULL without memory. Raises nothing, collects nothing. */
+Table *table_try_new(lua_State *L, uint32_t array, uint32_t hash);
 /*
  * A table with the same keys and values in the same places, without a metatable; NULL
- * without memory. No collection may run.
+ * without memory. Raises nothing, collects nothing.
  */
 Table *table_copy(lua_State *L, const Table *from);
 
@@ -130,8 +132,12 @@ bool table_next(lua_State *L, Table *t, Value *key);
 lua_Unsigned table_border(Table *t);
 
 #define table_node_count(t) ((t)->node_mask + 1)
-/* Is the hash part the shared empty node? */
-bool table_no_nodes(const Table *t);
+/* The hash part of all tables that have none. */
+extern const Node table_no_node;
+static inline bool table_no_nodes(const Table *t)
+{
+	return t->nodes == &table_no_node;
+}
 /* Bytes that the table and its blocks take. */
 size_t table_bytes(const Table *t);
 

@@ -36,6 +36,8 @@ void vm_concat(lua_State *L, int n);
  * their concatenation into *first; else false.
  */
 bool vm_concat_plain(lua_State *L, Value *first, int n);
+/* The same for compiled code (gc.h): NULL where it cannot be made the plain way. */
+String *vm_try_concat(lua_State *L, const Value *first, int n);
 /* result = #v */
 void vm_length(lua_State *L, const Value *v, Value *result);
 

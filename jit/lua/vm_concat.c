@@ -55,6 +55,31 @@ static void measure(lua_State *L, Pieces *p, Value *first, int n)
 	}
 }
 
+/* The same where it does all but raise and allocate; false: it would. */
+static bool try_measure(Pieces *p, const Value *first, int n)
+{
+	p->total = 0;
+	p->kept = 0;
+	p->whole = first;
+	for (const Value *v = first; v < first + n; v++) {
+		size_t before = p->total;
+
+		if (likely(is_string(v))) {
+			p->total += string_length(as_string(v));
+			if (unlikely(p->total > LUA_MAXINTEGER / 2))
+				return false;
+		} else if (is_number(v) && p->kept < KEPT_TEXTS) {
+			p->lengths[p->kept] = (uint8_t)number_to_text(v, p->texts[p->kept]);
+			p->total += p->lengths[p->kept++];
+		} else {
+			return false;
+		}
+		if (p->total != before)
+			p->whole = v;
+	}
+	return true;
+}
+
 static void join(const Pieces *p, char *to, const Value *first, int n)
 {
 	int kept = 0;
@@ -129,4 +154,24 @@ bool vm_concat_plain(lua_State *L, Value *first, int n)
 	}
 	concat_run(L, first, n);
 	return true;
+}
+
+String *vm_try_concat(lua_State *L, const Value *first, int n)
+{
+	char buffer[MAX_SHORT_STRING];
+	Pieces p;
+	String *s;
+
+	if (!try_measure(&p, first, n))
+		return NULL;
+	if (is_string(p.whole) && string_length(as_string(p.whole)) == p.total)
+		return as_string(p.whole);
+	if (p.total <= MAX_SHORT_STRING) {
+		join(&p, buffer, first, n);
+		return string_try_new(L, buffer, p.total);
+	}
+	s = string_try_new_long(L, p.total);
+	if (likely(s))
+		join(&p, s->text, first, n);
+	return s;
 }

@@ -144,6 +144,7 @@ static Bounds of_helper(enum ir_helper helper)
 	case HELPER_SET_METATABLE:
 	case HELPER_STRING_EQUAL:
 	case HELPER_CLOSE_UPVALUES:
+	case HELPER_CLOSE_OPENED:
 	case HELPER_NOTHING_TO_CLOSE:
 		return truth;
 	case HELPER_TABLE_GET_INTEGER:

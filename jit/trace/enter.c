@@ -5,12 +5,15 @@
  */
 #include "../lua/call.h"
 #include "../lua/gc.h"
+#include "../lua/opcodes.h"
 #include "trace.h"
 
 /* Types that one instruction may have bridges for, one after the other. */
 #define MAX_REPEATED 6
 /* Traces of one loop, for other types than the first. */
 #define MAX_LOOPS 3
+/* Bridges of a family that is given up for a better one. */
+#define MAX_SUPERSEDED 8
 
 /* ---- May it be entered? ------------------------------------------------------------------- */
 
@@ -88,6 +91,42 @@ static bool wants_other_types(const Jit *jit, const Trace *t, IrRef left_at)
 	       loops_at(jit, t->pc) < MAX_LOOPS;
 }
 
+/* The function that a call that begins at pc calls; NULL: no Lua function. */
+static const LuaFunction *callee_at(const Jit *jit, const Frame *f, const Instruction *pc)
+{
+	Instruction i = jit_original(jit, pc);
+	enum opcode op = get_op(i);
+	const Value *v = frame_base(f) + get_a(i);
+
+	return (op == OP_CALL || op == OP_TAILCALL || op == OP_TFORCALL) && is_lua_function(v)
+		       ? as_lua_function(v)
+		       : NULL;
+}
+
+/*
+ * The root trace was made for one closure, and here comes another one of the same code:
+ * where it is called in turns with others, or where each run of the loop has its own, a
+ * bridge would be gone through in each turn. Early in the family's life a new root that
+ * asks for the code alone is better.
+ */
+static bool wants_any_closure(const Jit *jit, const Trace *t, IrRef left_at, const Frame *f)
+{
+	const IrOp *guard = ir_op(&t->ir, left_at);
+	const LuaFunction *now;
+	const IrConstant *c;
+
+	if (t->kind == TRACE_BRIDGE || !t->patch || t->retired || t->bridges > MAX_SUPERSEDED)
+		return false;
+	now = callee_at(jit, f, f->u.lua.pc);
+	if (!now || now->proto->closures < MANY_CLOSURES)
+		return false;
+	if (guard->opcode != IR_GUARD_VALUE || !ir_is_constant(guard->arg[1]))
+		return false;
+	c = ir_constant(&t->ir, guard->arg[1]);
+	return c->tag == TAG_LUA_FUNCTION && c->u.object != (const Object *)now &&
+	       ((const LuaFunction *)c->u.object)->proto == now->proto;
+}
+
 /* An exit was taken: is it hot enough for a bridge of its own? */
 static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 {
@@ -106,7 +145,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts] ||
 	    frame_function(f)->proto->jit_off || traces_family(jit, t)->flushed)
 		return;
-	if (wants_other_types(jit, t, left_at)) {
+	if (wants_other_types(jit, t, left_at) || wants_any_closure(jit, t, left_at, f)) {
 		jit_supersede(jit, t);
 		return;
 	}

@@ -7,11 +7,12 @@
  * list; jit_enter() has seen to it that there are enough, and that the stack has
  * room, so nothing in there can fail.
  *
- * Tables that the trace did not make are made here, when everything else is in its
+ * Tables and functions that the trace did not make are made here, when everything else is in its
  * place: if there is no memory for them, not even after a full collection, the
  * program gets the error that it would have got when it made them.
  */
 #include "../lua/call.h"
+#include "../lua/function.h"
 #include "../lua/gc.h"
 #include "label.h"
 #include "model.h"
@@ -49,13 +50,13 @@ static void write_slots(lua_State *L, const Trace *t, int32_t exit, Value *base,
 	}
 }
 
-/* ---- Virtual tables -------------------------------------------------------------------------- */
+/* ---- Virtual objects ------------------------------------------------------------------------- */
 
 struct making {
 	const Ir *ir;
 	unsigned n;
 	IrRef refs[MAX_VIRTUALS]; /* behind those that are in them */
-	Table *made[MAX_VIRTUALS];
+	Object *made[MAX_VIRTUALS];
 	unsigned n_values;
 	Value values[MAX_VIRTUALS * (1 + MAX_SHAPE_KEYS)]; /* of all, in order */
 };
@@ -73,7 +74,7 @@ static void get_values(lua_State *L, const Trace *t, unsigned first, struct maki
 			unsigned n = m->n_values++;
 			Value *to = &m->values[n];
 
-			to->tag = i ? keys[i - 1].tag : TAG_TABLE;
+			to->tag = i ? keys[i - 1].tag : TAG_TABLE; /* or any object */
 			if (is_virtual(m->ir, args[i]))
 				to->tag = TAG_NIL;
 			else
@@ -84,7 +85,7 @@ static void get_values(lua_State *L, const Trace *t, unsigned first, struct maki
 	}
 }
 
-static Table *made_for(const struct making *m, IrRef ref)
+static Object *made_for(const struct making *m, IrRef ref)
 {
 	unsigned v = 0;
 
@@ -93,8 +94,24 @@ static Table *made_for(const struct making *m, IrRef ref)
 	return m->made[v];
 }
 
+/* Of operation `virtual`, with its values; NULL without memory. base: as the trace has it. */
+static Object *make_object(lua_State *L, const Ir *ir, const IrOp *op, const Value *from,
+			   Value *base)
+{
+	const IrShape *s = &ir->shapes[op->descr];
+	const LuaFunction *maker;
+
+	if (!shape_is_function(ir, s))
+		return (Object *)model_make(L, s->model, from + 1,
+					    from->tag == TAG_NIL ? NULL : (Table *)from->u.object);
+	maker = (const LuaFunction *)from->u.object;
+	return (Object *)lua_function_try_close_over(
+		L, (Proto *)ir_constant(ir, ir->shape_keys[s->key].key)->u.p, maker->upvalues,
+		base + from[1].u.i);
+}
+
 /* false: no memory. Nothing is collected, so what is made already stays. */
-static bool make_all(lua_State *L, struct making *m)
+static bool make_all(lua_State *L, struct making *m, Value *base)
 {
 	Value *from = m->values;
 
@@ -105,8 +122,7 @@ static bool make_all(lua_State *L, struct making *m)
 		for (unsigned i = 1; i < op->nargs; i++)
 			if (is_virtual(m->ir, args[i]))
 				from[i].u.p = made_for(m, args[i]);
-		m->made[v] = model_make(L, m->ir->shapes[op->descr].model, from + 1,
-					from[0].tag == TAG_NIL ? NULL : (Table *)from[0].u.object);
+		m->made[v] = make_object(L, m->ir, op, from, base);
 		if (!m->made[v])
 			return false;
 		from += op->nargs;
@@ -135,15 +151,14 @@ static void make_virtuals(lua_State *L, const Trace *t, int32_t exit, Value *bas
 	if (!m.n)
 		return;
 	get_values(L, t, s->entries, &m);
-	if (!make_all(L, &m)) {
+	if (!make_all(L, &m, base)) {
 		collect_all(L, &m);
-		if (!make_all(L, &m))
+		if (!make_all(L, &m, base))
 			throw_memory(L);
 	}
 	for (uint32_t i = 0; i < s->entries; i++, e++)
 		if (is_virtual(&t->ir, e->ref))
-			base[e->slot] = (Value){.u.object = (Object *)made_for(&m, e->ref),
-						.tag = TAG_TABLE};
+			base[e->slot] = (Value){.u.object = made_for(&m, e->ref), .tag = e->tag};
 }
 
 /* ---- The whole --------------------------------------------------------------------------------

@@ -164,27 +164,9 @@ static lua_Integer helper_table_border(lua_State *L, Table *t)
 	return (lua_Integer)table_border(t);
 }
 
-struct new_table {
-	Table *t;
-	unsigned array, hash;
-};
-
-/* Anchored while its parts are made. */
-static void new_table(lua_State *L, void *data)
-{
-	struct new_table *n = data;
-	Table *t = table_new(L);
-
-	if (n->array | n->hash)
-		table_resize(L, t, n->array, n->hash);
-	n->t = t;
-}
-
 static Table *helper_table_new(lua_State *L, lua_Integer array, lua_Integer hash)
 {
-	struct new_table n = {.array = (unsigned)array, .hash = (unsigned)hash};
-
-	return attempt(L, new_table, &n) ? n.t : NULL;
+	return table_try_new(L, (uint32_t)array, (uint32_t)hash);
 }
 
 struct reserve {
@@ -322,25 +304,9 @@ static lua_Integer helper_table_follow(lua_State *L, Table *t)
 
 /* ---- Closures ------------------------------------------------------------------------------- */
 
-struct closure {
-	const LuaFunction *enclosing;
-	Proto *p;
-	Value *base;
-	Value made;
-};
-
-static void new_closure(lua_State *L, void *data)
-{
-	struct closure *c = data;
-
-	lua_function_close_over(L, c->p, (Upvalue **)c->enclosing->upvalues, c->base, &c->made);
-}
-
 static LuaFunction *helper_closure_new(lua_State *L, LuaFunction *enclosing, Proto *p, Value *base)
 {
-	struct closure c = {.enclosing = enclosing, .p = p, .base = base};
-
-	return attempt(L, new_closure, &c) ? as_lua_function(&c.made) : NULL;
+	return lua_function_try_close_over(L, p, enclosing->upvalues, base);
 }
 
 static bool has_to_close(const lua_State *L, const Value *level)
@@ -354,6 +320,11 @@ static lua_Integer helper_close_upvalues(lua_State *L, Value *level)
 		return 0;
 	upvalues_close(L, level);
 	return 1;
+}
+
+static lua_Integer helper_close_opened(lua_State *L, Value *level)
+{
+	return helper_close_upvalues(L, level);
 }
 
 static lua_Integer helper_nothing_to_close(lua_State *L, Value *level)
@@ -384,7 +355,10 @@ static void concat(lua_State *L, void *data)
 static String *helper_concat(lua_State *L, lua_Integer n)
 {
 	struct text t = {.n = n};
+	String *s = vm_try_concat(L, L->global->jit->operands, (int)n);
 
+	if (likely(s))
+		return s;
 	return attempt(L, concat, &t) ? t.s : NULL;
 }
 
@@ -398,7 +372,10 @@ static void new_string(lua_State *L, void *data)
 static String *make_string(lua_State *L, const char *text, size_t length)
 {
 	struct text t = {.text = text, .length = length};
+	String *s = string_try_new(L, text, length);
 
+	if (likely(s))
+		return s;
 	return attempt(L, new_string, &t) ? t.s : NULL;
 }
 

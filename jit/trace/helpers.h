@@ -78,6 +78,8 @@ enum {
 	X(CLOSURE_NEW, helper_closure_new, 'r', "rrr", HELPER_ALLOCATES)                          \
 	/* From a slot on: 1, or 0 if there is a variable to be closed. */                        \
 	X(CLOSE_UPVALUES, helper_close_upvalues, 'i', "r", HELPER_WRITES)                         \
+	/* The same for what closures of this trace alone share. */                               \
+	X(CLOSE_OPENED, helper_close_opened, 'i', "r", HELPER_WRITES)                             \
 	X(NOTHING_TO_CLOSE, helper_nothing_to_close, 'i', "r", HELPER_READS)                      \
 	/* Strings; NULL if they fail. concat: n values in operands. */                           \
 	X(CONCAT, helper_concat, 'r', "i", HELPER_ALLOCATES)                                      \

@@ -306,7 +306,14 @@ typedef struct ir_shape {
 	struct model *model; /* model.c; NULL in a list that was parsed */
 } IrShape;
 
-#define MAX_SHAPE_KEYS 16
+/*
+ * The shape of a virtual function (virtual.c): its only key is a proto. The metatable is
+ * then the function that makes it, the value the slot of that one's register 0.
+ */
+#define shape_is_function(ir, s) \
+	((s)->keys == 1 && ir_tag(ir, (ir)->shape_keys[(s)->key].key) == TAG_PROTO)
+
+#define MAX_SHAPE_KEYS 32
 /* Virtual tables that one snapshot may name, those in others counted. */
 #define MAX_VIRTUALS 32
 
@@ -406,7 +413,7 @@ unsigned ir_virtuals(const Ir *ir, int32_t n, IrRef out[MAX_VIRTUALS]);
  * What operations the snapshot needs: those in slots, then those in virtual tables,
  * in the order of ir_virtuals(). Constants are in it too: locations go by place.
  */
-#define MAX_SNAPSHOT_REFS 1024
+#define MAX_SNAPSHOT_REFS 2048
 unsigned ir_snapshot_refs(const Ir *ir, int32_t n, IrRef out[MAX_SNAPSHOT_REFS]);
 
 /* What int_floordiv computes; -1 is taken apart because the processor traps for mininteger. */

@@ -119,6 +119,9 @@ static IrRef copy_virtual(struct joining *j, IrRef ref)
 	for (unsigned i = 0; i < op.nargs; i++)
 		mapped[i] = virtual_state(j->o, joined(j, args[i]));
 	op.descr = copy_shape(j, op.descr);
+	/* The frame that makes a function is one of the loop's. */
+	if (shape_is_function(j->o->to, &j->o->to->shapes[op.descr]))
+		mapped[1] = ir_integer(j->o->to, ir_constant(j->loop, args[1])->u.i + j->base);
 	j->map[ref] = opt_append(j->o, &op, mapped);
 	return j->map[ref];
 }

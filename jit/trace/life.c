@@ -199,7 +199,7 @@ void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail)
 	Jit *jit = L->global->jit;
 	Trace *t;
 
-	record_given_up(jit->recorder, reason);
+	record_given_up(jit->recorder);
 	t = jit_stop_recording(jit);
 	jit_count(jit->vm, JIT_RECORDED_OPS, t->ir.n_ops);
 	jit_give_up(L, t, reason, detail);

@@ -134,17 +134,26 @@ static void fill(const struct model *m, Table *t, const Value *values)
 	}
 }
 
-Table *model_make(lua_State *L, struct model *m, const Value *values, Table *metatable)
+/* false without memory. */
+static __attribute__((cold, noinline)) bool model_is_made(lua_State *L, struct model *m)
 {
 	Global *g = L->global;
 	uint8_t before = g->stop_emergency;
-	Table *t = NULL;
+	int status;
 
 	g->stop_emergency = 1;
-	if (m->table || call_raw_protected(L, make_model, m) == LUA_OK)
-		t = table_copy(L, m->table);
+	status = call_raw_protected(L, make_model, m);
 	g->stop_emergency = before;
-	if (!t)
+	return status == LUA_OK;
+}
+
+Table *model_make(lua_State *L, struct model *m, const Value *values, Table *metatable)
+{
+	Table *t = NULL;
+
+	if (likely(m->table) || model_is_made(L, m))
+		t = table_copy(L, m->table);
+	if (unlikely(!t))
 		return NULL;
 	fill(m, t, values);
 	t->metatable = metatable;

@@ -93,6 +93,8 @@ void virtuals_finish(Opt *o);
 /* Does op if it is about virtual tables. false: args has none any more, op is for the list. */
 bool virtual_take(Opt *o, const IrOp *op, IrRef *args, IrRef *result);
 bool virtual_is(const Opt *o, IrRef ref);
+/* May one that is virtual be so in the next turn too? */
+bool virtual_crosses(const Opt *o, IrRef ref);
 /* What ref is, made for real. */
 IrRef virtual_force(Opt *o, IrRef ref);
 /* What a snapshot names for ref, virtual or not. */

@@ -62,6 +62,12 @@ static bool has_slot(const Ir *ir, const Snapshot *s, int slot)
 	return false;
 }
 
+/* Does the slot still hold what the last turn left in it, and the stack does not? */
+static bool is_carried(const struct peel *p, const Snapshot *s, int slot)
+{
+	return slot != NO_SLOT && !has_slot(p->from, s, slot) && !slot_set_has(&p->written, slot);
+}
+
 /* The body uses a reference: what is of the preamble crosses. */
 static IrRef use(struct peel *p, IrRef ref, bool body)
 {
@@ -86,7 +92,7 @@ void peel_copy_snapshot(struct peel *p, int32_t n, bool body)
 	copy.frame = to->n_snapshot_frames;
 	/* A call that may do anything wrote those to the stack, and results over them. */
 	for (unsigned i = 0; body && p->o.forces <= to->label && i < p->n_turns; i++)
-		if (p->turns[i].slot != NO_SLOT && !has_slot(from, s, p->turns[i].slot))
+		if (is_carried(p, s, p->turns[i].slot))
 			add_entry(to, p->turns[i].slot, p->turns[i].tag,
 				  snapshot_ref(p, p->turns[i].value, body));
 	for (uint32_t i = 0; i < s->entries; i++) {
@@ -139,8 +145,8 @@ static void force_all(struct peel *p, int32_t n, bool body)
 			virtual_force(&p->o, opt_map(&p->o, ref));
 	}
 	for (unsigned i = 0; body && i < p->n_turns; i++)
-		if (p->turns[i].slot != NO_SLOT && p->turns[i].is_virtual &&
-		    p->o.forces <= p->to->label && !has_slot(p->from, s, p->turns[i].slot))
+		if (p->turns[i].is_virtual && p->o.forces <= p->to->label &&
+		    is_carried(p, s, p->turns[i].slot))
 			virtual_force(&p->o, p->turns[i].value);
 }
 
@@ -176,6 +182,14 @@ static IrRef slot_value(struct peel *p, const IrOp *op)
 	return t->value;
 }
 
+static void note_written(struct peel *p, const IrOp *op)
+{
+	const IrOp *address = op->arg[0] >= 0 ? ir_op(p->from, op->arg[0]) : NULL;
+
+	if (address && address->opcode == IR_SLOT_ADDRESS)
+		slot_set_add(&p->written, address->descr);
+}
+
 static bool is_slot_load(const IrOp *op)
 {
 	return op->opcode >= IR_GETSLOT_TAG && op->opcode <= IR_GETSLOT_R;
@@ -205,6 +219,8 @@ static void copy_operation(struct peel *p, uint32_t at, bool body)
 	/* A call that may do anything wrote the stack and may have changed it. */
 	if (body && is_slot_load(&op) && p->o.forces <= p->to->label)
 		known = slot_value(p, &op);
+	if (op.opcode == IR_SETVALUE)
+		note_written(p, &from->ops[at]);
 	p->o.map[at] = known != IR_NONE ? known : opt_emit(&p->o, &op, mapped);
 	if (op.type != 'v')
 		use(p, p->o.map[at], body && known == IR_NONE);
@@ -218,6 +234,7 @@ static bool copy_turn(struct peel *p, bool body)
 		p->copied[i] = -1;
 	p->next = 0;
 	p->o.snapshot = -1;
+	p->written = (SlotSet){{0}};
 	for (uint32_t at = 0; at < end; at++) {
 		copy_operation(p, at, body);
 		if (p->o.failed || p->to->failed)
@@ -328,10 +345,11 @@ static bool copy_once(struct peel *p)
 	return !p->o.failed;
 }
 
-static bool makes_tables(const Ir *ir)
+static bool makes_objects(const Ir *ir)
 {
 	for (uint32_t at = 0; at < ir->n_ops; at++)
-		if (ir->ops[at].opcode == IR_CALL_R && ir->ops[at].descr == HELPER_TABLE_NEW)
+		if (ir->ops[at].opcode == IR_CALL_R && (ir->ops[at].descr == HELPER_TABLE_NEW ||
+							ir->ops[at].descr == HELPER_CLOSURE_NEW))
 			return true;
 	return false;
 }
@@ -351,7 +369,7 @@ static bool copy_all(struct peel *p)
 {
 	bool done = false, loop = p->from->ops[p->from->n_ops - 1].opcode == IR_JUMP;
 
-	p->level = p->jit && makes_tables(p->from) ? ACROSS_TURNS : ALL_REAL;
+	p->level = p->jit && makes_objects(p->from) ? ACROSS_TURNS : ALL_REAL;
 	p->carry = p->level > ALL_REAL;
 	for (; !done && p->level >= ALL_REAL; p->level--) {
 		do {

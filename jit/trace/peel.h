@@ -46,6 +46,8 @@ struct peel {
 	int32_t *copied; /* old snapshot -> new, -1: not yet */
 	const Ir *loop;	 /* that the list goes on in at its label, NULL: none */
 	bool carry;	 /* with tables that are virtual */
+	/* Slots that this turn has written to the stack, for closures share them. */
+	SlotSet written;
 	/* Virtual tables: */
 	Jit *jit;
 	int level;

@@ -101,9 +101,21 @@ static void force_turns(struct peel *p, bool body)
 
 		if (end == IR_NONE || !virtual_is(&p->o, end))
 			continue;
-		if (p->level < ACROSS_TURNS || t->is_made || (body && !t->is_virtual))
+		if (p->level < ACROSS_TURNS || t->is_made || (body && !t->is_virtual) ||
+		    !virtual_crosses(&p->o, end))
 			force_at_end(p, end, body);
 	}
+}
+
+/* The value of a turn at the end of the preamble; what is in a table may have to be made. */
+static IrRef cross(struct peel *p, const struct turn *t)
+{
+	IrRef end = end_value(p, t);
+
+	if (end == IR_NONE || !virtual_is(&p->o, end) || virtual_crosses(&p->o, end))
+		return end;
+	force_at_end(p, end, false);
+	return end_value(p, t);
 }
 
 /* What the turns are at the end of the preamble. */
@@ -115,7 +127,7 @@ static void begin_turns(struct peel *p)
 	for (unsigned i = 0; i < p->n_turns && !p->o.failed; i++) {
 		struct turn *t = &p->turns[i];
 
-		t->first = t->value = end_value(p, t);
+		t->first = t->value = cross(p, t);
 		t->is_virtual = t->first != IR_NONE && virtual_is(&p->o, t->first);
 		t->same_as = -1;
 		for (unsigned k = 0; t->is_virtual && k < i && t->same_as < 0; k++)

@@ -346,15 +346,12 @@ void record_instruction(lua_State *L, Frame *f, const Instruction *pc)
 
 /* ---- Beginning, end ----------------------------------------------------------------------- */
 
-/* What closures share already, and what an earlier try found that they will. */
+/* What closures may share already. */
 static void find_shared(Recorder *r)
 {
-	const struct shared_slots *found = jit_shared_at(r->jit, r->t->pc);
 	RegisterSet shared = {0};
 
 	shared_before(r->jit, r->bottom, r->t->pc, &shared);
-	if (found->pc == r->t->pc)
-		set_add_all(&shared, &found->slots);
 	record_share(r, &shared);
 }
 

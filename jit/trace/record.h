@@ -27,8 +27,6 @@
 #include "shared.h"
 
 #define MAX_INLINED 16
-/* Slots below the first frame's, of functions that it returned to. */
-#define MAX_BELOW 256
 #define MAX_RETURNS 8
 #define MAX_TAIL_CALLS 20
 #define NO_VALUES INT_MIN
@@ -80,10 +78,12 @@ typedef struct recorder {
 	const struct longjmp_handler *handler; /* of errors, before the instruction */
 	bool succeeds; /* a pcall() of a C function that is taken not to fail */
 	bool raises; /* the recorded instruction raises an error, and goes on where it is caught */
+	/* Read and written in memory: what closures may share when a frame is come to ... */
+	SlotSet shared;
+	/* ... and what closures that the trace made share, until the block is left. */
+	SlotSet opened;
 	bool begun;
 	jmp_buf *give_up; /* record_abort() */
-	/* By slot + MAX_BELOW: read and written in memory, for closures may share it. */
-	uint64_t shared[(MAX_BELOW + MAX_SLOTS) / 64];
 	RecordedSlot slots[MAX_BELOW + MAX_SLOTS];
 } Recorder;
 
@@ -104,10 +104,15 @@ static inline RecordedSlot *known_slot(Recorder *r, int slot)
 {
 	return &r->slots[slot + MAX_BELOW];
 }
+/* The bottom frame is a vararg function's, whose own slots begin at `slot`. */
+void record_reach(Recorder *r, int slot);
+/* Is it kept in memory, since closures share it? */
 static inline bool record_is_shared(const Recorder *r, int slot)
 {
-	return r->shared[(slot + MAX_BELOW) / 64] >> ((slot + MAX_BELOW) % 64) & 1;
+	return slot_set_has(&r->shared, slot) || slot_set_has(&r->opened, slot);
 }
+/* From `slot` on there is no value of the trace any more. */
+void record_forget_from(Recorder *r, int slot);
 /* These registers of the running frame, of which nothing is known, stay in memory. */
 void record_share(Recorder *r, const RegisterSet *shared);
 /* What slot holds, loaded and its tag guarded if need be. *tag may be NULL. */
@@ -159,6 +164,8 @@ void record_operand(Recorder *r, unsigned n, IrRef ref, uint8_t tag);
 uint8_t record_new_string(Recorder *r, IrRef s, size_t length);
 /* Takes a snapshot of the state at pc, L->top at slot `top`, or TOP_*. */
 int32_t record_snapshot(Recorder *r, const Instruction *pc, int top);
+/* That of the instruction's beginning, before it changes what is known. */
+void record_take_snapshot(Recorder *r);
 /* Ends the trace: the state is that of before this instruction; descr as in finish. */
 void record_finish(Recorder *r, const Instruction *pc, int32_t descr);
 
@@ -200,6 +207,12 @@ void record_new_table(Recorder *r);
 void record_set_list(Recorder *r);
 void record_length(Recorder *r);
 void record_concat(Recorder *r);
+/*
+ * A metamethod of the concatenation before pc, called in slot func of its frame, returned
+ * v, which is `result`. The instruction's snapshot was taken.
+ */
+void record_go_on_concat(Recorder *r, const Instruction *pc, int func, const Value *v,
+			 const RecordedSlot *result);
 
 /* A function that an instruction calls for its operands. */
 struct callee {
@@ -221,16 +234,16 @@ void record_meta_call(Recorder *r, int func, const struct callee *f, const Recor
 		      int n, int nresults);
 void record_meta_operator(Recorder *r, enum meta event, const Value *a, IrRef x, const Value *b,
 			  IrRef y);
+/* The same of two operands of a concatenation, called in slot func. */
+void record_meta_concat(Recorder *r, int func, const Value *a, IrRef x, const Value *b, IrRef y);
 /* false, guarded: neither has an __eq. */
 bool record_meta_equal(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y);
 void record_meta_instruction(Recorder *r, enum opcode op);
-/* A metamethod returned: what is left of the instruction before pc. */
+/* A metamethod other than of a concatenation returned: what is left of the one before pc. */
 void record_finish_instruction(Recorder *r, const Instruction *pc, const RecordedSlot *result);
 /* The function in slot `func`, as a part of this instruction. */
 void record_enter_nested(Recorder *r, int func, const Value *v, int arguments, int nresults);
 
-/* What is above the running frame's registers is no value of the trace any more. */
-void record_forget_above(Recorder *r, int slot);
 /* Gives up if there is no room for n more inlined frames. */
 void record_need_frames(Recorder *r, int n);
 /* One that the running instruction opens. */
@@ -253,12 +266,18 @@ void record_guard_tail_called(Recorder *r);
 /* Frames of p that the trace knows of. */
 int record_recursion(const Recorder *r, const Proto *p);
 void record_for_call(Recorder *r);
+/* The generic for whose registers begin at a calls what ipairs() or pairs() returns: it is done. */
+bool record_known_iterator(Recorder *r, int a);
 void record_vararg_prepare(Recorder *r);
 void record_vararg(Recorder *r);
 void record_closure(Recorder *r);
 void record_close(Recorder *r);
-/* A block is left whose variables begin at `slot`. */
+/* A block is left whose variables begin at `slot`; their values are not read any more. */
 void record_close_block(Recorder *r, int slot);
+/* The same of frames that were there, whose variables others may share. */
+void record_close_all(Recorder *r, int slot);
+/* The turn ends: as the code is, no variable that it shared outlives it; else it is given up. */
+void record_end_sharing(Recorder *r);
 /* Does it resume a coroutine? */
 bool record_is_resume(const Value *v);
 /*

@@ -7,21 +7,15 @@
  * snapshots. A C function that the recorder knows becomes operations; any other is
  * called for real, with the stack made right before.
  */
-#include "../lua/interp.h"
 #include "record.h"
 
 /* ---- Lua functions ------------------------------------------------------------------------------
  */
 
-void record_forget_above(Recorder *r, int slot)
-{
-	for (; slot < MAX_SLOTS; slot++)
-		*known_slot(r, slot) = (RecordedSlot){.state = SLOT_UNKNOWN};
-}
-
 /*
- * The function in `slot` is v, or in a bridge, which is there because functions
- * differ, one with the same code. One that the trace made needs no guard.
+ * The function in `slot` is v. Where there are many closures of its code, or in a
+ * bridge, which is there because functions differ, it is one with the same code. One
+ * that the trace made needs no guard.
  */
 static void guard_function(Recorder *r, int slot, const Value *v)
 {
@@ -30,7 +24,8 @@ static void guard_function(Recorder *r, int slot, const Value *v)
 	if (ref >= 0 && r->ir->ops[ref].opcode == IR_CALL_R &&
 	    r->ir->ops[ref].descr == HELPER_CLOSURE_NEW)
 		return;
-	if (is_lua_function(v) && ref >= 0 && r->t->kind == TRACE_BRIDGE) {
+	if (is_lua_function(v) && ref >= 0 &&
+	    (r->t->kind == TRACE_BRIDGE || as_lua_function(v)->proto->closures == MANY_CLOSURES)) {
 		proto = record_emit(r, IR_GETFIELD_R, ref, IR_NONE, IR_FIELD_FUNCTION_PROTO);
 		record_guard(r, IR_GUARD_VALUE, proto,
 			     ir_object(r->ir, as_lua_function(v)->proto, TAG_PROTO));
@@ -99,7 +94,7 @@ static void enter_function(Recorder *r, int func, const Value *v, int arguments,
 	kept = guard_call(r, func, v, arguments);
 	for (int i = arguments; i < p->parameters; i++)
 		record_set_slot(r, func + 1 + i, IR_NONE, TAG_NIL);
-	record_forget_above(r, func + 1 + kept);
+	record_forget_from(r, func + 1 + kept);
 	r->given = kept;
 	record_push_frame(r, &(SnapshotFrame){
 				     .func_slot = (int16_t)func,
@@ -131,7 +126,7 @@ void record_put_results(Recorder *r, int func, const RecordedSlot *results, int 
 			record_set_slot(r, func + i, IR_NONE, TAG_NIL);
 	}
 	r->variable_top = wanted < 0 ? func + n : NO_VALUES;
-	record_forget_above(r, func + count);
+	record_forget_from(r, func + count);
 }
 
 /* ---- C functions
@@ -166,7 +161,7 @@ static void call_c_function(Recorder *r, int func, const Value *v, int arguments
 		record_abort(r, ABORT_NO_MEMORY, NULL);
 	r->ir->ops[done].snapshot = snapshot;
 	r->ir->ops[done].line = r->line;
-	record_forget_above(r, func);
+	record_forget_from(r, func);
 	all_is_in_memory(r, func);
 	if (nresults < 0) {
 		r->pending = func;
@@ -217,11 +212,33 @@ static void reopen_frame(Recorder *r)
 }
 
 /*
+ * A value in slot func that has a __call: *f, which goes there; the value is its first
+ * argument.
+ */
+static void find_call(Recorder *r, int func, const Value *v, int arguments, struct callee *f)
+{
+	IrRef ref = record_use_slot(r, func, NULL);
+	uint8_t tag;
+
+	*f = (struct callee){.event = META_CALL};
+	if (!record_metamethod(r, v, ref, META_CALL, &f->v, &f->ref) || !is_function(&f->v))
+		record_abort(r, ABORT_METAMETHOD, "__call");
+	for (int i = 0; i <= arguments; i++)
+		record_use_slot(r, func + i, NULL);
+	for (int i = arguments; i >= 0; i--) {
+		ref = record_use_slot(r, func + i, &tag);
+		record_set_slot(r, func + i + 1, ref, tag);
+	}
+	record_set_slot(r, func, f->ref, f->v.tag);
+}
+
+/*
  * A Lua function takes the place of the frame that calls it. The frame's own
  * function and extra arguments are gone.
  */
 static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 {
+	struct callee called;
 	SnapshotFrame *f;
 	const Proto *p;
 	RecordedSlot moved[MAX_SLOTS];
@@ -232,12 +249,17 @@ static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 		c_function(r, func, v, arguments, -1);
 		return;
 	}
-	if (!is_function(v))
-		record_abort(r, ABORT_METAMETHOD, "__call");
 	if (r->depth == 0 && r->t->kind == TRACE_LOOP)
 		record_abort(r, ABORT_RETURNED, NULL);
 	if (arguments >= MAX_SLOTS)
 		record_abort(r, ABORT_TOO_LONG, NULL);
+	if (!is_function(v)) {
+		record_take_snapshot(r);
+		find_call(r, func, v, arguments++, &called);
+		v = &called.v;
+		if (!is_lua_function(v))
+			record_abort(r, ABORT_METAMETHOD, "__call");
+	}
 	p = as_lua_function(v)->proto;
 	if (p->jit_off)
 		record_abort(r, ABORT_SWITCHED_OFF, NULL);
@@ -253,13 +275,14 @@ static void tail_call(Recorder *r, int func, const Value *v, int arguments)
 	to = r->depth ? f->func_slot : r->base - 1;
 	if (get_c(r->i))
 		to -= f->extra_args + get_c(r->i);
+	record_reach(r, to);
 	for (int i = 0; i <= kept; i++) {
 		if (i <= arguments)
 			record_set_slot(r, to + i, moved[i].ref, moved[i].tag);
 		else
 			record_set_slot(r, to + i, IR_NONE, TAG_NIL);
 	}
-	record_forget_above(r, to + 1 + kept);
+	record_forget_from(r, to + 1 + kept);
 	r->given = kept;
 	r->base = to + 1;
 	r->starting = true;
@@ -308,10 +331,7 @@ static int extra_arguments(Recorder *r, int *first)
 	if (r->depth == 0)
 		record_guard_frame(r, IR_GUARD_FRAME_EXTRA, ir_integer(r->ir, n), r->below);
 	*first = r->base - 1 - n;
-	if (*first < -MAX_BELOW)
-		record_abort(r, ABORT_TOO_LONG, NULL);
-	if (*first < r->floor)
-		r->floor = *first;
+	record_reach(r, *first);
 	return n;
 }
 
@@ -333,24 +353,16 @@ void record_vararg(Recorder *r)
 }
 
 /* A value with a __call: that is called, with the value as its first argument. */
-static void call_object(Recorder *r, enum opcode op, int func, int arguments, int nresults)
+static void call_object(Recorder *r, int func, const Value *v, int arguments, int nresults)
 {
-	const Value *v = record_value(r, func - r->base);
-	struct callee f = {.event = META_CALL};
-	IrRef ref = record_use_slot(r, func, NULL);
-	uint8_t tag;
+	struct callee f;
 
-	if (op == OP_TAILCALL || !record_metamethod(r, v, ref, META_CALL, &f.v, &f.ref) ||
-	    !is_lua_function(&f.v))
-		record_abort(r, ABORT_METAMETHOD, "__call");
-	for (int i = 0; i <= arguments; i++)
-		record_use_slot(r, func + i, NULL);
-	for (int i = arguments; i >= 0; i--) {
-		ref = record_use_slot(r, func + i, &tag);
-		record_set_slot(r, func + i + 1, ref, tag);
-	}
-	record_set_slot(r, func, f.ref, f.v.tag);
-	enter_function(r, func, &f.v, arguments + 1, nresults);
+	record_take_snapshot(r);
+	find_call(r, func, v, arguments, &f);
+	if (is_lua_function(&f.v))
+		enter_function(r, func, &f.v, arguments + 1, nresults);
+	else
+		call_c_function(r, func, &f.v, arguments + 1, nresults);
 }
 
 void record_call_instruction(Recorder *r, enum opcode op)
@@ -372,118 +384,20 @@ void record_call_instruction(Recorder *r, enum opcode op)
 	else if (is_function(v))
 		c_function(r, func, v, arguments, nresults);
 	else
-		call_object(r, op, func, arguments, nresults);
+		call_object(r, func, v, arguments, nresults);
 }
 
 /* ---- Generic for
  * ------------------------------------------------------------------------------------ */
-
-/* What a table has at an integer key beyond its array part. */
-static IrRef beyond_array(Recorder *r, const Table *t, IrRef object, IrRef index, lua_Integer i,
-			  uint8_t *tag)
-{
-	IrRef args[] = {object, record_emit(r, IR_INT_ADD, index, ir_integer(r->ir, 1), -1)};
-	Slot s = table_find_integer(t, i);
-	IrRef found = record_call(r, HELPER_TABLE_GET_INTEGER, 2, args);
-
-	*tag = s.payload ? *s.tag : TAG_NIL;
-	return record_load(r, found, *tag, IR_GETVALUE_I, ir_address(r->ir, &r->jit->result),
-			   IR_NONE);
-}
-
-/* ipairs(): index + 1 and what is there; ends at nil. */
-static void record_ipairs(Recorder *r, int a)
-{
-	const Value *table = record_value(r, a + 1), *control = record_value(r, a + 2);
-	const Table *t = as_table(table);
-	lua_Integer i = control->u.i;
-	IrRef object, index, size, array, tag_ref, value;
-	bool inside;
-	uint8_t tag;
-
-	if (!is_table(table) || !is_integer(control) || t->metatable)
-		record_abort(r, ABORT_NYI_FUNCTION, "ipairs of no plain table");
-	object = record_use(r, a + 1, NULL);
-	index = record_use(r, a + 2, NULL);
-	record_guard(r, IR_GUARD_ISNULL,
-		     record_emit(r, IR_GETFIELD_R, object, IR_NONE, IR_FIELD_TABLE_METATABLE),
-		     IR_NONE);
-	size = record_emit(r, IR_GETFIELD_I, object, IR_NONE, IR_FIELD_TABLE_ARRAY_SIZE);
-	inside = (lua_Unsigned)i < t->array_size;
-	record_guard_that(r, inside, record_emit(r, IR_UINT_LT, index, size, -1));
-	if (inside) {
-		array = record_emit(r, IR_GETFIELD_R, object, IR_NONE, IR_FIELD_TABLE_ARRAY);
-		tag = *array_tag(t, i);
-		tag_ref = record_emit(r, IR_GETARRAYITEM_TAG, array, index, -1);
-		value = record_load(r, tag_ref, tag, IR_GETARRAYITEM_I, array, index);
-	} else {
-		value = beyond_array(r, t, object, index, int_add(i, 1), &tag);
-	}
-	if (tag == TAG_NIL)
-		record_set(r, a + 4, IR_NONE, TAG_NIL);
-	else
-		record_set(r, a + 4, record_emit(r, IR_INT_ADD, index, ir_integer(r->ir, 1), -1),
-			   TAG_INTEGER);
-	record_set(r, a + 5, value, tag);
-	for (int n = 2; n < get_c(r->i); n++)
-		record_set(r, a + 4 + n, IR_NONE, TAG_NIL);
-}
-
-/* pairs(): the key behind the control variable. */
-static void record_pairs(Recorder *r, int a)
-{
-	Value *pair = r->jit->operands;
-	const struct helper_info *h = &helper_info[HELPER_TABLE_FOLLOW];
-	Table *t = as_table(record_value(r, a + 1));
-	IrRef object = record_use(r, a + 1, NULL), control, position;
-	RecordedSlot moved[2];
-	lua_Integer found;
-	uint8_t tag;
-
-	control = record_use(r, a + 2, &tag);
-	record_operand(r, 0, control, tag);
-	position = record_call(r, HELPER_TABLE_FOLLOW, 1, &object);
-	pair[0] = *record_value(r, a + 2);
-	found = ((lua_Integer(*)(lua_State *, Table *))h->function)(r->L, t);
-	if (found < 0)
-		record_abort(r, ABORT_ERROR, NULL);
-	if (!found) {
-		record_guard_integer(r, position, 0);
-		record_set(r, a + 4, IR_NONE, TAG_NIL);
-		return;
-	}
-	record_guard_that(r, true, record_emit(r, IR_INT_GT, position, ir_integer(r->ir, 0), -1));
-	for (int i = 0; i < 2; i++) {
-		IrRef at = ir_address(r->ir, &pair[i]), tag_ref;
-
-		tag_ref = record_emit(r, IR_GETVALUE_TAG, at, IR_NONE, -1);
-		control = record_load(r, tag_ref, pair[i].tag, IR_GETVALUE_I, at, IR_NONE);
-		moved[i] = (RecordedSlot){.ref = control, .tag = pair[i].tag};
-	}
-	for (int i = 0; i < get_c(r->i) || i < 2; i++)
-		record_set(r, a + 4 + i, i < 2 ? moved[i].ref : IR_NONE,
-			   i < 2 ? moved[i].tag : TAG_NIL);
-}
 
 void record_for_call(Recorder *r)
 {
 	int a = get_a(r->i), func = r->base + a + 4, nresults = get_c(r->i);
 	const Value *v = record_value(r, a);
 
-	if (v->tag == TAG_C_FUNCTION && v->u.f == ipairsaux) {
-		record_guard(r, IR_GUARD_VALUE, record_use(r, a, NULL),
-			     ir_object(r->ir, v->u.p, v->tag));
-		record_ipairs(r, a);
+	if (record_known_iterator(r, a))
 		return;
-	}
-	if (v->tag == TAG_C_FUNCTION && v->u.f == luaB_next && is_table(v + 1)) {
-		record_guard(r, IR_GUARD_VALUE, record_use(r, a, NULL),
-			     ir_object(r->ir, v->u.p, v->tag));
-		record_pairs(r, a);
-		return;
-	}
-	if (!is_function(v))
-		record_abort(r, ABORT_METAMETHOD, "__call");
+	record_take_snapshot(r);
 	/* The instruction copies the registers, so they are not there yet. */
 	for (int i = 0; i < 3; i++) {
 		uint8_t tag;
@@ -493,6 +407,8 @@ void record_for_call(Recorder *r)
 	}
 	if (is_lua_function(v))
 		enter_function(r, func, v, 2, nresults);
-	else
+	else if (is_function(v))
 		call_c_function(r, func, v, 2, nresults);
+	else
+		call_object(r, func, v, 2, nresults);
 }

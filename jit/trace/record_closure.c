@@ -4,45 +4,72 @@
  */
 #include "record.h"
 
-/* Slots from `slot` on that closures may share. */
-static bool shares_from(const Recorder *r, int slot)
+/*
+ * Variables that closures share are in memory, where all who share them look: those that
+ * may be shared where the trace comes to their frame (shared.h), for good, and those of
+ * closures that it makes itself, from there until their block is left. What a loop
+ * shares for longer than a turn may be shared where it begins, so that is of the first
+ * kind.
+ */
+
+/* Is there one of the set from `slot` on? */
+static bool has_from(const SlotSet *set, int slot)
 {
 	for (; slot < MAX_SLOTS; slot++)
-		if (record_is_shared(r, slot))
+		if (slot_set_has(set, slot))
 			return true;
 	return false;
 }
 
-/* The next try keeps in memory what any closure of the running function shares. */
-static _Noreturn void share_next_time(Recorder *r)
+/*
+ * From now on the variable is in memory. It is written there even if it was loaded: the
+ * loop's next turn may have another one. One that the closure itself goes to (`local
+ * function`) has no value yet.
+ */
+static void share(Recorder *r, int slot)
 {
-	struct shared_slots *shared = jit_shared_at(r->jit, r->t->pc);
-	RegisterSet registers = {0};
+	RecordedSlot *s = record_slot(r, slot);
+	IrRef address, ref;
+	uint8_t tag;
 
-	if (shared->pc != r->t->pc)
-		*shared = (struct shared_slots){.pc = r->t->pc};
-	shared_anywhere(frame_function(r->L->frame)->proto, &registers);
-	/* Below the frame that enters there is nothing to keep from the beginning. */
-	for (int slot = r->base > 0 ? r->base : 0; slot < MAX_SLOTS && slot - r->base < MAX_SLOTS;
-	     slot++)
-		if (set_has(&registers, slot - r->base))
-			set_add(&shared->slots, slot);
-	record_abort(r, ABORT_OPEN_UPVALUE, NULL);
+	if (slot != r->base + get_a(r->i)) {
+		ref = record_use_slot(r, slot, &tag);
+		address = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
+		record_emit(r, IR_SETVALUE, address, ref == IR_NONE ? ir_integer(r->ir, 0) : ref,
+			    tag);
+	}
+	*s = (RecordedSlot){.state = SLOT_UNKNOWN};
+	slot_set_add(&r->opened, slot);
+	/* A trace that enters at the label must not have it pending, as memory gets newer. */
+	if (slot >= 0)
+		set_add(&r->t->shared, slot);
 }
 
-/*
- * A slot that a closure shares is kept in memory from the trace's beginning. Where
- * that turns out only now, the trace is given up, and the next try knows it.
- */
+static void end_sharing_from(Recorder *r, int slot)
+{
+	for (slot += MAX_BELOW; slot < MAX_BELOW + MAX_SLOTS; slot++)
+		r->opened.bits[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
+}
+
+void record_end_sharing(Recorder *r)
+{
+	for (unsigned i = 0; i < sizeof(r->opened) / sizeof(r->opened.bits[0]); i++)
+		if (r->opened.bits[i])
+			record_abort(r, ABORT_OPEN_UPVALUE, NULL);
+}
+
 void record_closure(Recorder *r)
 {
 	int a = get_a(r->i);
 	Proto *p = frame_function(r->L->frame)->proto->protos[get_bx(r->i)];
 	IrRef args[3], closure;
 
-	for (int n = 0; n < p->upvalue_count; n++)
-		if (p->upvalues[n].in_stack && !record_is_shared(r, r->base + p->upvalues[n].index))
-			share_next_time(r);
+	for (int n = 0; n < p->upvalue_count; n++) {
+		int slot = r->base + p->upvalues[n].index;
+
+		if (p->upvalues[n].in_stack && !record_is_shared(r, slot))
+			share(r, slot);
+	}
 	args[0] = record_use(r, -1, NULL);
 	args[1] = ir_object(r->ir, p, TAG_PROTO);
 	args[2] = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, r->base);
@@ -52,21 +79,44 @@ void record_closure(Recorder *r)
 	record_set(r, a, closure, TAG_LUA_FUNCTION);
 }
 
-/* A block is left whose variables begin at `slot`. */
-void record_close_block(Recorder *r, int slot)
+static void close_by(Recorder *r, enum ir_helper helper, int slot)
 {
-	bool shares = shares_from(r, slot);
-	IrRef level, done;
+	IrRef level = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
 
-	/* In an inlined function there is nothing that was not recorded. */
-	if (r->depth && !shares)
-		return;
-	level = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
-	done = record_call(r, shares ? HELPER_CLOSE_UPVALUES : HELPER_NOTHING_TO_CLOSE, 1, &level);
-	record_guard_that(r, true, done);
+	/* Virtual functions are in the snapshot as they are before. */
+	record_take_snapshot(r);
+	record_guard_that(r, true, record_call(r, helper, 1, &level));
 }
 
+/*
+ * A block is left whose variables begin at `slot`. Where only closures of this trace
+ * share any, there is nothing to be done if all of those are virtual (virtual.c), but
+ * for what was there before, which in an inlined function is nothing.
+ */
+void record_close_block(Recorder *r, int slot)
+{
+	if (has_from(&r->shared, slot)) {
+		close_by(r, HELPER_CLOSE_UPVALUES, slot);
+	} else {
+		if (has_from(&r->opened, slot))
+			close_by(r, HELPER_CLOSE_OPENED, slot);
+		if (!r->depth)
+			close_by(r, HELPER_NOTHING_TO_CLOSE, slot);
+	}
+	end_sharing_from(r, slot);
+}
+
+void record_close_all(Recorder *r, int slot)
+{
+	close_by(r, HELPER_CLOSE_UPVALUES, slot);
+	end_sharing_from(r, slot);
+}
+
+/* The registers of its variables hold nothing any more. */
 void record_close(Recorder *r)
 {
-	record_close_block(r, r->base + get_a(r->i));
+	int slot = r->base + get_a(r->i);
+
+	record_close_block(r, slot);
+	record_forget_from(r, slot);
 }

@@ -192,13 +192,6 @@ static void guard_frames(Recorder *r, const struct catcher *c)
 	record_guard_pc(r, f->previous, n + 1);
 }
 
-static void close_below(Recorder *r, int slot)
-{
-	IrRef level = record_emit(r, IR_SLOT_ADDRESS, IR_NONE, IR_NONE, slot);
-
-	record_guard_that(r, true, record_call(r, HELPER_CLOSE_UPVALUES, 1, &level));
-}
-
 static void unwind(Recorder *r, const struct catcher *c)
 {
 	Frame *to = c->frame->previous;
@@ -209,7 +202,7 @@ static void unwind(Recorder *r, const struct catcher *c)
 		r->base = r->depth ? r->inlined[r->depth - 1].func_slot + 1 : r->bottom_base;
 	} else {
 		guard_frames(r, c);
-		close_below(r, record_slot_of(r, c->frame->func) + 1);
+		record_close_all(r, record_slot_of(r, c->frame->func) + 1);
 		record_emit(r, IR_LEAVE_PCALL, IR_NONE, IR_NONE, r->below + c->left - 1);
 		r->depth = 0;
 		record_go_below(r, to, c->left);

@@ -36,6 +36,7 @@ void record_close_loop(Recorder *r)
 
 	if (r->resumes && r->number < MIN_RESUMING)
 		record_abort(r, ABORT_NYI_FUNCTION, "that resumes a coroutine, in a short loop");
+	record_end_sharing(r);
 	drop_dead_slots(r, r->t->pc);
 	snapshot = record_snapshot(r, r->t->pc, TOP_OF_FRAME);
 	last = ir_emit_many(r->ir, IR_JUMP, NULL, 0, -1);
@@ -126,21 +127,25 @@ static uint32_t function_trace(const Recorder *r, const Instruction *pc)
 static bool goes_on_in_function(Recorder *r, const Instruction *pc)
 {
 	int64_t limit = r->jit->parameters[JIT_PARAMETER_max_unroll_recursion];
+	const Proto *p = frame_function(r->L->frame)->proto;
 	uint32_t number;
 
 	if (!r->starting)
 		return false;
 	r->starting = false;
-	if (record_recursion(r, frame_function(r->L->frame)->proto) <= limit &&
-	    r->tail_calls <= limit && r->depth < MAX_INLINED)
+	if (record_recursion(r, p) <= limit && r->tail_calls <= limit && r->depth < MAX_INLINED)
 		return false;
 	number = function_trace(r, pc - 1);
-	/* Closures of one function that tail call each other end somewhere. */
-	if (!number && r->tail_calls > limit && r->tail_calls < MAX_TAIL_CALLS)
+	/*
+	 * Closures of one function that tail call each other end somewhere; not so what a
+	 * vararg function, which has no trace of its own, does to a structure.
+	 */
+	if (!number && r->tail_calls > limit && r->tail_calls < MAX_TAIL_CALLS && !p->is_vararg)
 		return false;
 	r->pc = pc;
 	r->snapshot = -1;
-	r->top = TOP_OF_FRAME;
+	/* A vararg function's first instruction finds its arguments by L->top. */
+	r->top = p->is_vararg ? r->base + r->given : TOP_OF_FRAME;
 	if (!number)
 		record_abort(r, ABORT_RECURSION, NULL);
 	record_finish(r, pc - 1, (int32_t)number);

@@ -90,10 +90,18 @@ void record_meta_operator(Recorder *r, enum meta event, const Value *a, IrRef x,
 			  IrRef y)
 {
 	struct callee f = {.event = event};
-	int func = event == META_CONCAT ? r->base + get_a(r->i) + 2 : record_nested_slot(r);
 
 	if (!find_binary(r, a, x, b, y, &f))
 		record_abort(r, ABORT_METAMETHOD, r->L->global->meta_names[event]->text);
+	call_binary(r, record_nested_slot(r), &f, a, x, b, y);
+}
+
+void record_meta_concat(Recorder *r, int func, const Value *a, IrRef x, const Value *b, IrRef y)
+{
+	struct callee f = {.event = META_CONCAT};
+
+	if (!find_binary(r, a, x, b, y, &f))
+		record_abort(r, ABORT_METAMETHOD, r->L->global->meta_names[META_CONCAT]->text);
 	call_binary(r, func, &f, a, x, b, y);
 }
 
@@ -147,7 +155,6 @@ void record_finish_instruction(Recorder *r, const Instruction *pc, const Recorde
 	case OP_UNM:
 	case OP_BNOT:
 	case OP_LEN:
-	case OP_CONCAT:
 	case OP_GETTABUP:
 	case OP_GETTABLE:
 	case OP_GETI:

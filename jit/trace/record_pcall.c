@@ -27,7 +27,7 @@ static bool is_pcall(const Value *v)
 /* What is known of a call of pcall() that is behind pc. */
 static struct pcall_place *place_of(const Recorder *r, const Instruction *pc)
 {
-	return &r->jit->pcalls[((uintptr_t)pc >> 2) & (SHARED_PLACES - 1)];
+	return &r->jit->pcalls[((uintptr_t)pc >> 2) & (PCALL_PLACES - 1)];
 }
 
 /*
@@ -36,7 +36,7 @@ static struct pcall_place *place_of(const Recorder *r, const Instruction *pc)
  */
 #define MAX_PCALL_ABORTS 2
 
-void record_given_up(Recorder *r, enum jit_abort_reason reason)
+void record_given_up(Recorder *r)
 {
 	struct pcall_place *place;
 	const Instruction *pc;
@@ -44,7 +44,7 @@ void record_given_up(Recorder *r, enum jit_abort_reason reason)
 
 	while (i >= 0 && !snapshot_frame_is_pcall(&r->inlined[i]))
 		i--;
-	if (i < 0 || reason == ABORT_OPEN_UPVALUE)
+	if (i < 0)
 		return;
 	pc = i ? r->inlined[i - 1].pc : r->return_pc;
 	place = place_of(r, pc);

@@ -124,6 +124,20 @@ static void end_at_return(Recorder *r)
 	record_finish(r, r->pc - 1, -1);
 }
 
+/* A metamethod, called in slot func for an instruction of frame `to`, returns v. */
+static void finish_nested(Recorder *r, const Frame *to, int func, const Value *v,
+			  const RecordedSlot *result)
+{
+	const Instruction *pc = to->u.lua.pc;
+
+	record_forget_from(r, func);
+	r->variable_top = NO_VALUES;
+	if (get_op(jit_original(r->jit, pc - 1)) == OP_CONCAT)
+		record_go_on_concat(r, pc, func, v, result);
+	else
+		record_finish_instruction(r, pc, result);
+}
+
 void record_return(Recorder *r, enum opcode op)
 {
 	int a = get_a(r->i), n = op == OP_RETURN0 ? 0 : op == OP_RETURN1 ? 1 : get_b(r->i) - 1;
@@ -147,13 +161,15 @@ void record_return(Recorder *r, enum opcode op)
 	}
 	if (n >= MAX_SLOTS)
 		record_abort(r, ABORT_TOO_LONG, NULL);
+	if (f.status & FRAME_NESTED)
+		record_take_snapshot(r);
+	/* While the frame is still there: what has to be loaded has guards. */
+	for (int i = 0; i < n; i++)
+		results[i].ref = record_use(r, a + i, &results[i].tag);
 	if (op == OP_RETURN && get_k(r->i))
 		record_close_block(r, r->base);
 	if (below)
 		guard_return(r, to);
-	/* While the frame is still there: what has to be loaded has guards. */
-	for (int i = 0; i < n; i++)
-		results[i].ref = record_use(r, a + i, &results[i].tag);
 	if (below && pcall)
 		record_emit(r, IR_LEAVE_PCALL, IR_NONE, IR_NONE, r->below + entered);
 	pcall_func = pcall ? record_slot_of(r, pcall->func) : 0;
@@ -169,14 +185,11 @@ void record_return(Recorder *r, enum opcode op)
 	else
 		r->base = r->depth ? r->inlined[r->depth - 1].func_slot + 1 : r->bottom_base;
 	r->frame = to;
-	if (pcall) {
+	if (pcall)
 		record_leave_pcall(r, pcall_func, pcall->nresults, results, n);
-	} else if (f.status & FRAME_NESTED) {
-		record_forget_above(r, func);
-		r->variable_top = NO_VALUES;
-		record_finish_instruction(r, to->u.lua.pc,
-					  n ? results : &(RecordedSlot){.ref = IR_NONE});
-	} else {
+	else if (f.status & FRAME_NESTED)
+		finish_nested(r, to, func, n ? record_value(r, a) : &(Value){.tag = TAG_NIL},
+			      n ? results : &(RecordedSlot){.ref = IR_NONE});
+	else
 		record_put_results(r, func, results, n, f.nresults);
-	}
 }

@@ -16,6 +16,14 @@ RecordedSlot *record_slot(Recorder *r, int slot)
 	return known_slot(r, slot);
 }
 
+void record_reach(Recorder *r, int slot)
+{
+	if (slot < -MAX_BELOW)
+		record_abort(r, ABORT_TOO_LONG, NULL);
+	if (slot < r->floor)
+		r->floor = slot;
+}
+
 Value *record_value(const Recorder *r, int reg)
 {
 	return frame_base(r->L->frame) + reg;
@@ -46,6 +54,12 @@ static IrRef use_shared(Recorder *r, int slot, uint8_t *tag)
 	return record_load(r, tag_ref, found, IR_GETVALUE_I, address, IR_NONE);
 }
 
+void record_forget_from(Recorder *r, int slot)
+{
+	for (; slot < MAX_SLOTS; slot++)
+		*known_slot(r, slot) = (RecordedSlot){.state = SLOT_UNKNOWN};
+}
+
 void record_share(Recorder *r, const RegisterSet *shared)
 {
 	for (int reg = 0; reg < MAX_SLOTS; reg++) {
@@ -53,7 +67,7 @@ void record_share(Recorder *r, const RegisterSet *shared)
 
 		if (!set_has(shared, reg) || slot >= MAX_SLOTS || record_is_shared(r, slot))
 			continue;
-		r->shared[(slot + MAX_BELOW) / 64] |= 1ull << ((slot + MAX_BELOW) % 64);
+		slot_set_add(&r->shared, slot);
 		if (slot >= 0)
 			set_add(&r->t->shared, slot);
 		*known_slot(r, slot) = (RecordedSlot){.state = SLOT_UNKNOWN};
@@ -227,12 +241,17 @@ int32_t record_snapshot(Recorder *r, const Instruction *pc, int top)
 	return (int32_t)ir->n_snapshots++;
 }
 
+void record_take_snapshot(Recorder *r)
+{
+	if (r->snapshot < 0)
+		r->snapshot = record_snapshot(r, r->pc - 1, r->top);
+}
+
 static void guard(Recorder *r, enum ir_opcode opcode, IrRef a, IrRef b, int32_t descr)
 {
 	IrRef guard;
 
-	if (r->snapshot < 0)
-		r->snapshot = record_snapshot(r, r->pc - 1, r->top);
+	record_take_snapshot(r);
 	guard = record_emit(r, opcode, a, b, descr);
 	r->ir->ops[guard].snapshot = r->snapshot;
 }

@@ -191,7 +191,7 @@ static struct found raw_get(Recorder *r, const struct access *a)
 	if (is_short_string(a->key))
 		return raw_get_string(r, a);
 	if (is_nil(a->key))
-		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
+		return nothing;
 	return ask(r, a);
 }
 
@@ -589,8 +589,7 @@ void record_set_list(Recorder *r)
 	}
 }
 
-/* ---- Length, concatenation
- * ------------------------------------------------------------------------------------ */
+/* ---- Length ------------------------------------------------------------------------------ */
 
 void record_length(Recorder *r)
 {
@@ -609,51 +608,4 @@ void record_length(Recorder *r)
 		return;
 	}
 	record_set(r, get_a(r->i), ref, TAG_INTEGER);
-}
-
-static bool joins(const Value *v)
-{
-	return is_string(v) || is_number(v);
-}
-
-/* Bytes that a value adds to a concatenation. */
-static size_t text_length(Recorder *r, const Value *v)
-{
-	char text[NUMBER_TEXT_SIZE];
-
-	if (is_string(v))
-		return string_length(as_string(v));
-	if (!is_number(v))
-		record_abort(r, ABORT_METAMETHOD, "__concat");
-	return number_to_text(v, text);
-}
-
-/* Whether the result is a short or a long string is guarded. */
-void record_concat(Recorder *r)
-{
-	int a = get_a(r->i), n = get_b(r->i);
-	IrRef result, count = ir_integer(r->ir, n);
-	size_t length = 0;
-	uint8_t tag;
-
-	if (n > MAX_OPERANDS)
-		record_abort(r, ABORT_NYI_OPERAND, record_instruction_name(r));
-	if (n == 2 && !(joins(record_value(r, a)) && joins(record_value(r, a + 1)))) {
-		result = record_use(r, a, NULL);
-		record_meta_operator(r, META_CONCAT, record_value(r, a), result,
-				     record_value(r, a + 1), record_use(r, a + 1, NULL));
-		return;
-	}
-	for (int i = 0; i < n; i++) {
-		length += text_length(r, record_value(r, a + i));
-		record_use(r, a + i, NULL);
-	}
-	for (int i = 0; i < n; i++) {
-		IrRef ref = record_use(r, a + i, &tag);
-
-		record_operand(r, (unsigned)i, ref, tag);
-	}
-	result = record_call(r, HELPER_CONCAT, 1, &count);
-	tag = record_new_string(r, result, length);
-	record_set(r, a, result, tag);
 }

@@ -93,11 +93,33 @@ enum jit_abort_reason {
 
 /* Slots from its base that a trace can use; a multiple of 64. */
 #define MAX_SLOTS 256
+/* Slots below the first frame's, of functions that a trace returned to; such a multiple too. */
+#define MAX_BELOW 256
 
 /* By register, or by slot. */
 typedef struct register_set {
 	uint64_t bits[MAX_SLOTS / 64];
 } RegisterSet;
+
+/* By slot, those below included. */
+typedef struct slot_set {
+	uint64_t bits[(MAX_BELOW + MAX_SLOTS) / 64];
+} SlotSet;
+
+/* A slot beyond is in no set. */
+static inline bool slot_set_has(const SlotSet *set, int slot)
+{
+	unsigned n = (unsigned)(slot + MAX_BELOW);
+
+	return n < MAX_BELOW + MAX_SLOTS && set->bits[n / 64] >> (n % 64) & 1;
+}
+
+static inline void slot_set_add(SlotSet *set, int slot)
+{
+	unsigned n = (unsigned)(slot + MAX_BELOW);
+
+	set->bits[n / 64] |= UINT64_C(1) << (n % 64);
+}
 
 enum { TRACE_LOOP, TRACE_FUNCTION, TRACE_BRIDGE };
 
@@ -115,7 +137,7 @@ typedef struct trace {
 	uint32_t flushes;   /* Jit.flushes when it began */
 	struct trace *next; /* in Jit.finishing */
 	uint8_t kind;
-	RegisterSet shared; /* slots that it reads and writes in memory */
+	RegisterSet shared; /* slots that it reads and writes in memory, for some time at least */
 	bool links_itself;  /* ends in `jump` */
 	bool retired;	    /* its place does not enter it any more */
 	bool flushed;	 /* a family's first: nobody comes to it, it is freed as soon as can be */
@@ -230,7 +252,7 @@ struct recorder;
 #define REMOVED_SHARE 64
 
 #define MAX_OPERANDS 256
-#define SHARED_PLACES 64  /* a power of two */
+#define PCALL_PLACES 64	  /* a power of two */
 #define HOT_COUNTERS 1024 /* a power of two */
 #define BRIDGE_BUCKETS 4096
 typedef struct jit {
@@ -273,17 +295,13 @@ typedef struct jit {
 	int64_t spent;		     /* ns, on traces: what proved useful taken off (budget.c) */
 	jit_vm *vm;		     /* libjithooks */
 	struct listener *listeners;  /* listen.h; NULL: nobody looks */
-	struct shared_slots {
-		const Instruction *pc; /* closures made in a trace from here share these */
-		RegisterSet slots;
-	} shared[SHARED_PLACES];      /* by a hash of pc */
 	struct pcall_place {
 		const Instruction *pc; /* a call of pcall() */
 		unsigned aborts;       /* of recordings that were in its function */
-	} pcalls[SHARED_PLACES];      /* by a hash of pc */
-	uint32_t removed;	      /* allocations that are not made, see REMOVED_SHARE */
-	lua_Integer position;	      /* where the last traversal was (helpers.c) */
-	Value operands[MAX_OPERANDS]; /* what helpers are given and give back (helpers.h) */
+	} pcalls[PCALL_PLACES];	       /* by a hash of pc */
+	uint32_t removed;	       /* allocations that are not made, see REMOVED_SHARE */
+	lua_Integer position;	       /* where the last traversal was (helpers.c) */
+	Value operands[MAX_OPERANDS];  /* what helpers are given and give back (helpers.h) */
 	Value result;
 	struct model *models; /* model.h */
 	/* What the collector keeps while an exit makes tables of it. */
@@ -357,11 +375,6 @@ Trace *jit_new_trace(lua_State *L, int kind, Proto *p, const Instruction *pc);
 void jit_free_trace(lua_State *L, Trace *t);
 /* The same for one that never was one of the traces. */
 void jit_discard(lua_State *L, Trace *t);
-/* What a trace that begins at pc was found to share, maybe of another place. */
-static inline struct shared_slots *jit_shared_at(Jit *jit, const Instruction *pc)
-{
-	return &jit->shared[((uintptr_t)pc >> 2) & (SHARED_PLACES - 1)];
-}
 /* Can a recording begin now? */
 bool jit_may_record(lua_State *L);
 /* Of what f does from t->pc on. */
@@ -478,7 +491,7 @@ bool record_follows_call(const struct recorder *r);
 /* Is the error that is raised now a part of what it follows, or caught by what it calls? */
 bool record_survives_error(struct recorder *r, int status);
 /* The recording is given up. */
-void record_given_up(struct recorder *r, enum jit_abort_reason reason);
+void record_given_up(struct recorder *r);
 /* Frees the recorder, if there is one. */
 void record_stop(Jit *jit);
 /*

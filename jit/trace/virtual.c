@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtual.c - allocation removal: tables that are not made.
+ * virtual.c - allocation removal: tables, and functions, that are not made.
  *
  * A table that the trace makes is virtual while nothing but the trace knows of it.
  * What it has in it is kept here; reads and writes of it are answered from that and
@@ -18,6 +18,12 @@
  * Keys are what counts, not places: the recorder's guards on the number of nodes, and
  * on which key is in which, tell which key is meant and are true of any table with it.
  * A read of a key that is not there is nil.
+ *
+ * A function is virtual while the variables that it shares are open. They are in the
+ * stack, where the recorder has put them, so whoever makes the function later finds
+ * them; inlined calls of it read and write them there. When their block is left it is
+ * mostly not needed any more; where it is, it is made for real from the beginning. It
+ * is made before a turn ends.
  *
  * A force needs a snapshot for the guard that there was memory. It is the newest that
  * a guard has, if nothing with an effect came since: what went between is done again.
@@ -75,13 +81,27 @@ static bool grow(Opt *o, void *vector, uint32_t n, uint32_t *size, size_t elemen
 
 /* ---- What there is -------------------------------------------------------------------------- */
 
-/* NULL: ref, which is known (opt_known), is no virtual table. */
-struct virtual_table *virtual_table(const Opt *o, IrRef ref)
+/* NULL: ref, which is known (opt_known), is neither a virtual table nor a function. */
+static struct virtual_table *virtual_object(const Opt *o, IrRef ref)
 {
 	int32_t what = ref >= 0 ? o->virtuals->what[ref] : 0;
 	struct virtual_table *v = what > 0 ? &o->virtuals->list[what - 1] : NULL;
 
 	return v && !v->forced ? v : NULL;
+}
+
+struct virtual_table *virtual_table(const Opt *o, IrRef ref)
+{
+	struct virtual_table *v = virtual_object(o, ref);
+
+	return v && !v->is_function ? v : NULL;
+}
+
+struct virtual_table *virtual_function(const Opt *o, IrRef ref)
+{
+	struct virtual_table *v = virtual_object(o, ref);
+
+	return v && v->is_function ? v : NULL;
 }
 
 struct part *virtual_part(const Opt *o, IrRef ref)
@@ -93,7 +113,12 @@ struct part *virtual_part(const Opt *o, IrRef ref)
 
 bool virtual_is(const Opt *o, IrRef ref)
 {
-	return o->virtuals && virtual_table(o, opt_known(o, ref));
+	return o->virtuals && virtual_object(o, opt_known(o, ref));
+}
+
+bool virtual_crosses(const Opt *o, IrRef ref)
+{
+	return virtual_table(o, opt_known(o, ref));
 }
 
 bool virtual_is_part(const Opt *o, IrRef ref)
@@ -152,6 +177,28 @@ IrRef virtual_new_part(Opt *o, enum part_kind kind, IrRef table, IrRef node)
 	return ref;
 }
 
+/* ---- Functions ------------------------------------------------------------------------------ */
+
+const Proto *virtual_proto(const Opt *o, const struct virtual_table *v)
+{
+	return ir_constant(o->to, v->fields[0].key)->u.p;
+}
+
+int virtual_base(const Opt *o, const struct virtual_table *v)
+{
+	return (int)ir_constant(o->to, v->fields[0].value)->u.i;
+}
+
+bool virtual_shares(const Opt *o, const struct virtual_table *v, int slot)
+{
+	const Proto *p = virtual_proto(o, v);
+
+	for (int i = 0; i < p->upvalue_count; i++)
+		if (p->upvalues[i].in_stack && virtual_base(o, v) + p->upvalues[i].index >= slot)
+			return true;
+	return false;
+}
+
 /* ---- Fields ------------------------------------------------------------------------------------
  */
 
@@ -181,7 +228,7 @@ bool virtual_string_key(const Opt *o, IrRef key)
 /* Is `ref` v, or something that v is in? */
 static bool reaches(const Opt *o, IrRef ref, const struct virtual_table *v)
 {
-	const struct virtual_table *from = virtual_table(o, opt_known(o, ref));
+	const struct virtual_table *from = virtual_object(o, opt_known(o, ref));
 
 	if (!from || from == v)
 		return from;
@@ -249,23 +296,24 @@ IrRef virtual_tag(Opt *o, struct virtual_table *v, IrRef key)
 /* The only border, if there is but one: elements, and nothing behind the first nil. */
 bool virtual_border(const Opt *o, const struct virtual_table *v, lua_Integer *n)
 {
-	uint32_t set = 0, count = 0;
+	uint64_t set = 0;
+	uint32_t count = 0;
 	lua_Integer i;
 
 	for (unsigned f = 0; f < v->n; f++)
 		if (virtual_integer_key(o, v->fields[f].key, &i) && v->fields[f].tag != TAG_NIL) {
-			set |= UINT32_C(1) << i;
+			set |= UINT64_C(1) << i;
 			count++;
 		}
 	*n = count;
-	return set == ((UINT32_C(2) << count) - 2);
+	return set == ((UINT64_C(2) << count) - 2);
 }
 
 /* ---- State: for snapshots, for the label ---------------------------------------------------- */
 
 int32_t virtual_shape(Opt *o, IrRef ref)
 {
-	const struct virtual_table *v = virtual_table(o, opt_known(o, ref));
+	const struct virtual_table *v = virtual_object(o, opt_known(o, ref));
 	ShapeKey keys[MAX_SHAPE_KEYS];
 	int32_t shape;
 	IrShape *s;
@@ -278,6 +326,8 @@ int32_t virtual_shape(Opt *o, IrRef ref)
 		o->failed = true;
 		return 0;
 	}
+	if (v->is_function)
+		return shape;
 	s = &o->to->shapes[shape];
 	if (!s->model)
 		s->model = model_of(o->virtuals->jit, o->to, shape);
@@ -301,13 +351,18 @@ static bool is_state(const Opt *o, IrRef state, int32_t shape, const IrRef *args
 IrRef virtual_state(Opt *o, IrRef ref)
 {
 	struct virtual_table *v;
-	IrOp op = {.opcode = IR_VIRTUAL, .type = 'r', .snapshot = -1, .tag = TAG_TABLE};
+	IrOp op = {.opcode = IR_VIRTUAL, .type = 'r', .snapshot = -1};
 	IrRef args[1 + MAX_SHAPE_KEYS], state;
 
 	ref = opt_known(o, ref);
-	v = o->virtuals ? virtual_table(o, ref) : NULL;
+	v = o->virtuals ? virtual_object(o, ref) : NULL;
 	if (!v || o->failed)
 		return ref;
+	if (v->closed) {
+		virtual_give_up(o, v);
+		return 0;
+	}
+	op.tag = v->is_function ? TAG_LUA_FUNCTION : TAG_TABLE;
 	args[0] = virtual_metatable(o, v);
 	for (unsigned i = 0; i < v->n; i++)
 		args[i + 1] = virtual_state(o, v->fields[i].value);
@@ -373,27 +428,31 @@ void virtual_write_operand(Opt *o, unsigned n, IrRef value, uint8_t tag)
 	opt_append(o, &store, args);
 }
 
-IrRef virtual_force(Opt *o, IrRef ref)
+/* Writes what makes v, and the guard that there was memory. */
+static IrRef append_making(Opt *o, enum ir_helper helper, const IrRef *args, unsigned n,
+			   uint8_t tag)
 {
-	struct virtual_table *v;
 	IrOp make = {.opcode = IR_CALL_R,
 		     .type = 'r',
-		     .nargs = 2,
-		     .descr = HELPER_TABLE_MAKE,
+		     .nargs = (uint16_t)n,
+		     .descr = (int32_t)helper,
 		     .snapshot = -1,
-		     .tag = TAG_TABLE};
+		     .tag = tag};
 	IrOp guard = {.opcode = IR_GUARD_NONNULL, .type = 'v', .nargs = 1, .descr = -1};
-	IrRef args[3] = {IR_NONE, IR_NONE, IR_NONE}, made;
+	IrRef made = opt_append(o, &make, args);
+
+	guard.arg[0] = made;
+	guard.arg[1] = guard.arg[2] = IR_NONE;
+	guard.snapshot = o->snapshot;
+	opt_append(o, &guard, guard.arg);
+	return made;
+}
+
+static IrRef make_table(Opt *o, IrRef ref, struct virtual_table *v)
+{
+	IrRef args[2];
 	int32_t shape;
 
-	ref = opt_known(o, ref);
-	v = o->virtuals ? virtual_table(o, ref) : NULL;
-	if (!v || o->failed)
-		return ref;
-	if (o->snapshot < 0) {
-		virtual_give_up(o, v);
-		return 0;
-	}
 	for (unsigned i = 0; i < v->n; i++)
 		virtual_force(o, v->fields[i].value);
 	shape = virtual_shape(o, ref);
@@ -403,11 +462,36 @@ IrRef virtual_force(Opt *o, IrRef ref)
 		virtual_write_operand(o, i, opt_known(o, v->fields[i].value), v->fields[i].tag);
 	args[0] = ir_address(o->to, o->to->shapes[shape].model);
 	args[1] = virtual_metatable(o, v);
-	made = opt_append(o, &make, args);
-	guard.arg[0] = made;
-	guard.arg[1] = guard.arg[2] = IR_NONE;
-	guard.snapshot = o->snapshot;
-	opt_append(o, &guard, guard.arg);
+	return append_making(o, HELPER_TABLE_MAKE, args, 2, TAG_TABLE);
+}
+
+static IrRef make_function(Opt *o, const struct virtual_table *v)
+{
+	IrOp base = {.opcode = IR_SLOT_ADDRESS,
+		     .type = 'r',
+		     .descr = virtual_base(o, v),
+		     .snapshot = -1,
+		     .arg = {IR_NONE, IR_NONE, IR_NONE}};
+	IrRef args[3] = {virtual_metatable(o, v), v->fields[0].key, opt_emit(o, &base, base.arg)};
+
+	o->virtuals->opens = true;
+	return append_making(o, HELPER_CLOSURE_NEW, args, 3, TAG_LUA_FUNCTION);
+}
+
+IrRef virtual_force(Opt *o, IrRef ref)
+{
+	struct virtual_table *v;
+	IrRef made;
+
+	ref = opt_known(o, ref);
+	v = o->virtuals ? virtual_object(o, ref) : NULL;
+	if (!v || o->failed)
+		return ref;
+	if (o->snapshot < 0 || v->closed) {
+		virtual_give_up(o, v);
+		return 0;
+	}
+	made = v->is_function ? make_function(o, v) : make_table(o, ref, v);
 	if (o->failed)
 		return 0;
 	o->same[ref] = made;

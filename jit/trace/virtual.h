@@ -15,10 +15,16 @@ struct field {
 	uint8_t tag;
 };
 
+/*
+ * A virtual function is one too: its only key is its proto, with the slot of register 0
+ * of the frame that makes it, and in the metatable's place is the function that does.
+ */
 struct virtual_table {
 	uint32_t site; /* place in the old list of what makes it */
-	IrRef ref;     /* what stands for it */
-	bool carried;  /* by the label: it is none of this turn */
+	bool is_function;
+	bool closed;  /* the function's own variables are: nothing may be asked of it any more */
+	IrRef ref;    /* what stands for it */
+	bool carried; /* by the label: it is none of this turn */
 	bool forced;
 	uint32_t array, hash; /* as in TABLE_NEW */
 	uint32_t size;	      /* elements that the array part has by now */
@@ -30,13 +36,14 @@ struct virtual_table {
 };
 
 /* References that are something of a virtual table. */
-enum part_kind { NODE_COUNT, NODES, NODE, KEY, KEY_TAG, ARRAY };
+enum part_kind { NODE_COUNT, NODES, NODE, KEY, KEY_TAG, ARRAY, UPVALUE };
 
 struct part {
 	enum part_kind kind;
 	IrRef table;
 	IrRef node; /* of KEY: the part that is the node */
 	IrRef key;  /* of NODE: a guard told it */
+	int slot;   /* of UPVALUE: its variable */
 };
 
 struct operand {
@@ -57,6 +64,7 @@ struct virtuals {
 	bool has_result;			 /* a read of a virtual table said */
 	IrRef result;
 	uint8_t result_tag;
+	bool opens; /* functions that share variables were made */
 };
 
 /* ---- virtual.c ------------------------------------------------------------------------------ */
@@ -67,6 +75,12 @@ struct virtual_table *virtual_table(const Opt *o, IrRef ref);
 struct part *virtual_part(const Opt *o, IrRef ref);
 /* The table is made for real where it is made: everything is done again. */
 void virtual_give_up(Opt *o, const struct virtual_table *v);
+/* NULL: ref, which is known, is no virtual function. */
+struct virtual_table *virtual_function(const Opt *o, IrRef ref);
+const Proto *virtual_proto(const Opt *o, const struct virtual_table *v);
+/* Does it share variables in slots from `slot` on? */
+bool virtual_shares(const Opt *o, const struct virtual_table *v, int slot);
+int virtual_base(const Opt *o, const struct virtual_table *v);
 /* A table with all that `from` has. */
 IrRef virtual_new(Opt *o, const struct virtual_table *from);
 IrRef virtual_new_part(Opt *o, enum part_kind kind, IrRef table, IrRef node);

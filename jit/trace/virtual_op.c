@@ -67,6 +67,44 @@ static bool make(Opt *o, const IrRef *args, IrRef *result)
 	return true;
 }
 
+/* args: as of the helper. The function that makes it is there. */
+static bool make_function(Opt *o, const IrRef *args, IrRef *result)
+{
+	struct virtual_table v = {.site = o->at, .is_function = true, .n = 1};
+	const IrOp *base = args[2] >= 0 ? ir_op(o->to, args[2]) : NULL;
+
+	if (o->virtuals->real[o->at] || virtual_function(o, args[0]) || !ir_is_constant(args[1]) ||
+	    !base || base->opcode != IR_SLOT_ADDRESS) {
+		o->virtuals->opens = true;
+		return false;
+	}
+	v.metatable = args[0];
+	v.fields[0] = (struct field){.key = args[1],
+				     .value = ir_integer(o->to, base->descr),
+				     .tag = TAG_INTEGER};
+	*result = virtual_new(o, &v);
+	return true;
+}
+
+/*
+ * Variables from a slot on are closed. Functions that share some and are virtual are
+ * not to be needed any more.
+ */
+static bool close_variables(Opt *o, const IrOp *op, IrRef level, IrRef *result)
+{
+	struct virtuals *vs = o->virtuals;
+	int slot = level >= 0 && ir_op(o->to, level)->opcode == IR_SLOT_ADDRESS
+			   ? ir_op(o->to, level)->descr
+			   : INT_MIN;
+
+	for (uint32_t i = 0; i < vs->n; i++)
+		if (vs->list[i].is_function && !vs->list[i].forced &&
+		    virtual_shares(o, &vs->list[i], slot))
+			vs->list[i].closed = true;
+	*result = ir_integer(o->to, 1);
+	return op->descr == HELPER_CLOSE_OPENED && !vs->opens;
+}
+
 /* A key beyond the array part: the one behind it may make it grow. */
 static bool append_element(Opt *o, struct virtual_table *v, lua_Integer i, IrRef value, uint8_t tag)
 {
@@ -134,8 +172,17 @@ static bool call(Opt *o, const IrOp *op, const IrRef *args, IrRef *result)
 	struct virtual_table *v = op->nargs ? virtual_table(o, args[0]) : NULL;
 	lua_Integer n;
 
-	if (op->descr == HELPER_TABLE_NEW)
+	switch (op->descr) {
+	case HELPER_TABLE_NEW:
 		return make(o, args, result);
+	case HELPER_CLOSURE_NEW:
+		return make_function(o, args, result);
+	case HELPER_CLOSE_OPENED:
+	case HELPER_CLOSE_UPVALUES:
+		return close_variables(o, op, args[0], result);
+	default:
+		break;
+	}
 	if (!v)
 		return false;
 	switch (op->descr) {
@@ -202,6 +249,63 @@ static bool get_field(Opt *o, const IrOp *op, IrRef table, IrRef *result)
 	}
 }
 
+static bool get_function_field(const Opt *o, const IrOp *op, const struct virtual_table *v,
+			       IrRef *result)
+{
+	switch (op->descr) {
+	case IR_FIELD_OBJECT_TAG:
+		*result = ir_integer(o->to, TAG_LUA_FUNCTION);
+		return true;
+	case IR_FIELD_FUNCTION_PROTO:
+		*result = v->fields[0].key;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* An upvalue of a function that is not made: one of the frame's variables, or its maker's. */
+static bool get_upvalue(Opt *o, const IrOp *op, IrRef function, IrRef *result)
+{
+	const struct virtual_table *v = virtual_function(o, function);
+	const UpvalueDescription *upvalue;
+	IrOp get = *op;
+
+	if (!v || op->descr < 0 || op->descr >= virtual_proto(o, v)->upvalue_count)
+		return false;
+	upvalue = &virtual_proto(o, v)->upvalues[op->descr];
+	if (!upvalue->in_stack) {
+		get.arg[0] = virtual_metatable(o, v);
+		get.descr = upvalue->index;
+		*result = opt_emit(o, &get, get.arg);
+		return true;
+	}
+	if (v->closed)
+		return false;
+	*result = virtual_new_part(o, UPVALUE, function, IR_NONE);
+	if (!o->failed)
+		virtual_part(o, *result)->slot = virtual_base(o, v) + upvalue->index;
+	return true;
+}
+
+/* The variable is in its slot; open upvalues need no barrier. */
+static bool on_upvalue(Opt *o, const IrOp *op, const struct part *p, IrRef *result)
+{
+	IrOp address = {.opcode = IR_SLOT_ADDRESS,
+			.type = 'r',
+			.descr = p->slot,
+			.snapshot = -1,
+			.arg = {IR_NONE, IR_NONE, IR_NONE}};
+
+	if (virtual_function(o, opt_known(o, p->table))->closed)
+		return false;
+	if (op->opcode == IR_GETFIELD_R && op->descr == IR_FIELD_UPVALUE_V) {
+		*result = opt_emit(o, &address, address.arg);
+		return true;
+	}
+	return op->opcode == IR_BARRIER;
+}
+
 /* A guard on a part is true: the recorder saw such a table. */
 static bool guard_value(Opt *o, const IrRef *args)
 {
@@ -232,6 +336,8 @@ static bool on_part(Opt *o, const IrOp *op, const IrRef *args, IrRef *result)
 	IrRef table = p->table, node = args[0], key;
 	struct virtual_table *v = virtual_table(o, opt_known(o, table));
 
+	if (p->kind == UPVALUE && virtual_function(o, opt_known(o, table)))
+		return on_upvalue(o, op, p, result);
 	if (!v)
 		return false;
 	switch (op->opcode) {
@@ -299,21 +405,30 @@ static bool variable(Opt *o, const IrOp *op, const IrRef *args, IrRef *result)
 	return true;
 }
 
-/* Operations on references of virtual tables themselves. */
-static bool on_table(Opt *o, const IrOp *op, const IrRef *args, IrRef *result)
+static bool is_virtual(const Opt *o, IrRef ref)
 {
+	return virtual_table(o, ref) || virtual_function(o, ref);
+}
+
+/* Operations on references of virtual tables and functions themselves. */
+static bool on_object(Opt *o, const IrOp *op, const IrRef *args, IrRef *result)
+{
+	const struct virtual_table *f = virtual_function(o, args[0]);
+
 	switch (op->opcode) {
 	case IR_GETFIELD_I:
 	case IR_GETFIELD_R:
-		return get_field(o, op, args[0], result);
+		return f ? get_function_field(o, op, f, result) : get_field(o, op, args[0], result);
+	case IR_GETUPVALUE:
+		return get_upvalue(o, op, args[0], result);
 	case IR_GUARD_NONNULL:
-		return virtual_table(o, args[0]);
+		return is_virtual(o, args[0]);
 	case IR_BARRIER_BACK:
 	case IR_BARRIER:
 		return virtual_table(o, args[0]);
 	case IR_PTR_EQ:
 	case IR_PTR_NE:
-		if (!virtual_table(o, args[0]) && !virtual_table(o, args[1]))
+		if (!is_virtual(o, args[0]) && !is_virtual(o, args[1]))
 			return false;
 		*result = ir_integer(o->to, (args[0] == args[1]) == (op->opcode == IR_PTR_EQ));
 		return true;
@@ -331,7 +446,7 @@ static bool handle(Opt *o, const IrOp *op, const IrRef *args, IrRef *result)
 	if (op->opcode >= IR_GETVALUE_TAG && op->opcode <= IR_SETVALUE &&
 	    variable(o, op, args, result))
 		return true;
-	return op->nargs && on_table(o, op, args, result);
+	return op->nargs && on_object(o, op, args, result);
 }
 
 bool virtual_take(Opt *o, const IrOp *op, IrRef *args, IrRef *result)

@@ -159,6 +159,103 @@ def test_a_bridge_that_leaves_another_type_begins_the_loop_anew():
     assert "trace 1" in links and "loop 1" in links, links
 
 
+def events_of(code, *options):
+    """What -jv says of a program, which does what it does without a JIT."""
+    log, script = os.path.join(tempdir(), "log"), os.path.join(tempdir(), "program.lua")
+    with open(script, "w") as f:
+        f.write(code)
+    result = jitlua(f"-jv={log}", *options, script)
+    assert result.out == jitlua("-joff", script).out and not result.err, result
+    return kinds(verbose_events(log)[0])
+
+
+# Of chains.lua and closures.lua in tests/lua, which say whether it is right, too.
+FOLLOWED = """
+local C = {}
+local c = setmetatable({x = 7}, C)
+C.__concat = function(a, b) return (type(a) == "table" and a.x or a) .. "," .. (type(b) == "table" and b.x or b) end
+C.__lt = function(a, b) return a.x < b.x end
+C.__le = C.__lt
+C.__eq = function(a, b) return a.x == b.x end
+C.__len = function(a) return a.x end
+C.__unm = function(a) return a.x end
+C.__call = function(a, b) return a.x + b end
+C.__index = function(t, k) return k end
+local d, s = setmetatable({x = 8}, C), 0
+local array = setmetatable({1, 2, 3}, C)
+local iterator = setmetatable({}, {__call = function(_, n, i) if i < n then return i + 1 end end})
+local function tail(i) return c(i) end
+for i = 1, 1000 do s = s + #("a" .. c .. "b" .. i .. c .. i) end
+for i = 1, 1000 do if c < d and c <= d and c ~= d then s = s + #c - -c + c.y:len() end end
+for i = 1, 1000 do s = s + c(i) + tail(i) end
+for i in iterator, 1000, 0 do s = s + i end
+setmetatable(array, {})
+for i = 4, 1000 do array[i] = i end
+for _, v in ipairs(array) do s = s + v end
+for i = 1, 1000 do local f = function(x) i = i + x return i end s = s + f(1) + i end
+local function counter() local n = 0 return function() n = n + 1 return n end end
+for i = 1, 1000 do local up = counter() up() s = s + up() end
+print(s)
+"""
+
+
+def test_usual_programs_are_followed():
+    _, compiled, aborts = events_of(FOLLOWED)
+    assert sum(e["link"] == "loop" for e in compiled) >= 8, [e[0] for e in compiled]
+    assert not [e for e in aborts if not e["reason"].startswith("returned below")], [e[0] for e in aborts]
+
+
+def test_tail_calls_of_vararg_functions_are_followed():
+    with open(os.path.join(TESTS, "hot_recursion.lua")) as f:
+        code = f.read()
+    _, compiled, aborts = events_of(code[code.index("-- A vararg function walks"):])
+    assert compiled and not [e for e in aborts if "too long" in e["reason"]], [e[0] for e in aborts]
+
+
+# The first closure is the only one when the loop is compiled.
+CALLBACKS = """
+local function each(n, f)
+  local s = 0
+  for i = 1, n do s = s + f(i) end
+  return s
+end
+local s = 0
+for k = 1, 100 do s = s + each(200, function(x) return x * k end) end
+print(s)
+"""
+
+def test_traces_for_one_closure_give_way():
+    _, compiled, _ = events_of(CALLBACKS)
+    callee = [e for e in compiled if e["place"].endswith(":4")]
+    # Two loops, one for the closure and one for all; no way around the first for the others.
+    assert [e["link"] for e in callee if not e["parent"]] == ["loop", "loop"], [e[0] for e in compiled]
+    assert callee[0]["no"] not in [e["parent"] for e in compiled], [e[0] for e in compiled]
+    _, compiled, _ = events_of(CALLBACKS.replace("200,", "k < 3 and 10 or 200,"))
+    assert [e["link"] for e in compiled if e["place"].endswith(":4") and not e["parent"]] == ["loop"], [e[0] for e in compiled]
+
+
+# Nothing but the loop knows of the function: f, and what is given to with().
+SUNK = """
+local function with(x, f) return f(x) end
+local s, kept = 0
+for i = 1, 1000 do
+  local n = i
+  local f = function(x) n = n + x return n end
+  s = s + f(1) + with(i, function(x) return x + n end)
+end
+print(s)
+"""
+
+
+def test_functions_that_nobody_sees_are_not_made():
+    def lists(code):
+        result = jitlua("-jdump=i", "-e", code)
+        assert jitlua("-joff", "-e", code).out in result.out, result
+        return result.out
+    assert "helper_closure_new" not in lists(SUNK) and " virtual(" in lists(SUNK), lists(SUNK)
+    assert "helper_closure_new" in lists(SUNK.replace("s = s +", "kept = f s = s +"))
+
+
 def test_flushes_are_told():
     log = os.path.join(tempdir(), "log")
     script = os.path.join(tempdir(), "flushing.lua")

@@ -71,3 +71,43 @@ perm({1,2,3,4,5,6}, 6) print(cnt, chk)
 local log = 0
 local function tbc(n) local h <close> = setmetatable({}, {__close=function() log = log + n end}) if n == 0 then return 0 end return 1 + tbc(n-1) end
 for i=1,100 do tbc(i%8) end print(log, tbc(10))
+-- A vararg function walks: it recurs, and goes on by a tail call with all that it got.
+do
+	local function walk(t, i, seen, f, ...)
+		if seen[i] then return end
+		seen[i] = true
+		if f(t[i], ...) then return end
+		if t[i] % 3 == 0 then walk(t, i + 5, seen, f, ...) end
+		return walk(t, i + 1, seen, f, ...)
+	end
+	local t = {} for i = 1, 40 do t[i] = i end
+	local n = 0
+	local function f(v, a, b)
+		if not v then n = n + 1 return true end
+		if v % 7 == a % 7 then n = n - a return v % 2 == 0 end
+		n = n + v * a + #b
+	end
+	for k = 1, 500 do walk(t, 1, {}, f, k, "abc") end
+	print("walked", n)
+end
+-- Vararg functions that recur further than traces follow them.
+do
+	local function deep(n, ...)
+		if n == 0 then return select("#", ...), ... end
+		return deep(n - 1, ...)
+	end
+	local function grow(n, ...)
+		if n == 0 then return select("#", ...) end
+		return grow(n - 1, n, ...)
+	end
+	local function nest(n, ...)
+		if n == 0 then return select("#", ...) end
+		return (nest(n - 1, ...)) + select("#", ...)
+	end
+	local s = 0
+	for i = 1, 400 do
+		local a, b, c = deep(i % 30, i, i)
+		s = s + a + b + c + grow(i % 20) + nest(i % 25, 1, i) + nest(i % 7)
+	end
+	print("deep arguments", s)
+end

@@ -439,3 +439,18 @@ for i = 1, 300 do
 	end
 end
 print(seen)
+-- Records and lists of more than 16: some escape, some are read at an exit.
+do
+	local s, kept = 0, {}
+	for i = 1, 300 do
+		local r = {a = i, b = 2, c = 3, d = 4, e = 5, f = 6, g = 7, h = 8, i = 9, j = 10, k = 11, l = 12, m = 13, n = 14, o = 15, p = 16, q = 17, r = i * 2, s = 19, t = "t"}
+		local l = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, i, i + 1}
+		l[5] = r.r
+		s = s + r.a + r.r + #r.t + l[31] + l[32] + l[5] + #l
+		if i % 70 == 0 then kept[#kept + 1] = r kept[#kept + 1] = l end
+		if i % 90 == 0 then s = s + select("#", table.unpack(l)) end
+	end
+	local keys, sum = 0, 0
+	for _, t in ipairs(kept) do for k, v in pairs(t) do keys = keys + 1 if math.type(v) == "integer" then sum = sum + v end end end
+	print("more than 16", s, #kept, keys, sum)
+end

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_gc.c - the collector, step by step: what lives, what goes, what is called. */
 #include <limits.h>
+#include <stdio.h>
 
 #include "../../jit/lua/function.h"
 #include "../../jit/lua/gc_internal.h"
+#include "../../jit/lua/vm.h"
 #include "lua_unit.h"
 
 /* ---- Driving it ---------------------------------------------------------------------------- */
@@ -141,6 +143,114 @@ TEST(a_failed_allocation_collects_and_is_tried_again)
 	heap.fail = 1;
 	unit_table(L);
 	CHECK_EQ(heap.bytes, before + sizeof(Table));
+	unit_close(L, &heap);
+}
+
+/* What compiled code makes, each in a way that asks for all its blocks. */
+static void *try_table(lua_State *L)
+{
+	return table_try_new(L, 5, 3);
+}
+
+static void *try_short_string(lua_State *L)
+{
+	return string_try_new(L, "never seen before", 17);
+}
+
+static void *try_long_string(lua_State *L)
+{
+	char text[100];
+
+	memset(text, 'x', sizeof(text));
+	return string_try_new(L, text, sizeof(text));
+}
+
+static void *try_concat(lua_State *L)
+{
+	Value operands[3];
+
+	set_integer(&operands[0], 12345);
+	set_float(&operands[1], 0.5);
+	set_integer(&operands[2], -1);
+	return vm_try_concat(L, operands, 3);
+}
+
+/* Of a function with two upvalues that are slots of the stack and one that is its maker's. */
+static void *try_closure(lua_State *L)
+{
+	UpvalueDescription upvalues[] = {{.in_stack = 1, .index = 0},
+					 {.in_stack = 0, .index = 0},
+					 {.in_stack = 1, .index = 1}};
+	Upvalue *uv = gc_new(L, sizeof(*uv), TAG_UPVALUE), *enclosing[] = {uv};
+	Proto *p = proto_new(L);
+	LuaFunction *f;
+
+	uv->v = &uv->u.closed;
+	set_nil(uv->v);
+	p->upvalues = upvalues;
+	p->upvalue_count = 3;
+	f = lua_function_try_close_over(L, p, enclosing, L->top);
+	CHECK(!f || (f->upvalues[0]->v == L->top && f->upvalues[1] == uv &&
+		     f->upvalues[2]->v == L->top + 1));
+	p->upvalues = NULL;
+	p->upvalue_count = 0;
+	upvalues_close(L, L->top);
+	return f;
+}
+
+static void check_try(void *(*make)(lua_State *L), unsigned others, unsigned blocks)
+{
+	struct unit_heap heap;
+	lua_State *L = unit_state(&heap);
+	size_t before;
+
+	for (unsigned n = 0; n <= blocks; n++) {
+		Table *garbage;
+		void *made;
+
+		gc_full(L, false);
+		before = heap.bytes;
+		garbage = table_new(L);
+		heap.allow = others + n;
+		heap.fail = n < blocks;
+		made = make(L);
+		CHECK(!heap.fail);
+		CHECK_EQ(made != NULL, n == blocks);
+		/* An emergency would have freed it. */
+		CHECK(!is_dead(L->global, garbage));
+		CHECK(heap.bytes >= before + sizeof(Table));
+		gc_full(L, false);
+		CHECK_EQ(heap.bytes, before);
+	}
+	unit_close(L, &heap);
+}
+
+TEST(what_compiled_code_makes_fails_without_a_collection)
+{
+	check_try(try_table, 0, 3);
+	check_try(try_short_string, 0, 1);
+	check_try(try_long_string, 0, 1);
+	check_try(try_concat, 0, 1);
+	check_try(try_closure, 2, 3);
+}
+
+TEST(a_full_table_of_strings_is_not_made_larger_by_compiled_code)
+{
+	struct unit_heap heap;
+	lua_State *L = unit_state(&heap);
+	StringTable *t = &L->global->strings;
+	char text[16];
+	int size = t->size, n = 0;
+
+	while (t->count < t->size && t->size == size)
+		string_new(L, text, (size_t)snprintf(text, sizeof(text), "%d", n++));
+	CHECK_EQ(t->size, size);
+	CHECK(!string_try_new(L, "one more", 8));
+	CHECK(string_try_new(L, "1", 1));
+	CHECK_EQ(t->size, size);
+	string_new(L, "one more", 8);
+	CHECK(t->size > size);
+	CHECK(string_try_new(L, "another", 7));
 	unit_close(L, &heap);
 }
 
@@ -443,6 +553,8 @@ void suite_gc(void)
 	ADD(a_thread_that_cannot_be_made_is_collected);
 	ADD(what_is_counted_is_what_is_used);
 	ADD(a_failed_allocation_collects_and_is_tried_again);
+	ADD(what_compiled_code_makes_fails_without_a_collection);
+	ADD(a_full_table_of_strings_is_not_made_larger_by_compiled_code);
 	ADD(vectors_grow_to_their_limit);
 	ADD(what_is_not_reached_goes);
 	ADD(a_store_into_a_black_table_is_seen);

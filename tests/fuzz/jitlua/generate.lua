@@ -1011,6 +1011,45 @@ local function closures_statement(d)
 	emit("for _, f in ipairs(%s) do P(f(), f(%s)) end", fs, integer(1))
 end
 
+-- Closures share variables for a turn, or longer; what is shared changes its type.
+local function sharing_statement(d)
+	local v, a, b, get, set = fresh("i"), fresh("v"), fresh("v"), fresh("f"), fresh("f")
+	local outside = chance(30)
+	if outside then
+		emit("local %s = %s", b, any(1))
+	end
+	emit("for %s = 1, %d do", v, random(3, 9))
+	in_loop = in_loop + 1
+	block(function()
+		tick()
+		emit("local %s = %s", a, any(1))
+		if not outside then
+			emit("local %s = %s", b, pick({ v, integer(1), "nil" }))
+		end
+		emit("local function %s() return %s, %s, %s end", get, a, b, v)
+		emit("local function %s(d, ...) tick() %s, %s = %s, d %s %s end", set, a, b, pick({ b, "d", v, "..." }),
+			chance(30) and format("%s = %s + 1", v, v) or "", pick({ "return " .. get .. "()", "return " .. a, "return (" .. get .. "())", "" }))
+		declare(a, "any")
+		declare(b, "any")
+		declare(v, "integer")
+		declare(set, "function", { result = "any", parameters = 1, constant = true })
+		for _ = 1, random(1, 3) do
+			emit(pick({ "C(%s(%s))", "P(%s(%s))", "%s(%s)" }), set, any(1))
+			if chance(30) then
+				emit("if %s then %s = %s end", boolean(1), pick({ a, b }), any(1))
+			elseif chance(30) then
+				statements(1, d - 1)
+			end
+		end
+		emit("P(%s())", get)
+		if chance(25) then
+			emit("K[#K + 1] = %s", get)
+		end
+	end)
+	in_loop = in_loop - 1
+	emit("end")
+end
+
 function statement(d)
 	local r = random(100)
 	if d <= 0 and r > 60 then
@@ -1045,8 +1084,10 @@ function statement(d)
 		load_statement(d)
 	elseif r <= 98 then
 		goto_statement(d)
-	else
+	elseif r <= 99 then
 		closures_statement(d)
+	else
+		sharing_statement(d)
 	end
 end
 
