@@ -456,7 +456,7 @@ def test_two_hundred_processes_at_once_leave_nothing_behind():
         next_snapshot(watcher)
         return mapped_maps(watcher.pid) <= before[1]
 
-    wait_for(forgotten, "maps to be forgotten", timeout=40)
+    wait_for(forgotten, "maps to be forgotten", timeout=90)
     end_observer(watcher)
     counted.end()
 
