@@ -83,9 +83,11 @@ void jit_listen(lua_State *L)
 
 	/* First of all, so that what changes meanwhile is heard the next time. */
 	g->heard = __atomic_load_n(jit->wish, __ATOMIC_RELAXED);
-	patch_many(jit, true);
 	jit_runs_update(jit->vm);
-	for (uint32_t i = 1; g->heard != before && i < jit->n_traces; i++)
+	if (g->heard == before)
+		return; /* as at most compiles: no code is to be made writable */
+	patch_many(jit, true);
+	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i])
 			hear(L, jit->traces[i]);
 	patch_many(jit, false);
