@@ -217,7 +217,7 @@ $(B)/jitscope: $(call obj,$(TOOL_SRC)) $(B)/libjitscope.a
 
 # Without its notes nobody finds the probes: the tests attach to them themselves, and a
 # session that watches the whole machine is not to.
-$(B)/unit: $(call obj,$(UNIT_SRC) tests/unit/main.c tests/unit/observer.c) $(B)/libjitscope.a $(B)/libjithooks.a
+$(B)/unit: $(call obj,$(UNIT_SRC) tests/unit/main.c tests/unit/observer.c tests/unit/counting.c) $(B)/libjitscope.a $(B)/libjithooks.a
 	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_OBSERVER) -ljansson -lpthread
 	@$(OBJCOPY) --remove-section=.note.stapsdt $@
 

@@ -365,32 +365,40 @@ static bool is_there(const struct run_map *m)
 	return jitscope_start_ticks(m->pid) == m->start_ticks && jitscope_alive(m->pid);
 }
 
-void jitscope_runs_ended(struct jitscope_session *s, pid_t pid)
+/* The process's map, with the lock held; NULL, without it: there is none. */
+static struct run_map *lock_map(struct jitscope_runs *r, pid_t pid)
 {
-	struct jitscope_runs *r = s->runs;
 	struct run_map *m;
 
 	if (!r)
-		return;
+		return NULL;
 	pthread_mutex_lock(&r->lock);
 	m = find(r, pid);
-	if (m && !is_there(m)) /* else the pid is another process's by now */
+	if (!m)
+		pthread_mutex_unlock(&r->lock);
+	return m;
+}
+
+void jitscope_runs_ended(struct jitscope_session *s, pid_t pid)
+{
+	struct run_map *m = lock_map(s->runs, pid);
+
+	if (!m)
+		return;
+	if (!is_there(m)) /* else the pid is another process's by now */
 		has_ended(m);
-	pthread_mutex_unlock(&r->lock);
+	pthread_mutex_unlock(&s->runs->lock);
 }
 
 void jitscope_runs_forget(struct jitscope_session *s, pid_t pid)
 {
-	struct jitscope_runs *r = s->runs;
-	struct run_map *m;
+	struct run_map *m = lock_map(s->runs, pid);
 
-	if (!r)
+	if (!m)
 		return;
-	pthread_mutex_lock(&r->lock);
-	m = find(r, pid);
-	if (m && (m->ended_ns || !is_there(m)))
-		forget(r, m);
-	pthread_mutex_unlock(&r->lock);
+	if (m->ended_ns || !is_there(m))
+		forget(s->runs, m);
+	pthread_mutex_unlock(&s->runs->lock);
 }
 
 /* Of the first refusal that is not the process's own fault. */

@@ -17,21 +17,23 @@
 #include "unit.h"
 
 #ifndef SUITES
-#define SUITES(X)   \
-	X(abi)      \
-	X(index)    \
-	X(counters) \
-	X(timers)   \
-	X(trace)    \
-	X(events)   \
-	X(hooks)    \
-	X(optimize) \
-	X(region)   \
-	X(fork)     \
-	X(runs)     \
-	X(ask)      \
-	X(told)     \
-	X(snapshot) \
+#define SUITES(X)         \
+	X(abi)            \
+	X(index)          \
+	X(counters)       \
+	X(timers)         \
+	X(trace)          \
+	X(events)         \
+	X(hooks)          \
+	X(optimize)       \
+	X(region)         \
+	X(fork)           \
+	X(runs)           \
+	X(runs_observers) \
+	X(runs_threads)   \
+	X(ask)            \
+	X(told)           \
+	X(snapshot)       \
 	X(findings)
 #endif
 

@@ -142,7 +142,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-void observer_start(struct observer *o, uint64_t session, uint32_t limit)
+static void start(struct observer *o, uint64_t session, uint32_t limit, const char *end)
 {
 	char name[64];
 	int map = observer_make_map(1024);
@@ -154,7 +154,7 @@ void observer_start(struct observer *o, uint64_t session, uint32_t limit)
 		unit_skip("the thread sanitizer does not see that an answer has come");
 	close(map);
 	*o = (struct observer){.session = session, .limit = limit};
-	snprintf(name, sizeof(name), "%d.%llu.sock", (int)getpid(), (unsigned long long)session);
+	snprintf(name, sizeof(name), "%d.%llu%s", (int)getpid(), (unsigned long long)session, end);
 	o->listener = observer_listen(name, o->path);
 	CHECK(!listen(o->listener, 64));
 	pthread_barrier_init(&o->ready, NULL, 2);
@@ -163,6 +163,16 @@ void observer_start(struct observer *o, uint64_t session, uint32_t limit)
 	CHECK(!pthread_create(&o->thread, NULL, run, o));
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_barrier_wait(&o->ready);
+}
+
+void observer_start(struct observer *o, uint64_t session, uint32_t limit)
+{
+	start(o, session, limit, ".sock");
+}
+
+void observer_start_for_all(struct observer *o, uint64_t session, uint32_t limit)
+{
+	start(o, session, limit, JIT_RUNS_ALL);
 }
 
 void observer_stop(struct observer *o)

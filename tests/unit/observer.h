@@ -45,6 +45,8 @@ struct observer {
 void observer_directory(void);
 /* Another socket in it; the observer is the caller's memory. Skips the test without BPF. */
 void observer_start(struct observer *o, uint64_t session, uint32_t limit);
+/* One who watches the whole machine. */
+void observer_start_for_all(struct observer *o, uint64_t session, uint32_t limit);
 void observer_stop(struct observer *o);
 void observer_remove_directory(void);
 /* A listening socket in the directory; its path. */

@@ -366,6 +366,29 @@ TEST(an_honest_observer_is_found_behind_others)
 	jit_vm_destroy(process.vm);
 }
 
+/* Whatever the order in which the directory has them: it has one of many first by chance. */
+TEST(who_watches_everything_is_asked_last)
+{
+	struct observer all[8];
+
+	observer_directory();
+	for (unsigned i = 0; i < 4; i++)
+		observer_start_for_all(&all[i], 10 + i, SLOTS);
+	observer_start(&observer, 2, SLOTS);
+	for (unsigned i = 4; i < 8; i++)
+		observer_start_for_all(&all[i], 10 + i, SLOTS);
+	make_process();
+	gets_a_map();
+	CHECK_EQ(jit_region->runs_session, 2);
+	for (unsigned i = 0; i < 8; i++) {
+		CHECK_EQ(all[i].requests, 0);
+		observer_stop(&all[i]);
+	}
+	observer_stop(&observer);
+	observer_remove_directory();
+	jit_vm_destroy(process.vm);
+}
+
 TEST(one_that_refuses_does_not_hide_another)
 {
 	struct observer refusing;
@@ -632,6 +655,7 @@ void suite_ask(void)
 	ADD(an_observer_that_is_slow_for_once_is_not_left);
 	ADD(a_listener_who_is_not_root_is_not_asked);
 	ADD(an_honest_observer_is_found_behind_others);
+	ADD(who_watches_everything_is_asked_last);
 	ADD(one_that_refuses_does_not_hide_another);
 	ADD(a_directory_that_others_may_write_to_is_not_looked_at);
 	ADD(a_directory_that_a_group_may_write_to_is_not_looked_at);

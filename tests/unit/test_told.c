@@ -533,20 +533,6 @@ TEST(a_child_can_tell_whoever_told_when_it_was_forked)
 	CHECK_EQ(unit_counter(JIT_BACKEND), 0);
 }
 
-/* What the VM says; not what there was. */
-static uint64_t runs_of(uint64_t no)
-{
-	JitInfoSnapshot *s = jit_get_stats_snapshot();
-	uint64_t n = 0;
-
-	CHECK(s);
-	for (size_t i = 0; i < s->n_loop_run_times; i++)
-		if (s->loop_run_times[i].number == no)
-			n = s->loop_run_times[i].count;
-	jit_free_stats_snapshot(s);
-	return n;
-}
-
 TEST(runs_are_those_that_the_vm_has_counted)
 {
 	static const uint64_t numbers[] = {7, 9, 7000000000000}, runs[] = {100, 200, 300};
@@ -565,25 +551,25 @@ TEST(runs_are_those_that_the_vm_has_counted)
 	CHECK_EQ(jit_region->counting, 0);
 	jit_told_runs(told, JIT_TYPE_LOOP, numbers, runs, 3); /* of the third nothing is known */
 	CHECK_EQ(jit_region->counting, JIT_RUNS_MEMORY);
-	CHECK_EQ(runs_of(1), 100);
-	CHECK_EQ(runs_of(2), 0);
-	CHECK_EQ(runs_of(3), 200);
-	CHECK_EQ(runs_of(4), 0);
+	CHECK_EQ(unit_runs(1), 100);
+	CHECK_EQ(unit_runs(2), 0);
+	CHECK_EQ(unit_runs(3), 200);
+	CHECK_EQ(unit_runs(4), 0);
 	jit_told_runs(told, JIT_TYPE_BRIDGE, numbers, runs, 3);
-	CHECK_EQ(runs_of(1), 100);
-	CHECK_EQ(runs_of(2), 200);
-	CHECK_EQ(runs_of(3), 200);
-	CHECK_EQ(runs_of(4), 300);
+	CHECK_EQ(unit_runs(1), 100);
+	CHECK_EQ(unit_runs(2), 200);
+	CHECK_EQ(unit_runs(3), 200);
+	CHECK_EQ(unit_runs(4), 300);
 	jit_told_runs(told, JIT_TYPE_LOOP, numbers, again, 1); /* absolute, not more */
-	CHECK_EQ(runs_of(1), 150);
-	CHECK_EQ(runs_of(3), 200);
+	CHECK_EQ(unit_runs(1), 150);
+	CHECK_EQ(unit_runs(3), 200);
 
 	/* Another has the number now; the first keeps what it had. */
 	vm_compiles(5, 2);
 	tell_loop(told, 7, "a.py:9 h");
 	jit_told_runs(told, JIT_TYPE_LOOP, numbers, runs, 1);
-	CHECK_EQ(runs_of(1), 150);
-	CHECK_EQ(runs_of(5), 100);
+	CHECK_EQ(unit_runs(1), 150);
+	CHECK_EQ(unit_runs(5), 100);
 	CHECK_EQ(*jit_slot_runs(JIT_RUNS_OVERFLOW), 0);
 }
 

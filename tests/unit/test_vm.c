@@ -49,6 +49,19 @@ uint64_t unit_counter(enum jit_counter counter)
 	return n;
 }
 
+uint64_t unit_runs(uint64_t no)
+{
+	JitInfoSnapshot *s = jit_get_stats_snapshot();
+	uint64_t n = 0;
+
+	CHECK(s);
+	for (size_t i = 0; i < s->n_loop_run_times; i++)
+		if (s->loop_run_times[i].number == no)
+			n = s->loop_run_times[i].count;
+	jit_free_stats_snapshot(s);
+	return n;
+}
+
 void unit_spin(uint64_t ns)
 {
 	uint64_t end = jit_now() + ns;

@@ -72,6 +72,8 @@ uint64_t unit_compile(jit_vm *vm, enum jit_trace_type type, uint64_t parent, con
 uint64_t unit_loop(jit_vm *vm);
 void unit_abort(jit_vm *vm, enum jit_counter counter, const char *reason, const char *place);
 uint64_t unit_counter(enum jit_counter counter);
+/* How often a loop has run, as the snapshot has it. */
+uint64_t unit_runs(uint64_t no);
 /* Waits until the clock of the timers has moved on by this much. */
 void unit_spin(uint64_t ns);
 
