@@ -73,8 +73,8 @@ static void put(struct jitscope_session *s, struct bequest *b)
 					   NULL)
 		    : 0;
 
-	if (err)
-		s->seed_lost += b->n - n;
+	for (; err && n < b->n; n++)
+		jitscope_rows_lost(s, (pid_t)b->keys[n].pid, 1);
 	b->n = 0;
 }
 
@@ -82,7 +82,7 @@ static void bequeath(struct jitscope_session *s, struct bequest *b, struct heir 
 		     const struct jitscope_loop_key *key, const struct jit_loop *loop)
 {
 	if (!to->room) {
-		s->seed_lost++;
+		jitscope_rows_lost(s, (pid_t)to->pid, 1);
 		return;
 	}
 	to->room--;

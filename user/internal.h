@@ -129,7 +129,7 @@ struct watched {
 	pid_t pid;
 	bool alive;
 	bool inherits;		/* forked: has code that no event told of */
-	bool unseeded;		/* what it did before could not be read */
+	bool unseeded;		/* part of what it did before could not be read, or has no room */
 	pid_t parent;		/* by this one, */
 	uint64_t forked_ns;	/* then */
 	uint64_t look_again_ns; /* when to look for newly mapped files; 0: never */
@@ -228,6 +228,8 @@ void jitscope_inherit(struct jitscope_session *s);
 /* watch.c */
 int jitscope_mark_watched(struct jitscope_session *s, pid_t pid);
 struct watched *jitscope_watched(struct jitscope_session *s, pid_t pid, bool add);
+/* Rows of a process that found no room when we wrote them. */
+void jitscope_rows_lost(struct jitscope_session *s, pid_t pid, uint64_t n);
 void jitscope_housekeeping(struct jitscope_session *s);
 void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e);
 

@@ -40,14 +40,14 @@ static int put_newer(const struct bpf_map *map, const void *key, size_t key_size
 }
 
 /* The map is full, or this process has its share of it. */
-static void count_missing(struct jitscope_session *s, uint64_t n, const char *what,
+static void count_missing(struct jitscope_session *s, pid_t pid, uint64_t n, const char *what,
 			  const char *remedy)
 {
 	char line[128];
 
 	if (!n)
 		return;
-	s->seed_lost += n;
+	jitscope_rows_lost(s, pid, n);
 	snprintf(line, sizeof(line), "no room in the map `%s`: %llu %s are missing%s", what,
 		 (unsigned long long)n, what, remedy);
 	if (s->options.note)
@@ -102,7 +102,7 @@ static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscop
 			break;
 	}
 	if (!err || err == -E2BIG) {
-		count_missing(s, snap->n_loops - at, "loops", "; use a larger --max-loops");
+		count_missing(s, pid, snap->n_loops - at, "loops", "; use a larger --max-loops");
 		err = 0;
 	}
 	free(keys);
@@ -125,7 +125,7 @@ static void put_aborts(struct jitscope_session *s, pid_t pid, const struct jitsc
 		missing += put_newer(s->bpf->maps.aborts, &key, sizeof(key), a, sizeof(*a),
 				     snap->instance) != 0;
 	}
-	count_missing(s, missing, "aborts", "");
+	count_missing(s, pid, missing, "aborts", "");
 	missing = 0;
 	for (size_t i = 0; i < snap->n_flushes; i++) {
 		const struct jit_flush *f = &snap->flushes[i];
@@ -134,7 +134,7 @@ static void put_aborts(struct jitscope_session *s, pid_t pid, const struct jitsc
 		missing += put_newer(s->bpf->maps.flushes, &key, sizeof(key), f, sizeof(*f),
 				     snap->instance) != 0;
 	}
-	count_missing(s, missing, "flushes", "");
+	count_missing(s, pid, missing, "flushes", "");
 }
 
 /*

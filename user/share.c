@@ -73,8 +73,8 @@ int jitscope_open_pinned(jitscope_session **out, const char *dir)
 
 	*out = NULL;
 	if (err || strlen(dir) >= sizeof(s->shared_dir) || !owner.system_wide || !is_alive(&owner))
-		return jitscope_fail(-ENOENT, "no session that watches everything has its maps in %s",
-				     dir);
+		return jitscope_fail(-ENOENT,
+				     "no session that watches everything has its maps in %s", dir);
 	if (owner.abi != JIT_ABI_VERSION)
 		return jitscope_fail(-EPROTO, "the maps in %s are of another version of jitscope",
 				     dir);
@@ -110,8 +110,7 @@ int jitscope_reader_poll(struct jitscope_session *s)
 	return is_alive(&owner) ? 0 : -EOWNERDEAD;
 }
 
-bool jitscope_reader_runs(struct jitscope_session *s, pid_t pid, uint64_t **counts,
-			  uint32_t *slots)
+bool jitscope_reader_runs(struct jitscope_session *s, pid_t pid, uint64_t **counts, uint32_t *slots)
 {
 	struct bpf_map_info info = {0};
 	uint32_t size = sizeof(info);
@@ -149,8 +148,9 @@ int jitscope_reader_has(struct jitscope_session *s, pid_t pid)
 		return err;
 	if (bpf_map__lookup_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p), 0) ||
 	    !p.instance || p.start_ticks != jitscope_start_ticks(pid))
-		return jitscope_fail(-ENOENT, "the session that watches everything has not seen "
-					      "process %d yet",
+		return jitscope_fail(-ENOENT,
+				     "the session that watches everything has not seen "
+				     "process %d yet",
 				     pid);
 	return 0;
 }

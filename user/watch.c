@@ -53,6 +53,15 @@ struct watched *jitscope_watched(struct jitscope_session *s, pid_t pid, bool add
 	return &bigger[s->n_watched++];
 }
 
+void jitscope_rows_lost(struct jitscope_session *s, pid_t pid, uint64_t n)
+{
+	struct watched *w = jitscope_watched(s, pid, false);
+
+	s->seed_lost += n;
+	if (w)
+		w->unseeded = true;
+}
+
 static void look_soon(struct watched *w)
 {
 	if (!w)
