@@ -13,6 +13,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,6 +288,8 @@ static void sweep(struct jitscope_session *s, uint64_t now)
 		s->sweep_wanted = false;
 		jitscope_sweep(s, forget);
 	}
+	if (forget)
+		malloc_trim(0); /* the copies of whole maps: a session may last for months */
 	jitscope_runs_check(s);
 	s->next_sweep_ns = jitscope_now() + SWEEP_EVERY + 10 * (jitscope_now() - now);
 }

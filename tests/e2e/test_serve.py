@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 from harness import (JITSCOPE, check_totals, embed, finish, for_others, held, jitscope, kill,
                      need, need_bpf, nonzero, pin_dir, program, read_line, run, semaphores, snapshot, start,
@@ -27,14 +28,14 @@ def serve(*options, **more):
     return process, env
 
 
-def has_links(process):
-    """Has it attached anything?"""
+def number_of_links(process):
+    """How much it has attached."""
     folder = f"/proc/{process.pid}/fdinfo"
     texts = []
     for fd in os.listdir(folder):
         with open(os.path.join(folder, fd)) as f:
             texts.append(f.read())
-    return any("link_type:" in text for text in texts)
+    return sum("link_type:" in text for text in texts)
 
 
 def own_program(name):
@@ -83,11 +84,11 @@ def test_others_read_its_maps_and_do_not_attach():
     reader = start([JITSCOPE, "snapshot", "-v", "--json", "-p", str(one.pid), "-i", "0.2", "-n",
                     "20"], env=env)
     reader.stdout.readline()
-    assert not has_links(reader)
+    assert number_of_links(reader) == 0
     own = start([JITSCOPE, "snapshot", "--own", "--json", "-p", str(one.pid), "-i", "0.2", "-n",
                  "20"], env=env)
     check_totals(json.loads(own.stdout.readline()), told)
-    assert has_links(own)
+    assert number_of_links(own) > 0
     result = finish(reader)
     assert "reading the maps" in result.err, result
     for line in result.out.splitlines():
@@ -101,6 +102,28 @@ def test_readers_go_their_own_way_without_it():
     wait_for(lambda: known(one.pid, env), "the process")
     stop(process)
     check_totals(snapshot(one.pid, env=env), told)
+
+
+def test_a_program_that_nobody_knew_is_seen_when_it_is_started():
+    """It does not live until the next look through all processes."""
+    process, env = serve()
+    for _ in range(3):
+        one = start([own_program("embed"), *LOAD, "--quiet", "--hold", "1", "--json"],
+                    stdin=subprocess.DEVNULL)
+        told = json.loads(one.stdout.readline())
+        finish(one)
+        check_totals(wait_for(lambda pid=one.pid: known(pid, env), "the process"), told)
+    stop(process)
+
+
+def test_the_dead_are_kept_as_long_as_is_asked():
+    """Longer than they are otherwise: two sweeps of the maps come and go."""
+    process, env = serve("--keep", "60", "-f", program("embed"))
+    one = start(embed(*LOAD))
+    told = json.loads(finish(one).out)
+    time.sleep(22)
+    check_totals(known(one.pid, env), told)
+    stop(process)
 
 
 def test_the_dead_are_kept_for_a_time():
@@ -154,8 +177,10 @@ def test_hup_forgets_nothing_and_finds_replaced_files():
     told = json.loads(one.stdout.readline())
     wait_for(lambda: known(one.pid, env), "the process")
     ids = map_ids(env)
+    links = number_of_links(process)
     os.rename(own_program("embed"), path)  # as an upgrade does
     kill(process, signal.SIGHUP)
+    wait_for(lambda: number_of_links(process) > links, "the new file to be attached")
     check_totals(known(one.pid, env), told)
     assert map_ids(env) == ids
     # A process of the new file that is gone before anybody could look at it.
