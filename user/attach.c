@@ -44,7 +44,7 @@ static int link_create(const struct multi_attr *attr)
  * that is no regular file gives EBADF where there is uprobe_multi, and EINVAL
  * where there is not.
  */
-bool jitscope_has_multi(void)
+bool jitscope_attaches_at_once(void)
 {
 	struct bpf_insn insns[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
@@ -71,11 +71,6 @@ bool jitscope_has_multi(void)
 	if (link >= 0)
 		close(link);
 	return link == -EBADF;
-}
-
-bool jitscope_attaches_at_once(void)
-{
-	return jitscope_has_multi();
 }
 
 static struct bpf_program *program(struct jitscope_session *s, uint32_t probe)

@@ -104,7 +104,7 @@ static void check_uprobes(struct checks *c)
 {
 	struct stat st;
 
-	if (jitscope_has_multi())
+	if (jitscope_attaches_at_once())
 		add(c, "uprobe-multi", JITSCOPE_OK, "", "many probe sites attach at once");
 	else if (!stat("/sys/bus/event_source/devices/uprobe", &st))
 		add(c, "uprobe-multi", JITSCOPE_LIMITED,

@@ -208,7 +208,6 @@ struct jitscope_session {
 #define JITSCOPE_UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, since 6.6 */
 
 /* attach.c */
-bool jitscope_has_multi(void);
 int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st, const char *path);
 /* Attaches what the process has mapped; returns how many files, or -errno. */
 int jitscope_attach_process(struct jitscope_session *s, pid_t pid);

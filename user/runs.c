@@ -145,8 +145,10 @@ static void let_go(struct jitscope_runs *r, struct run_map *m)
 	munmap(m->counts, bytes_of(m->slots));
 	if (m->fd >= 0)
 		close(m->fd);
-	r->ghosts[r->n_ghosts++] =
-		(struct run_ghost){.id = m->id, .bytes = bytes_of(m->slots), .uid = m->uid};
+	r->ghosts[r->n_ghosts++] = (struct run_ghost){.id = m->id,
+						      .bytes = bytes_of(m->slots),
+						      .uid = m->uid,
+						      .since_ns = jitscope_now()};
 }
 
 static void forget(struct jitscope_runs *r, struct run_map *m)

@@ -40,6 +40,7 @@ struct run_map {
 struct run_ghost {
 	uint32_t id, bytes;
 	uid_t uid;
+	uint64_t since_ns;
 };
 
 struct jitscope_runs {

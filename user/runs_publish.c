@@ -28,6 +28,7 @@
 
 #define BATCH 256
 #define GHOSTS_EVERY 1 /* second */
+#define HAUNT_NS (600 * 1000000000ull)
 
 struct batch {
 	uint32_t pids[BATCH];
@@ -145,12 +146,18 @@ static void take_out(const struct jitscope_runs *r, struct batch *b)
 
 /* ---- Ghosts --------------------------------------------------------------------------------- */
 
-/* Without the privilege to ask nobody knows: it counts as gone. */
-static bool exists(uint32_t id)
+/*
+ * Does the kernel still know it? To ask takes CAP_SYS_ADMIN, which `jitscope serve` has
+ * given up: then it counts for some time, so that nobody can hoard them faster than that.
+ */
+static bool exists(const struct run_ghost *ghost)
 {
 	uint32_t next;
+	int err = bpf_map_get_next_id(ghost->id - 1, &next);
 
-	return !bpf_map_get_next_id(id - 1, &next) && next == id;
+	if (err == -EPERM)
+		return jitscope_now() < ghost->since_ns + HAUNT_NS;
+	return !err && next == ghost->id;
 }
 
 /* The oldest ones, BATCH at most, to be asked about; the rest waits. */
@@ -164,7 +171,7 @@ static void lay_ghosts(struct jitscope_runs *r)
 	memcpy(some, r->ghosts, n * sizeof(*some));
 	pthread_mutex_unlock(&r->lock);
 	for (size_t i = 0; i < n; i++)
-		if (exists(some[i].id))
+		if (exists(&some[i]))
 			some[kept++] = some[i];
 	pthread_mutex_lock(&r->lock);
 	/* New ones came at the end; those that stay go behind them. */

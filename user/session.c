@@ -83,7 +83,7 @@ static int configure(struct jitscope_session *s)
 		bpf_object__for_each_map(map, b->obj)
 			bpf_map__set_map_flags(map, bpf_map__map_flags(map) &
 							    ~(uint32_t)BPF_F_NO_PREALLOC);
-	s->multi = jitscope_has_multi();
+	s->multi = jitscope_attaches_at_once();
 	if (s->multi)
 		bpf_object__for_each_program(prog, b->obj) if (bpf_program__type(prog) ==
 							       BPF_PROG_TYPE_KPROBE)
