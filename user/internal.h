@@ -36,6 +36,8 @@ struct note_site {
 struct notes {
 	struct note_site *sites;
 	size_t n_sites;
+	struct note_site bells[JIT_BELLS]; /* see abi.h; their probe is JIT_NPROBES */
+	size_t n_bells;
 	bool has_anchor;
 	uint64_t anchor;      /* its link-time address */
 	uint64_t text_addr;   /* link-time address of the code segment, */
@@ -123,6 +125,9 @@ struct attached_file {
 	int *links;  /* fds of BPF links, or -1 where perf is used */
 	void **perf; /* struct bpf_link of libbpf */
 	size_t n;
+	struct note_site second_bell; /* offset 0: it has none */
+	int ring;		      /* the link to that one, or -1; with perf: */
+	void *perf_ring;
 };
 
 struct watched {
@@ -209,8 +214,11 @@ struct jitscope_session {
 
 /* attach.c */
 int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st, const char *path);
-/* Attaches what the process has mapped; returns how many files, or -errno. */
-int jitscope_attach_process(struct jitscope_session *s, pid_t pid);
+/*
+ * Attaches what the process has mapped; returns how many files, or -errno. `ring`:
+ * files that are attached already tell their processes to ask for maps once more.
+ */
+int jitscope_attach_process(struct jitscope_session *s, pid_t pid, bool ring);
 void jitscope_detach_all(struct jitscope_session *s);
 
 /* seed.c */
@@ -252,6 +260,10 @@ void jitscope_runs_close(struct jitscope_session *s);
 bool jitscope_runs_copy(struct jitscope_session *s, pid_t pid, uint64_t instance, uint64_t **counts,
 			uint32_t *slots);
 uint64_t jitscope_runs_id(const struct jitscope_session *s);
+/* Of the session among those that listen (abi.h); 0 if it does not. */
+unsigned jitscope_runs_number(const struct jitscope_session *s);
+/* Nobody is given a map from now on. Before the probes are let go, for that makes them ask. */
+void jitscope_runs_refuse(struct jitscope_session *s);
 /* It has ended: nothing more is given to it, what it counted stays. */
 void jitscope_runs_ended(struct jitscope_session *s, pid_t pid);
 /* That goes too. */

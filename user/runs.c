@@ -297,6 +297,11 @@ uint64_t jitscope_runs_id(const struct jitscope_session *s)
 	return s->runs ? s->runs->id : s->shared_runs;
 }
 
+unsigned jitscope_runs_number(const struct jitscope_session *s)
+{
+	return s->runs ? s->runs->number : 0;
+}
+
 /* ---- For the session's thread ------------------------------------------------------ */
 
 bool jitscope_runs_copy(struct jitscope_session *s, pid_t pid, uint64_t instance, uint64_t **counts,
@@ -496,6 +501,12 @@ int jitscope_runs_open(struct jitscope_session *s)
 	}
 	s->runs = r;
 	return 0;
+}
+
+void jitscope_runs_refuse(struct jitscope_session *s)
+{
+	if (s->runs)
+		jitscope_server_stop(s->runs);
 }
 
 void jitscope_runs_close(struct jitscope_session *s)

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -36,6 +37,8 @@
 #define MAX_PER_SECOND 4000	  /* connections of one user but root */
 #define USERS 64		  /* whose rates are known */
 #define PRIORITY (-5)		  /* nice */
+#define MAX_SESSIONS 1000	  /* that have numbers of their own */
+#define LOCK_MS 200
 #define PEEK_MS 100		  /* when there is no descriptor for a connection */
 
 struct connection {
@@ -290,24 +293,58 @@ int jitscope_check_runs_dir(const char *dir)
 	return 0;
 }
 
-/* PID.N.sock, or with JIT_RUNS_ALL, of a process that is no more. */
-static void remove_stale(const char *dir)
+/* Is it PID.N.sock, or with JIT_RUNS_ALL? */
+static bool parse_name(const char *name, pid_t *pid, unsigned long *n)
 {
+	char *end;
+
+	if (*name < '0' || *name > '9')
+		return false;
+	*pid = (pid_t)strtol(name, &end, 10);
+	if (*pid <= 0 || end[0] != '.' || end[1] < '0' || end[1] > '9')
+		return false;
+	*n = strtoul(end + 1, &end, 10);
+	return !strcmp(end, ".sock") || !strcmp(end, JIT_RUNS_ALL);
+}
+
+/* The lowest number that no session has; what those that were killed left goes. */
+static unsigned free_number(int dir)
+{
+	bool taken[MAX_SESSIONS] = {false};
 	struct dirent *entry;
-	DIR *d = opendir(dir);
+	unsigned n = 0;
+	DIR *d = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 0));
 
 	while (d && (entry = readdir(d))) {
-		char *end;
-		long pid = strtol(entry->d_name, &end, 10);
-		size_t n = strspn(end, ".0123456789");
+		unsigned long number;
+		pid_t pid;
 
-		if (pid > 0 && end > entry->d_name && n > 2 &&
-		    (!strcmp(end + n, "sock") || !strcmp(end + n - 1, JIT_RUNS_ALL)) &&
-		    kill((pid_t)pid, 0) && errno == ESRCH)
-			unlinkat(dirfd(d), entry->d_name, 0);
+		if (!parse_name(entry->d_name, &pid, &number))
+			continue;
+		if (kill(pid, 0) && errno == ESRCH)
+			unlinkat(dir, entry->d_name, 0);
+		else if (number < MAX_SESSIONS)
+			taken[number] = true;
 	}
 	if (d)
 		closedir(d);
+	while (n < MAX_SESSIONS - 1 && taken[n])
+		n++;
+	return n;
+}
+
+/*
+ * Sessions that start together take their numbers one after the other. Anybody can
+ * hold this lock, so we wait a moment and no longer.
+ */
+static int lock_dir(const char *dir)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	for (int i = 0; fd >= 0 && i < LOCK_MS && flock(fd, LOCK_EX | LOCK_NB); i++)
+		nanosleep(&moment, NULL);
+	return fd;
 }
 
 static int make_dir(const char *dir)
@@ -321,6 +358,7 @@ static int bind_to(struct runs_server *v, unsigned n)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
+	v->runs->number = n;
 	if (snprintf(v->path, sizeof(v->path), "%s/%d.%u%s", v->dir, (int)getpid(), n,
 		     v->runs->session->options.system_wide ? JIT_RUNS_ALL : ".sock") >=
 	    (int)sizeof(v->path))
@@ -329,22 +367,35 @@ static int bind_to(struct runs_server *v, unsigned n)
 	return bind(v->listener, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
 }
 
+/* With a number of its own, if that can be had. */
+static int bind_numbered(struct runs_server *v)
+{
+	int dir = lock_dir(v->dir), err = 0;
+
+	if (dir < 0)
+		return -errno;
+	for (unsigned n = free_number(dir), i = 0; !i || (err == -EADDRINUSE && i < 100); i++)
+		err = bind_to(v, n + i);
+	close(dir);
+	return err;
+}
+
 static int make_listener(struct runs_server *v)
 {
-	int err = -EADDRINUSE;
+	int err = -ENOENT;
 
 	v->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (v->listener < 0)
 		return jitscope_fail(-errno, "cannot make a socket: %s", strerror(errno));
 	/* Another session that ends may remove the directory in between. */
-	for (unsigned n = 0; n < 100 && (err == -EADDRINUSE || err == -ENOENT); n++) {
+	for (int i = 0; i < 100 && err == -ENOENT; i++) {
 		int made = make_dir(v->dir);
 
 		if (made) {
 			close(v->listener);
 			return made;
 		}
-		err = bind_to(v, n);
+		err = bind_numbered(v);
 	}
 	if (!err && (chmod(v->path, 0666) || listen(v->listener, SOMAXCONN)))
 		err = -errno;
@@ -370,7 +421,6 @@ int jitscope_server_start(struct jitscope_runs *r, const char *dir)
 	else
 		err = make_listener(v);
 	if (!err) {
-		remove_stale(v->dir);
 		err = jitscope_start_thread(&v->thread, run, v);
 		if (!err) {
 			r->server = v;

@@ -195,6 +195,7 @@ void jitscope_close(jitscope_session *s)
 {
 	if (!s)
 		return;
+	jitscope_runs_refuse(s);
 	jitscope_detach_all(s);
 	jitscope_runs_close(s);
 	jitscope_drop_rows(s);

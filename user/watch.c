@@ -130,7 +130,7 @@ int jitscope_watch_pid(jitscope_session *s, pid_t pid)
 	err = jitscope_mark_watched(s, pid);
 	if (err)
 		return err;
-	found = jitscope_attach_process(s, pid);
+	found = jitscope_attach_process(s, pid, true);
 	if (found < 0)
 		return found;
 	if (!found)
@@ -148,7 +148,7 @@ static int attach_and_seed(void *ctx, pid_t pid)
 	struct watched *w = jitscope_watched(s, pid, false);
 	int err;
 
-	if ((w && w->alive) || jitscope_attach_process(s, pid) <= 0)
+	if ((w && w->alive) || jitscope_attach_process(s, pid, false) <= 0)
 		return 0;
 	w = jitscope_watched(s, pid, true);
 	if (w)
@@ -269,7 +269,7 @@ static void look_again(struct jitscope_session *s, struct watched *w, uint64_t n
 	}
 	w->pause_ns = w->pause_ns * 2 > LAST_LOOK ? LAST_LOOK : w->pause_ns * 2;
 	w->look_again_ns = now + w->pause_ns;
-	if (jitscope_attach_process(s, w->pid) > 0 &&
+	if (jitscope_attach_process(s, w->pid, false) > 0 &&
 	    (s->n_files > files || w->inherits || !is_known(s, w->pid)) &&
 	    !jitscope_seed(s, w->pid))
 		w->inherits = false;

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from harness import (JITSCOPE, TIMEOUT, embed, finish, for_others, jitscope, kill, need, need_bpf,
+from harness import (JITSCOPE, TIMEOUT, build_observer, embed, finish, for_others, jitscope, kill, need, need_bpf,
                      pin_dir, read_line, run, start, tempdir, wait_for)
 import harness
 
@@ -361,6 +361,90 @@ def test_two_observers_at_once_are_both_right():
     assert told["how"] == 0 and told["snapshot"] == {str(k): v for k, v in
                                                      tally_of(told).items()}
     counted.end()
+
+
+def test_a_second_observer_is_heard_where_another_is_attached():
+    """The kernel counts sites, not who is attached: without its bell it would change nothing."""
+    need_bpf()
+    sockets, env = runs_dir()
+    other, counted = Counted(env=env), Counted("--loops", 3, env=env)
+    first = observer(env, "-p", other.pid)
+    next_snapshot(first)
+    assert counted.do("wait", "run 1")["mapped"] is False, "the first one watches another process"
+    second = observer(env, "-p", counted.pid)
+    next_snapshot(second)
+    told = counted.do("run 5")
+    assert told["mapped"] is True, told
+    check_counts(next_snapshot(second, lambda s: runs_of(s) == tally_of(told)), told, "kernel")
+    assert sorted(os.listdir(sockets)) == sorted([f"{first.pid}.0.sock", f"{second.pid}.1.sock"])
+    kill(first, signal.SIGKILL)
+    finish(first)
+    third = observer(env, "-p", other.pid)
+    next_snapshot(third)
+    assert sorted(os.listdir(sockets)) == sorted([f"{third.pid}.0.sock", f"{second.pid}.1.sock"])
+    for watcher in (second, third):
+        end_observer(watcher)
+    for process in (counted, other):
+        process.end()
+
+
+def test_a_loop_that_never_ends_hears_a_second_observer():
+    need_bpf()
+    _, env = runs_dir()
+    jitlua = os.path.join(os.path.dirname(JITSCOPE), "jitlua")
+    folder = for_others(jitlua)  # of this test alone, as in program()
+    both = [start([folder + "/jitlua", "-jon", "-e",
+                   "print 'ready' io.flush() local n = 0 while true do n = n + 1 end"], env=env)
+            for _ in range(2)]
+    for process in both:
+        read_line(process, "ready")
+    first = observer(env, "-p", both[0].pid)
+    next_snapshot(first, lambda s: s["run_source"] == "kernel" and s["loop_run_times"])
+    second = observer(env, "-p", both[1].pid)
+    next_snapshot(second, lambda s: s["run_source"] == "kernel" and s["loop_run_times"])
+    assert mapped_maps(both[1].pid)
+    end_observer(first)
+    end_observer(second)
+
+
+def test_who_leaves_hands_its_process_over():
+    need_bpf()
+    _, env = runs_dir()
+    counted = Counted("--loops", 3, env=env)
+    first, _ = pinning(env, "-p", counted.pid)
+    counted.do("wait", "run 10")
+    second, folder = pinning(env, "-p", counted.pid)
+    counted.do("run 1")
+    assert not os.path.exists(f"{folder}/loop_run_times/{counted.pid}"), "the first one's"
+    end_observer(first)
+    told = counted.do("run 1")
+    assert told["mapped"] is True, told
+    assert pinned_counts(folder, counted.pid) == tally_of(told)
+    end_observer(second)
+    counted.end()
+
+
+def test_who_is_watched_later_is_told_so():
+    """It asks when the session attaches to its file, for the sake of another process."""
+    need_bpf()
+    _, env = runs_dir()
+    many = [Counted("--loops", 3, "--sleep-us", "200", env=env) for _ in range(4)]
+    for counted in many:
+        counted.send("run 20000")
+    watcher = start([build_observer("watch_several"), *(str(c.pid) for c in many)], env=env,
+                    stdin=subprocess.PIPE)
+    assert watcher.stdout.readline() == "{}\n"
+    wait_for(lambda: all(mapped_maps(c.pid) for c in many), "all to count in its maps", timeout=4)
+    watcher.stdin.write("\n")
+    watcher.stdin.flush()
+    told = [json.loads(watcher.stdout.readline()) for _ in many]
+    assert {t["run_source"] for t in told} == {"kernel"} and all(t["runs"] for t in told), told
+    watcher.stdin.close()
+    watcher.stdin = None
+    assert finish(watcher).status == 0
+    for counted in many:
+        counted.answer()
+        counted.end()
 
 
 def test_more_loops_than_slots_run_over():
