@@ -400,7 +400,7 @@ def test_a_loop_that_never_ends_hears_a_second_observer():
         read_line(process, "ready")
     first = observer(env, "-p", both[0].pid)
     next_snapshot(first, lambda s: s["run_source"] == "kernel" and s["loop_run_times"])
-    second = observer(env, "-p", both[1].pid)
+    second = observer(env, "-p", both[1].pid, "-n", 200)
     next_snapshot(second, lambda s: s["run_source"] == "kernel" and s["loop_run_times"])
     assert mapped_maps(both[1].pid)
     end_observer(first)
@@ -410,14 +410,15 @@ def test_a_loop_that_never_ends_hears_a_second_observer():
 def test_who_leaves_hands_its_process_over():
     need_bpf()
     _, env = runs_dir()
-    counted = Counted("--loops", 3, env=env)
+    counted = Counted("--loops", 3, "--sleep-us", "200", env=env)
     first, _ = pinning(env, "-p", counted.pid)
     counted.do("wait", "run 10")
     second, folder = pinning(env, "-p", counted.pid)
     counted.do("run 1")
     assert not os.path.exists(f"{folder}/loop_run_times/{counted.pid}"), "the first one's"
+    counted.send("run 5000")  # it looks at the wish while the first one lets go of everything
     end_observer(first)
-    told = counted.do("run 1")
+    told = counted.answer()
     assert told["mapped"] is True, told
     assert pinned_counts(folder, counted.pid) == tally_of(told)
     end_observer(second)
