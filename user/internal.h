@@ -80,6 +80,8 @@ int jitscope_check_pid(pid_t pid);
 bool jitscope_in_first_pid_namespace(void);
 int jitscope_comm(pid_t pid, char comm[JIT_COMM_LEN]);
 bool jitscope_alive(pid_t pid);
+/* Whose rights it has now; false: no such process. */
+bool jitscope_euid(pid_t pid, uid_t *uid);
 
 /* Calls f for each process until it returns non-zero. */
 int jitscope_each_process(int (*f)(void *ctx, pid_t pid), void *ctx);

@@ -159,6 +159,11 @@ static void forget(struct jitscope_runs *r, struct run_map *m)
 	jitscope_publisher_wake(r);
 }
 
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Relaxed: the process goes on writing. */
 static void copy_counts(uint64_t *to, const uint64_t *from, uint32_t n)
 {
@@ -212,7 +217,7 @@ static struct run_map *replace(struct jitscope_runs *r, struct run_map *old,
 	if (at < r->n_maps) {
 		old = &r->maps[at];
 		if (same)
-			copy_counts(m.counts, old->counts, old->slots);
+			copy_counts(m.counts, old->counts, smaller(m.slots, old->slots));
 		let_go(r, old);
 		r->stats.grown += same;
 	} else {
@@ -244,7 +249,7 @@ void jitscope_runs_answer(struct jitscope_runs *r, const struct run_peer *peer,
 	struct run_map like = {
 		.pid = peer->pid,
 		.uid = peer->uid,
-		.start_ticks = jitscope_start_ticks(peer->pid),
+		.start_ticks = peer->start_ticks,
 		.instance = request->instance,
 		.fd = -1,
 	};

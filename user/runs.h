@@ -74,6 +74,7 @@ struct jitscope_runs {
 struct run_peer {
 	pid_t pid;
 	uid_t uid;
+	uint64_t start_ticks; /* 0: the pid may be another process's by now */
 };
 
 /* ---- runs.c ------------------------------------------------------------------- */

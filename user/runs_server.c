@@ -8,7 +8,10 @@
  * second, or earlier if its user, or all together, have too many: then the
  * oldest goes, for who means well sends at once. A user who connects too
  * often in one second is cut off without being heard for the rest of it. Who
- * it is says the kernel (SO_PEERCRED), as of the moment of connect().
+ * it is says the kernel (SO_PEERCRED), as of the moment of connect(); a request may
+ * come when that process has ended, from another that has the connection, and the
+ * pid be a third one's. So it is asked for only where the process is still there,
+ * with the rights that it had.
  *
  * The socket lies in a directory that nobody but root may write to, since that
  * is all that tells a process whom it talks to.
@@ -29,6 +32,10 @@
 #include <unistd.h>
 
 #include "runs.h"
+
+#ifndef SO_PEERPIDFD /* since Linux 6.5 */
+#define SO_PEERPIDFD 77
+#endif
 
 #define MAX_CONNECTIONS 512
 #define MAX_PER_USER 256
@@ -111,9 +118,38 @@ static bool send_reply(int to, const struct jit_runs_reply *reply, int fd)
 	return sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(*reply);
 }
 
+/* The process that connected, not one that got its pid after it. */
+static bool is_still_there(const struct connection *c, uint64_t start_ticks)
+{
+	struct pollfd p = {.events = POLLIN};
+	socklen_t size = sizeof(p.fd);
+	bool ended;
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERPIDFD, &p.fd, &size))
+		return errno == ENOPROTOOPT && start_ticks == c->peer.start_ticks &&
+		       jitscope_alive(c->peer.pid); /* before Linux 6.5 */
+	ended = poll(&p, 1, 0) != 0;
+	close(p.fd);
+	return !ended;
+}
+
+static struct run_peer peer_of(const struct connection *c)
+{
+	struct run_peer peer = c->peer;
+	uid_t uid;
+
+	peer.start_ticks = jitscope_start_ticks(peer.pid);
+	/* At last, so that it holds for what was read before. */
+	if (!jitscope_euid(peer.pid, &uid) || uid != peer.uid ||
+	    !is_still_there(c, peer.start_ticks))
+		peer.start_ticks = 0;
+	return peer;
+}
+
 static void answer(struct runs_server *v, const struct connection *c,
 		   const struct jit_runs_request *request)
 {
+	struct run_peer peer = peer_of(c);
 	struct jit_runs_reply reply = {
 		.magic = JIT_RUNS_MAGIC,
 		.version = JIT_ABI_VERSION,
@@ -121,9 +157,9 @@ static void answer(struct runs_server *v, const struct connection *c,
 	};
 	int fd;
 
-	jitscope_runs_answer(v->runs, &c->peer, request, &reply, &fd);
+	jitscope_runs_answer(v->runs, &peer, request, &reply, &fd);
 	if (send_reply(c->fd, &reply, fd) && fd >= 0)
-		jitscope_runs_delivered(v->runs, &c->peer);
+		jitscope_runs_delivered(v->runs, &peer);
 	if (fd >= 0)
 		close(fd);
 }
@@ -213,7 +249,9 @@ static bool accept_one(struct runs_server *v)
 	}
 	make_room(v, who.uid);
 	c = &v->connections[v->n++];
-	*c = (struct connection){.fd = fd, .peer = {who.pid, who.uid}, .since_ns = now};
+	*c = (struct connection){.fd = fd,
+				 .peer = {who.pid, who.uid, jitscope_start_ticks(who.pid)},
+				 .since_ns = now};
 	if (serve(v, c))
 		drop(v, v->n - 1);
 	return true;

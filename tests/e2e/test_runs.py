@@ -599,6 +599,21 @@ def test_a_hostile_process_is_given_its_map_and_no_more():
     end_observer(watcher)
 
 
+def test_nobody_asks_in_the_name_of_another():
+    need_bpf()
+    sockets, env = runs_dir()
+    process = asking("orphan:65536", sockets=sockets, env=env)
+    watcher = observer(env, "-f", program("runs_ask"))
+    _, first, second = answers(process, 3)
+    assert first["status"] == 0 and first["slots"] == 65536, first
+    assert second == {"status": 2, "map": False}, "it had ended"
+    process = start([program("runs_ask"), sockets, "wait", "rights", "ask:1", "hold"], env=env)
+    _, other, own = answers(process, 3)
+    assert other == {"status": 2, "map": False} and own["status"] == 0, (other, own)
+    next_snapshot(watcher)
+    end_observer(watcher)
+
+
 def test_who_is_not_watched_gets_nothing():
     need_bpf()
     sockets, env = runs_dir()
