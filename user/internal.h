@@ -251,6 +251,8 @@ void jitscope_free_rows(struct map_rows *rows);
  * time ago. Reads the ring meanwhile.
  */
 void jitscope_sweep(struct jitscope_session *s, bool forget);
+/* How long a system-wide session keeps the figures of what has ended. */
+uint64_t jitscope_keep_ns(const struct jitscope_session *s);
 
 /* runs.c: run counts in kernel memory (runs.h has the whole of it) */
 int jitscope_runs_open(struct jitscope_session *s);

@@ -85,6 +85,11 @@ void jitscope_free_rows(struct map_rows *rows)
 /* How long the figures of a process that has ended are kept, if nothing else is asked for. */
 #define KEEP_NS (10 * 1000000000ull)
 
+uint64_t jitscope_keep_ns(const struct jitscope_session *s)
+{
+	return s->options.keep_ns ? s->options.keep_ns : KEEP_NS;
+}
+
 /* What there is to know about an entry's process, and its VM's flushes. */
 struct known {
 	uint32_t pid;
@@ -133,7 +138,7 @@ static void forget_process(struct jitscope_session *s, uint32_t pid)
 static int know_processes(struct sweep *w, bool forget)
 {
 	uint64_t now = jitscope_now();
-	uint64_t keep = w->s->options.keep_ns ? w->s->options.keep_ns : KEEP_NS;
+	uint64_t keep = jitscope_keep_ns(w->s);
 	struct map_rows rows;
 	int err = jitscope_read_map(w->s->bpf->maps.processes, &rows);
 	const struct jitscope_process *p = (void *)rows.values;

@@ -468,6 +468,14 @@ def test_more_loops_than_slots_run_over():
     counted.end()
 
 
+def test_a_process_has_room_for_loops_however_little_is_asked_for():
+    need_bpf()
+    for most in (1, 511, 513):
+        snap, told = counted_by_run(("wait", "run 10"), f"--max-runs={most}")
+        check_counts(snap, told, "kernel")
+        assert snap["overflow_runs"] == 0, snap["overflow_runs"]
+
+
 # ---- Processes that change ----------------------------------------------------------------------
 
 

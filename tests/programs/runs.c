@@ -17,7 +17,8 @@
  *	free N		the first N loops of each VM that are still there
  *	fork N		a child runs N rounds and waits for SIGTERM
  *	forks M N	M children at once do so, and end; waits for them
- *	exec		starts this program anew, in the same process
+ *	exec N		starts this program anew, in the same process; N not 0: as
+ *			one that finds nobody to ask for a map
  *	die		SIGKILL
  *
  * Each is answered with a line of JSON: the tally. At the end of the input it
@@ -237,6 +238,13 @@ static void run_in_children(unsigned long n, unsigned long n_rounds, int stay)
 		waitpid(pids[i], NULL, 0);
 }
 
+static void execute_anew(unsigned long alone)
+{
+	if (alone)
+		setenv("JITHOOKS_RUNS_DIR", "/nonexistent", 1);
+	execv("/proc/self/exe", arguments);
+}
+
 static void execute(char *line)
 {
 	unsigned long n = 0, m = 0;
@@ -257,7 +265,7 @@ static void execute(char *line)
 	else if (!strcmp(word, "forks"))
 		run_in_children(n, m, 0);
 	else if (!strcmp(word, "exec"))
-		execv("/proc/self/exe", arguments);
+		execute_anew(n);
 	else if (!strcmp(word, "die"))
 		raise(SIGKILL);
 	print();
