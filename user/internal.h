@@ -136,7 +136,6 @@ struct watched {
 	pid_t pid;
 	bool alive;
 	bool inherits;		/* forked: has code that no event told of */
-	bool unseeded;		/* part of what it did before could not be read, or has no room */
 	pid_t parent;		/* by this one, */
 	uint64_t forked_ns;	/* then */
 	uint64_t look_again_ns; /* when to look for newly mapped files; 0: never */
@@ -225,6 +224,16 @@ void jitscope_detach_all(struct jitscope_session *s);
 
 /* seed.c */
 int jitscope_seed(struct jitscope_session *s, pid_t pid);
+
+/* unseeded.c: whose figures lack something of before they were watched */
+/* Part of what the process did before is missing; true: that is new. */
+bool jitscope_mark_unseeded(struct jitscope_session *s, pid_t pid);
+/* All of it is there after all. */
+void jitscope_unmark_unseeded(struct jitscope_session *s, pid_t pid);
+bool jitscope_is_unseeded(const struct jitscope_session *s, pid_t pid,
+			  const struct jitscope_process *p);
+/* What is noted of processes that the maps know no longer goes. */
+void jitscope_sweep_unseeded(struct jitscope_session *s);
 
 /* inherit.c */
 /* It has ended before its memory could be looked at. */

@@ -132,6 +132,7 @@ static void forget_process(struct jitscope_session *s, uint32_t pid)
 	bpf_map__delete_elem(s->bpf->maps.counters, &pid, sizeof(pid), 0);
 	bpf_map__delete_elem(s->bpf->maps.counter_times, &pid, sizeof(pid), 0);
 	bpf_map__delete_elem(s->bpf->maps.rows, &pid, sizeof(pid), 0);
+	jitscope_unmark_unseeded(s, (pid_t)pid);
 	jitscope_runs_forget(s, (pid_t)pid);
 }
 
@@ -273,6 +274,8 @@ void jitscope_sweep(struct jitscope_session *s, bool forget)
 	    !sweep_map(&w, bpf->maps.loops, was_flushed, offsetof(struct rows, loops)) &&
 	    !sweep_map(&w, bpf->maps.aborts, NULL, offsetof(struct rows, aborts)))
 		tell_rows(&w);
+	if (forget)
+		jitscope_sweep_unseeded(s);
 	jitscope_fill_owner(s); /* the losses may have grown */
 	free(w.known);
 	free(w.flushed);

@@ -56,11 +56,8 @@ struct watched *jitscope_watched(struct jitscope_session *s, pid_t pid, bool add
 
 void jitscope_rows_lost(struct jitscope_session *s, pid_t pid, uint64_t n)
 {
-	struct watched *w = jitscope_watched(s, pid, false);
-
 	s->seed_lost += n;
-	if (w)
-		w->unseeded = true;
+	jitscope_mark_unseeded(s, pid);
 }
 
 static void look_soon(struct watched *w)
@@ -110,14 +107,11 @@ int jitscope_mark_watched(struct jitscope_session *s, pid_t pid)
 static int seed(struct jitscope_session *s, pid_t pid)
 {
 	int err = jitscope_seed(s, pid);
-	struct watched *w;
 
 	if (!err || err == -ENODATA || err == -ENOENT) /* it has no VM yet */
 		return 0;
-	s->seed_failed += err != -ESRCH;
-	w = jitscope_watched(s, pid, false);
-	if (w)
-		w->unseeded = true;
+	if (jitscope_mark_unseeded(s, pid))
+		s->seed_failed += err != -ESRCH;
 	return err;
 }
 

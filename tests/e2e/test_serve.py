@@ -282,6 +282,30 @@ def all_known(env):
             jitscope("snapshot", "-a", "--json", env=env, status=None).out.splitlines()]
 
 
+def test_whose_rows_found_no_room_is_known_to_those_who_read():
+    large, _ = held("embed", "--loops", "50")
+    small, told = held("embed", *LOAD)
+    process, env = serve("--max-loops", "20", "-f", program("embed"))
+    snap = wait_for(lambda: known(large.pid, env), "the large one")
+    assert snap["complete"] is False and len(snap["loops"]) == 20, snap
+    check_totals(wait_for(lambda: known(small.pid, env), "the small one"), told)
+    stop(process)
+
+
+def test_whose_memory_made_no_sense_is_known_to_those_who_read():
+    """It was watched too late for events to tell the rest."""
+    path = own_program("hostile")
+    honest, liar = (start([path, "--mode", mode, "--hold"]) for mode in ("honest", "area_offset"))
+    for one in (honest, liar):
+        read_line(one, r"^\{")
+    process, env = serve("-f", path)
+    for one, complete in ((honest, True), (liar, False)):
+        kill(one, signal.SIGUSR1)
+        snap = wait_for(lambda pid=one.pid: known(pid, env), "the process")
+        assert snap["complete"] is complete and snap["stats"]["read_fault"] == 1, snap
+    stop(process)
+
+
 # ---- Loop runs ----------------------------------------------------------------------------
 
 
