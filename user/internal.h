@@ -240,6 +240,8 @@ void jitscope_sweep_unseeded(struct jitscope_session *s);
 void jitscope_remember_heir(struct jitscope_session *s, const struct watched *w);
 /* Has it still to be given that? */
 bool jitscope_is_heir(const struct jitscope_session *s, pid_t pid);
+/* Is it alive, perhaps, and its memory to be looked at, or an heir? */
+bool jitscope_inherits(struct jitscope_session *s, pid_t pid);
 /* Gives the processes remembered what they had of their parents. */
 void jitscope_inherit(struct jitscope_session *s);
 

@@ -208,6 +208,17 @@ static bool was_flushed(const struct sweep *w, const void *key, const void *valu
 	return f && f->instance == loop->instance && k->no <= f->flushed_no;
 }
 
+/* Is the loop no more? What a forked child has freed is known until it has inherited. */
+static bool is_gone(const struct sweep *w, const void *key, const void *value)
+{
+	const struct jitscope_loop_key *k = key;
+	const struct jit_loop *loop = value;
+
+	if (loop->type >= JIT_NTYPES)
+		return !jitscope_inherits(w->s, (pid_t)k->pid);
+	return was_flushed(w, key, value);
+}
+
 /* Deletes keys in batches; one that has gone meanwhile ends a batch early. */
 static void delete_all(const struct bpf_map *map, const char *keys, size_t key_size, size_t n)
 {
@@ -271,7 +282,7 @@ void jitscope_sweep(struct jitscope_session *s, bool forget)
 	struct sweep w = {.s = s};
 
 	if (!know_processes(&w, forget) && !know_flushes(&w) &&
-	    !sweep_map(&w, bpf->maps.loops, was_flushed, offsetof(struct rows, loops)) &&
+	    !sweep_map(&w, bpf->maps.loops, is_gone, offsetof(struct rows, loops)) &&
 	    !sweep_map(&w, bpf->maps.aborts, NULL, offsetof(struct rows, aborts)))
 		tell_rows(&w);
 	if (forget)

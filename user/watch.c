@@ -265,8 +265,10 @@ static void look_again(struct jitscope_session *s, struct watched *w, uint64_t n
 	w->look_again_ns = now + w->pause_ns;
 	if (jitscope_attach_process(s, w->pid, false) > 0 &&
 	    (s->n_files > files || w->inherits || !is_known(s, w->pid)) &&
-	    !jitscope_seed(s, w->pid))
+	    !jitscope_seed(s, w->pid)) {
+		s->sweep_wanted |= w->inherits; /* of what it has freed so far */
 		w->inherits = false;
+	}
 }
 
 /* Seldom enough that it takes a small part of our time, however much there is. */

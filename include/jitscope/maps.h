@@ -21,7 +21,8 @@
  * Keys name a process by its pid alone, so that a person can type it. Which
  * process of that pid a value belongs to tells its `instance`: it equals
  * that in `processes`, or else the value is left over from an earlier one
- * and the next sweep removes it. counters and counter_times are always those
+ * and the next sweep removes it, as it does rows of `loops` whose type is none
+ * of enum jit_trace_type: loops that a forked child has freed. counters and counter_times are always those
  * of the instance in `processes`.
  */
 #ifndef JITSCOPE_MAPS_H

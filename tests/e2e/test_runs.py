@@ -496,6 +496,27 @@ def test_a_forked_child_counts_for_itself():
     end_observer(watcher)
 
 
+def test_what_a_child_has_freed_is_not_live_after_its_end():
+    """It ends before anybody looks at it, and its parent still has these loops."""
+    need_bpf()
+    _, env = runs_dir()
+    counted = Counted("--loops", 6, env=env)
+    watcher = observer(env, "-f", program("runs"))
+    counted.do("wait", "run 10")
+    next_snapshot(watcher)
+    counted.send("forks 20 1 2")
+    left = {child["pid"]: child for child in (counted.answer() for _ in range(20))}
+    told = counted.answer()
+    while left:
+        snap = next_snapshot(watcher, lambda s: s["pid"] in left and not s["alive"])
+        child = left.pop(snap["pid"])
+        assert {x["bridge_no"] or x["loop_no"] for x in snap["loops"]} == {3, 4, 5, 6}, snap
+        assert snap["complete"] is True and len(child["tally"]) == 4, (snap, child)
+    snap = next_snapshot(watcher, lambda s: s["pid"] == counted.pid)
+    assert len(snap["loops"]) == len(told["tally"]) == 6, snap
+    end_observer(watcher)
+
+
 def test_exec_begins_anew():
     need_bpf()
     _, env = runs_dir()
