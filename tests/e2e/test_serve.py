@@ -283,11 +283,11 @@ def all_known(env):
 
 
 def test_whose_rows_found_no_room_is_known_to_those_who_read():
-    large, _ = held("embed", "--loops", "50")
+    large, _ = held("embed", "--loops", "6000", "--flushes", "0", "--frees", "0")
     small, told = held("embed", *LOAD)
-    process, env = serve("--max-loops", "20", "-f", program("embed"))
+    process, env = serve("--max-loops", "5000", "-f", program("embed"))
     snap = wait_for(lambda: known(large.pid, env), "the large one")
-    assert snap["complete"] is False and len(snap["loops"]) == 20, snap
+    assert snap["complete"] is False and len(snap["loops"]) == 5000, snap["stats"]
     check_totals(wait_for(lambda: known(small.pid, env), "the small one"), told)
     stop(process)
 
@@ -302,7 +302,7 @@ def test_whose_memory_made_no_sense_is_known_to_those_who_read():
     for one, complete in ((honest, True), (liar, False)):
         kill(one, signal.SIGUSR1)
         snap = wait_for(lambda pid=one.pid: known(pid, env), "the process")
-        assert snap["complete"] is complete and snap["stats"]["read_fault"] == 1, snap
+        assert snap["complete"] is complete and snap["stats"]["read_fault"], snap
     stop(process)
 
 
