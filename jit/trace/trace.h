@@ -276,7 +276,7 @@ typedef struct jit {
 	uint32_t *spare; /* numbers below n_traces that are free */
 	uint32_t n_spare;
 	uint64_t generation; /* traces that there ever were */
-	Trace *bridges[BRIDGE_BUCKETS];
+	Trace **bridges;	   /* by place, BRIDGE_BUCKETS; NULL: there are none */
 	Trace *dead;		   /* forgotten, and maybe running */
 	struct recorder *recorder; /* while recording, else NULL */
 	lua_State *recording;	   /* the thread that records */
