@@ -10,7 +10,7 @@
  * and its bridges cost: so a program whose traces are run may make ever more of them.
  *
  * While more was paid than there was, a place has to be hot for longer, and the longer
- * the more it is: up to where it has been interpreted for thirty times as long as a trace
+ * the more it is: up to where it has been interpreted for twenty times as long as a trace
  * takes to be made. So does an exit, though not for so long: a trace that is left is run.
  * A numeric loop says how many turns it has ahead: if they save what a trace costs, it
  * is compiled whatever is in the account; if they are less than it had until it was hot,
@@ -122,14 +122,14 @@ static void interpreted(Jit *jit, int64_t turns, int64_t length)
 
 /* ---- Asking ------------------------------------------------------------------------------- */
 
-/* How dear traces are: one more for each half of a budget that is owed. */
+/* How dear traces are: one more for each budget that is owed. */
 static unsigned dearness(const Jit *jit)
 {
 	int64_t budget = jit->parameters[JIT_PARAMETER_budget] * 1000, n;
 
 	if (jit->spent <= budget)
 		return 0;
-	n = 1 + (jit->spent - budget) / ((budget + 1) / 2);
+	n = 1 + (jit->spent - budget) / budget;
 	return (unsigned)(n < MAX_WAIT ? n : MAX_WAIT);
 }
 

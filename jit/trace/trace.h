@@ -359,7 +359,7 @@ void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason);
 /* ---- budget.c ------------------------------------------------------------------------------ */
 
 /* A place may have to be hot 2^n times as long as its threshold says. */
-#define MAX_WAIT 12
+#define MAX_WAIT 10
 /* t was compiled and installed, or given up after what it has by now. */
 void budget_pay(Jit *jit, Trace *t, bool compiled);
 /* t, to which something is owed, is about to be entered in frame f. */
