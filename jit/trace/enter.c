@@ -136,6 +136,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 	Frame *f = L->frame;
 	const Trace *shared;
 	Trace *bridge;
+	unsigned wait;
 	bool moved;
 
 	jit_count(jit->vm, JIT_GUARD_FAILURES, 1);
@@ -153,6 +154,11 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 	shared = shared_bridge(jit, t, f->u.lua.pc, moved);
 	if (shared) {
 		traces_link(L, t, exit, (Trace *)shared);
+		return;
+	}
+	wait = budget_exit(jit, e, e->failures);
+	if (wait) {
+		e->failures = wait;
 		return;
 	}
 	bridge = jit_new_trace(L, TRACE_BRIDGE, frame_function(f)->proto, f->u.lua.pc);
@@ -249,8 +255,8 @@ void jit_enter(lua_State *L, uint32_t number)
 
 	if (unlikely(jit_has_wish(g)))
 		jit_listen(L);
-	if (unlikely(here.t->cost))
-		budget_entered(g->jit, here.t);
+	if (unlikely(here.t->owed))
+		budget_entered(g->jit, here.t, L->frame);
 	here.t->last_used = g->jit->generation;
 	g->running = &here;
 	while (may_enter(L, here.t) && run_trace(L, &here))
