@@ -363,6 +363,7 @@ typedef struct compile {
 	Live *values;
 	int32_t *uses;
 	int32_t *next_call; /* from each operation on, -1: none */
+	uint32_t busy;	    /* registers that divisions empty for themselves */
 	IrRef holder[REGISTERS];
 	uint32_t free, pinned, temporary;
 	uint64_t slots[(MAX_SPILLS + 63) / 64];
