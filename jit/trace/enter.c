@@ -61,6 +61,32 @@ static const Trace *shared_bridge(const Jit *jit, const Trace *t, const Instruct
 	return NULL;
 }
 
+/*
+ * t goes around a loop inside its own for some turns and leaves it where a trace goes on
+ * that does so too: between them they would run that loop, and write all to memory every
+ * few turns. The instruction that jumps back in the loop; NULL: it is not so.
+ */
+static Instruction *loop_between(const Trace *t, const Trace *to, const Frame *f)
+{
+	Proto *p = frame_function(f)->proto;
+
+	if (t->unrolled != to->unrolled || t->unrolled < p->code ||
+	    t->unrolled >= p->code + p->code_count)
+		return NULL;
+	return p->code + (t->unrolled - p->code);
+}
+
+/* One that is not compiled, and that nothing is known against. */
+static bool may_be_heated(const Proto *p, const Instruction *back)
+{
+	return get_op(*back) < OPCODE_COUNT && !(p->places && p->places[back - p->code].aborts);
+}
+
+static bool enters_trace(Instruction i)
+{
+	return get_op(i) >= OP_JFORLOOP && get_op(i) <= OP_JJMP;
+}
+
 /* Those that its place has had are all kept: their bridges lead into them. */
 static unsigned loops_at(const Jit *jit, const Instruction *pc)
 {
@@ -135,6 +161,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 	const Snapshot *s = &t->ir.snapshots[exit];
 	Frame *f = L->frame;
 	const Trace *shared;
+	Instruction *inner;
 	Trace *bridge;
 	bool moved;
 
@@ -151,7 +178,12 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 	}
 	moved = s->moved || s->frames || s->below || t->pc != f->u.lua.pc;
 	shared = shared_bridge(jit, t, f->u.lua.pc, moved);
-	if (shared) {
+	inner = shared ? loop_between(t, shared, f) : NULL;
+	if (inner && may_be_heated(frame_function(f)->proto, inner)) {
+		*jit_counter_of(jit, inner) = 1;
+		return;
+	}
+	if (shared && !(inner && enters_trace(*inner))) {
 		traces_link(L, t, exit, (Trace *)shared);
 		return;
 	}

@@ -142,6 +142,8 @@ typedef struct trace {
 	bool retired;	    /* its place does not enter it any more */
 	bool flushed;	 /* a family's first: nobody comes to it, it is freed as soon as can be */
 	bool ends_early; /* in `finish`, before what cannot be traced */
+	/* What jumps back in the last loop, not compiled, that it goes around; NULL: none. */
+	const Instruction *unrolled;
 	Proto *proto;	 /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
 	/* Loop or function: the instruction that enters it; NULL: bridge, or superseded. */
