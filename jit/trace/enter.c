@@ -12,6 +12,8 @@
 #define MAX_REPEATED 6
 /* Traces of one loop, for other types than the first. */
 #define MAX_LOOPS 3
+/* How often an exit waits, each time as long as for a bridge, for a loop to be compiled. */
+#define MAX_WAITS 4
 /* Bridges of a family that is given up for a better one. */
 #define MAX_SUPERSEDED 8
 
@@ -66,20 +68,26 @@ static const Trace *shared_bridge(const Jit *jit, const Trace *t, const Instruct
  * that does so too: between them they would run that loop, and write all to memory every
  * few turns. The instruction that jumps back in the loop; NULL: it is not so.
  */
-static Instruction *loop_between(const Trace *t, const Trace *to, const Frame *f)
+static const Instruction *loop_between(const Trace *t, const Trace *to, const Frame *f)
 {
-	Proto *p = frame_function(f)->proto;
+	const Proto *p = frame_function(f)->proto;
+	const Instruction *back = t->unrolled;
 
-	if (t->unrolled != to->unrolled || t->unrolled < p->code ||
-	    t->unrolled >= p->code + p->code_count)
-		return NULL;
-	return p->code + (t->unrolled - p->code);
+	return back == to->unrolled && back >= p->code && back < p->code + p->code_count ? back
+											 : NULL;
 }
 
-/* One that is not compiled, and that nothing is known against. */
-static bool may_be_heated(const Proto *p, const Instruction *back)
+/*
+ * That loop had better be a trace of its own: does the exit wait for it? The interpreter
+ * goes around it meanwhile, and counts, if it does not leave at once.
+ */
+static bool waits_for_loop(Jit *jit, TraceExit *e, const Instruction *back)
 {
-	return get_op(*back) < OPCODE_COUNT && !(p->places && p->places[back - p->code].aborts);
+	if (get_op(*back) >= OPCODE_COUNT || e->waited == MAX_WAITS)
+		return false;
+	if (!e->waited++)
+		*jit_counter_of(jit, back) = 1;
+	return true;
 }
 
 static bool enters_trace(Instruction i)
@@ -161,7 +169,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 	const Snapshot *s = &t->ir.snapshots[exit];
 	Frame *f = L->frame;
 	const Trace *shared;
-	Instruction *inner;
+	const Instruction *inner;
 	Trace *bridge;
 	bool moved;
 
@@ -179,10 +187,8 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 	moved = s->moved || s->frames || s->below || t->pc != f->u.lua.pc;
 	shared = shared_bridge(jit, t, f->u.lua.pc, moved);
 	inner = shared ? loop_between(t, shared, f) : NULL;
-	if (inner && may_be_heated(frame_function(f)->proto, inner)) {
-		*jit_counter_of(jit, inner) = 1;
+	if (inner && waits_for_loop(jit, e, inner))
 		return;
-	}
 	if (shared && !(inner && enters_trace(*inner))) {
 		traces_link(L, t, exit, (Trace *)shared);
 		return;

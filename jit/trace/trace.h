@@ -128,6 +128,7 @@ typedef struct trace_exit {
 	uint32_t failures; /* until it is bridged */
 	uint32_t bridge;   /* trace number, 0: none */
 	uint8_t aborted;   /* bridges given up here; NOT_BRIDGED: there is to be none */
+	uint8_t waited;	   /* times, for a loop inside the trace to be compiled */
 } TraceExit;
 
 #define NOT_BRIDGED UINT8_MAX
