@@ -12,6 +12,7 @@
 #define MAX_REPEATED 6
 /* Traces of one loop, for other types than the first. */
 #define MAX_LOOPS 3
+#define MAX_CHAIN 2
 /* How often an exit waits, each time as long as for a bridge, for a loop to be compiled. */
 #define MAX_WAITS 4
 /* Bridges of a family that is given up for a better one. */
@@ -85,8 +86,8 @@ static bool waits_for_loop(Jit *jit, TraceExit *e, const Instruction *back)
 {
 	if (get_op(*back) >= OPCODE_COUNT || e->waited == MAX_WAITS)
 		return false;
-	if (!e->waited++)
-		*jit_counter_of(jit, back) = 1;
+	*jit_counter_of(jit, back) = 1;
+	e->failures <<= ++e->waited;
 	return true;
 }
 
@@ -171,7 +172,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 	const Trace *shared;
 	const Instruction *inner;
 	Trace *bridge;
-	bool moved;
+	bool moved, own;
 
 	jit_count(jit->vm, JIT_GUARD_FAILURES, 1);
 	if (--e->failures || e->bridge)
@@ -187,9 +188,10 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 	moved = s->moved || s->frames || s->below || t->pc != f->u.lua.pc;
 	shared = shared_bridge(jit, t, f->u.lua.pc, moved);
 	inner = shared ? loop_between(t, shared, f) : NULL;
-	if (inner && waits_for_loop(jit, e, inner))
+	own = inner && e->aborted < 2 && (enters_trace(*inner) || t->repeated < MAX_CHAIN);
+	if (inner && !own && waits_for_loop(jit, e, inner))
 		return;
-	if (shared && !(inner && enters_trace(*inner))) {
+	if (shared && !own) {
 		traces_link(L, t, exit, (Trace *)shared);
 		return;
 	}
@@ -198,7 +200,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 		return;
 	bridge->parent = t->number;
 	bridge->parent_exit = (uint32_t)exit;
-	bridge->repeated = moved ? 0 : (uint8_t)(t->repeated + 1);
+	bridge->repeated = moved && !own ? 0 : (uint8_t)(t->repeated + 1);
 	bridge->root = t->kind == TRACE_BRIDGE ? t->root : t->number;
 	if (bridge->repeated > MAX_REPEATED ||
 	    jit->traces[bridge->root]->bridges++ >= jit->parameters[JIT_PARAMETER_max_bridges]) {
