@@ -187,7 +187,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 	}
 	moved = s->moved || s->frames || s->below || t->pc != f->u.lua.pc;
 	shared = shared_bridge(jit, t, f->u.lua.pc, moved);
-	inner = shared ? loop_between(t, shared, f) : NULL;
+	inner = shared && !s->frames && !s->below ? loop_between(t, shared, f) : NULL;
 	own = inner && e->aborted < 2 && (enters_trace(*inner) || t->repeated < MAX_CHAIN);
 	if (inner && !own && waits_for_loop(jit, e, inner))
 		return;
