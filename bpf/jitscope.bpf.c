@@ -303,24 +303,32 @@ static __always_inline void send(struct jit_event *e, __u32 probe)
 	COUNT(sent);
 }
 
-static __always_inline void enter_loop(struct jitscope_process *p, struct jit_event *e, __u32 pid)
+static __always_inline void enter_loop(struct jitscope_process *p, struct jit_event *e, __u32 pid,
+				       __u32 type)
 {
-	struct jitscope_loop_key key = {.pid = pid, .type = e->loop.type, .no = e->trace_no};
+	struct jitscope_loop_key key = {.pid = pid, .type = type, .no = e->trace_no};
 
 	e->loop.instance = e->instance;
 	if (HAS_ROOM(p, pid, loops, &key, loops_share))
 		UPDATE(&loops, &key, &e->loop);
 }
 
-static __always_inline void leave_loop(struct jit_event *e, __u32 pid)
+/*
+ * What a forked child has of its parent comes into the map later (user/inherit.c). A
+ * loop of that kind leaves a row of no type behind, so that it does not come.
+ */
+static __always_inline void leave_loop(struct jitscope_process *p, struct jit_event *e, __u32 pid)
 {
 	struct jitscope_loop_key key = {.pid = pid, .type = e->loop.type, .no = e->trace_no};
 
-	if (!bpf_map_delete_elem(&loops, &key) && loops_share) {
-		struct rows *r = bpf_map_lookup_elem(&rows, &pid);
+	if (!bpf_map_delete_elem(&loops, &key)) {
+		struct rows *r = loops_share ? bpf_map_lookup_elem(&rows, &pid) : NULL;
 
 		if (r)
 			__sync_fetch_and_add(&r->loops, -1);
+	} else if (p->ppid && !p->execs) {
+		e->loop.type = JIT_NTYPES;
+		enter_loop(p, e, pid, key.type);
 	}
 }
 
@@ -367,10 +375,10 @@ int jit_event(void *ctx)
 	note_process(p, &s->e, pid);
 	switch (probe) {
 	case JIT_PROBE_COMPILE:
-		enter_loop(p, &s->e, pid);
+		enter_loop(p, &s->e, pid, s->e.loop.type);
 		break;
 	case JIT_PROBE_FREE:
-		leave_loop(&s->e, pid);
+		leave_loop(p, &s->e, pid);
 		break;
 	case JIT_PROBE_ABORT:
 		enter_abort(p, &s->e, pid);

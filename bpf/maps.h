@@ -28,6 +28,7 @@ HASH(counter_times, __u32, struct jit_times, 8192);
 HASH(loops, struct jitscope_loop_key, struct jit_loop, 65536);
 HASH(aborts, struct jitscope_abort_key, struct jit_abort, 65536);
 HASH(flushes, struct jitscope_vm_key, struct jit_flush, 8192);
+HASH(unseeded, __u32, struct jitscope_unseeded, 8192);
 HASH(rows, __u32, struct rows, 8192);
 
 /*

@@ -12,6 +12,9 @@
  * A file is attached by inode: running and later processes that map it hit
  * the probes, and the BPF program tells whose hits count. The path handed to
  * the kernel is /proc/self/fd/N, so it means what we opened and nothing else.
+ *
+ * Who gives processes maps to count in has a bell as well, which tells them of it
+ * where another observer is attached already; abi.h says how.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -78,10 +81,35 @@ static struct bpf_program *program(struct jitscope_session *s, uint32_t probe)
 	return probe == JIT_PROBE_LOOP_RUN ? s->bpf->progs.jit_loop__run : s->bpf->progs.jit_event;
 }
 
+#define OWN_BELLS (JIT_BELLS / 2) /* of so many sessions; the other half are second ones */
+
+/* The session's bell in a file; NULL: it has none. */
+static const struct note_site *bell(const struct jitscope_session *s, const struct notes *notes)
+{
+	unsigned number = jitscope_runs_number(s) % OWN_BELLS;
+
+	return s->runs && number < notes->n_bells ? &notes->bells[number] : NULL;
+}
+
+static struct note_site second_bell(const struct jitscope_session *s, const struct notes *notes)
+{
+	unsigned number = jitscope_runs_number(s) % OWN_BELLS + OWN_BELLS;
+
+	return s->runs && number < notes->n_bells ? notes->bells[number]
+						  : (struct note_site){.offset = 0};
+}
+
+/* The sites of the notes, and the bell after them. */
+static const struct note_site *site_at(const struct jitscope_session *s, const struct notes *notes,
+				       size_t i)
+{
+	return i < notes->n_sites ? &notes->sites[i] : bell(s, notes);
+}
+
 /* What the session has no use for is not attached, and costs nothing. */
 static bool wanted(struct jitscope_session *s, const struct note_site *site)
 {
-	if (!site->usable)
+	if (!site || !site->usable)
 		return false;
 	switch (site->probe) {
 	case JIT_PROBE_TRACE_START:
@@ -99,8 +127,9 @@ static bool wanted(struct jitscope_session *s, const struct note_site *site)
 static int attach_multi(struct jitscope_session *s, const char *path, const struct notes *notes,
 			struct bpf_program *prog)
 {
-	uint64_t *offsets = calloc(3 * notes->n_sites, sizeof(*offsets));
-	uint64_t *semaphores = offsets + notes->n_sites, *cookies = semaphores + notes->n_sites;
+	size_t n = notes->n_sites + 1;
+	uint64_t *offsets = calloc(3 * n, sizeof(*offsets));
+	uint64_t *semaphores = offsets + n, *cookies = semaphores + n;
 	struct multi_attr attr = {
 		.prog_fd = (uint32_t)bpf_program__fd(prog),
 		.attach_type = JITSCOPE_UPROBE_MULTI,
@@ -113,8 +142,8 @@ static int attach_multi(struct jitscope_session *s, const char *path, const stru
 
 	if (!offsets)
 		return -ENOMEM;
-	for (size_t i = 0; i < notes->n_sites; i++) {
-		const struct note_site *site = &notes->sites[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct note_site *site = site_at(s, notes, i);
 
 		if (!wanted(s, site) || program(s, site->probe) != prog)
 			continue;
@@ -138,6 +167,48 @@ static int attach_perf(struct jitscope_session *s, const char *path, const struc
 	return *link ? 0 : -errno;
 }
 
+/* ---- The second bell ------------------------------------------------------------------ */
+
+static int ring_multi(struct jitscope_session *s, const char *path, const struct note_site *site)
+{
+	const struct multi_attr attr = {
+		.prog_fd = (uint32_t)bpf_program__fd(program(s, site->probe)),
+		.attach_type = JITSCOPE_UPROBE_MULTI,
+		.path = (uintptr_t)path,
+		.offsets = (uintptr_t)&site->offset,
+		.ref_ctr_offsets = (uintptr_t)&site->semaphore,
+		.cookies = (uintptr_t)&site->cookie,
+		.count = 1,
+	};
+
+	return link_create(&attr);
+}
+
+static bool stop_ringing(struct attached_file *f)
+{
+	bool rang = f->ring >= 0 || f->perf_ring;
+
+	if (f->ring >= 0)
+		close(f->ring);
+	bpf_link__destroy(f->perf_ring);
+	f->ring = -1;
+	f->perf_ring = NULL;
+	return rang;
+}
+
+/* Processes hear a change, not a state: it stays as it is until the next time. */
+static void ring(struct jitscope_session *s, struct attached_file *f, const char *path)
+{
+	if (!f->second_bell.offset || stop_ringing(f))
+		return;
+	if (s->multi)
+		f->ring = ring_multi(s, path, &f->second_bell);
+	else
+		attach_perf(s, path, &f->second_bell, (struct bpf_link **)&f->perf_ring);
+}
+
+/* ---- Files ------------------------------------------------------------------------------ */
+
 static void detach_file(struct attached_file *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
@@ -146,6 +217,7 @@ static void detach_file(struct attached_file *f)
 		if (f->perf && f->perf[i])
 			bpf_link__destroy(f->perf[i]);
 	}
+	stop_ringing(f);
 	free(f->links);
 	free(f->perf);
 }
@@ -187,12 +259,13 @@ static int attach_perfs(struct jitscope_session *s, const char *path, const stru
 	f->perf = calloc(notes->n_sites + 1, sizeof(*f->perf));
 	if (!f->perf)
 		return -ENOMEM;
-	for (size_t i = 0; i < notes->n_sites; i++) {
+	for (size_t i = 0; i <= notes->n_sites; i++) {
+		const struct note_site *site = site_at(s, notes, i);
 		int err;
 
-		if (!wanted(s, &notes->sites[i]))
+		if (!wanted(s, site))
 			continue;
-		err = attach_perf(s, path, &notes->sites[i], (struct bpf_link **)&f->perf[f->n]);
+		err = attach_perf(s, path, site, (struct bpf_link **)&f->perf[f->n]);
 		if (err)
 			return err;
 		f->n++;
@@ -228,17 +301,24 @@ static void warn_of_sites(struct jitscope_session *s, const char *path, const st
 		    "corrupt while attached; build them with <sys/sdt.h>");
 }
 
+static struct attached_file *find_attached(const struct jitscope_session *s, const struct stat *st)
+{
+	for (size_t i = 0; i < s->n_files; i++)
+		if (s->files[i].ino == st->st_ino && s->files[i].dev == st->st_dev)
+			return &s->files[i];
+	return NULL;
+}
+
 /* Returns 1 if the file is attached already, 0 if it is now, or -errno. */
 int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st, const char *path)
 {
-	struct attached_file *files, f = {.dev = st->st_dev, .ino = st->st_ino};
+	struct attached_file *files, f = {.dev = st->st_dev, .ino = st->st_ino, .ring = -1};
 	struct notes notes;
 	char name[64];
 	int err;
 
-	for (size_t i = 0; i < s->n_files; i++)
-		if (s->files[i].ino == st->st_ino && s->files[i].dev == st->st_dev)
-			return 1;
+	if (find_attached(s, st))
+		return 1;
 	err = jitscope_read_notes(fd, &notes);
 	if (err)
 		return jitscope_fail(err, "%s %s", path,
@@ -254,6 +334,7 @@ int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st
 	if (!err)
 		err = s->multi ? attach_multis(s, name, &notes, &f)
 			       : attach_perfs(s, name, &notes, &f);
+	f.second_bell = second_bell(s, &notes);
 	jitscope_free_notes(&notes);
 	if (err) {
 		detach_file(&f);
@@ -285,6 +366,7 @@ struct attach_process {
 	int found; /* files with the provider */
 	int added; /* of those, attached just now */
 	int err;   /* what kept one from being attached */
+	bool ring; /* it may have heard of the others before it was watched */
 };
 
 static bool is_stranger(const struct jitscope_session *s, const struct mapping *m)
@@ -313,6 +395,7 @@ static int on_mapping(void *ctx, const struct mapping *m)
 {
 	struct attach_process *a = ctx;
 	struct stat st;
+	char path[64];
 	int fd, err;
 
 	if (is_stranger(a->s, m))
@@ -321,6 +404,10 @@ static int on_mapping(void *ctx, const struct mapping *m)
 	if (fd < 0)
 		return 0;
 	err = fstat(fd, &st) ? -errno : jitscope_attach_fd(a->s, fd, &st, m->path);
+	if (err == 1 && a->ring) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		ring(a->s, find_attached(a->s, &st), path);
+	}
 	close(fd);
 	if (err == -ENOENT || err == -ENOEXEC) {
 		add_stranger(a->s, m);
@@ -333,9 +420,9 @@ static int on_mapping(void *ctx, const struct mapping *m)
 	return 0;
 }
 
-int jitscope_attach_process(struct jitscope_session *s, pid_t pid)
+int jitscope_attach_process(struct jitscope_session *s, pid_t pid, bool ring)
 {
-	struct attach_process a = {.s = s, .pid = pid};
+	struct attach_process a = {.s = s, .pid = pid, .ring = ring};
 	int err = jitscope_each_mapping(pid, on_mapping, &a);
 
 	if (err == -ESRCH)

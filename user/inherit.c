@@ -6,8 +6,8 @@
  * what it has is read from its memory soon after the fork. If it has ended by
  * then, its counters are there, and its run counts in the map that it shared,
  * but not the loops that they belong to: those are what the parent had at the
- * moment of the fork. What the child threw away of them one by one is not
- * known, what it flushed is.
+ * moment of the fork, without those that the child threw away: the handler of
+ * `free` has left rows of no type for them, and what it flushed is known too.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -26,6 +26,7 @@ struct heir {
 	/* Filled in when its turn comes; 0: it was no JIT, or the parent is not known. */
 	uint64_t instance, parent_instance;
 	uint32_t room;
+	bool freed; /* some of it */
 };
 
 /* Rows on their way into the map. */
@@ -49,6 +50,13 @@ void jitscope_remember_heir(struct jitscope_session *s, const struct watched *w)
 					    .forked_ns = w->forked_ns};
 }
 
+bool jitscope_inherits(struct jitscope_session *s, pid_t pid)
+{
+	const struct watched *w = jitscope_watched(s, pid, false);
+
+	return (w && w->inherits) || jitscope_is_heir(s, pid);
+}
+
 bool jitscope_is_heir(const struct jitscope_session *s, pid_t pid)
 {
 	for (size_t i = 0; i < s->n_heirs; i++)
@@ -57,13 +65,15 @@ bool jitscope_is_heir(const struct jitscope_session *s, pid_t pid)
 	return false;
 }
 
-static uint64_t instance_of(struct jitscope_session *s, uint32_t pid)
+/* Of the program that it was forked as, or is: 0 if there is none. */
+static uint64_t instance_of(struct jitscope_session *s, uint32_t pid, bool forked_as)
 {
 	struct jitscope_process p;
 
-	return bpf_map__lookup_elem(s->bpf->maps.processes, &pid, sizeof(pid), &p, sizeof(p), 0)
-		       ? 0
-		       : p.instance;
+	if (bpf_map__lookup_elem(s->bpf->maps.processes, &pid, sizeof(pid), &p, sizeof(p), 0) ||
+	    (forked_as && p.execs))
+		return 0;
+	return p.instance;
 }
 
 static void put(struct jitscope_session *s, struct bequest *b)
@@ -76,6 +86,30 @@ static void put(struct jitscope_session *s, struct bequest *b)
 	for (; err && n < b->n; n++)
 		jitscope_rows_lost(s, (pid_t)b->keys[n].pid, 1);
 	b->n = 0;
+}
+
+/* The heirs who threw something away. */
+static void note_freed(struct jitscope_session *s, const struct map_rows *rows)
+{
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct jit_loop *loop = jitscope_row_value(rows, i);
+
+		for (size_t k = 0; loop->type >= JIT_NTYPES && k < s->n_heirs; k++)
+			s->heirs[k].freed |= s->heirs[k].pid == jitscope_row_pid(rows, i);
+		s->sweep_wanted |= loop->type >= JIT_NTYPES;
+	}
+}
+
+static bool has_freed(struct jitscope_session *s, const struct heir *h,
+		      const struct jitscope_loop_key *parents)
+{
+	struct jitscope_loop_key key = {.pid = h->pid, .type = parents->type, .no = parents->no};
+	struct jit_loop loop;
+
+	return h->freed &&
+	       !bpf_map__lookup_elem(s->bpf->maps.loops, &key, sizeof(key), &loop, sizeof(loop),
+				     0) &&
+	       loop.type >= JIT_NTYPES && loop.instance == h->instance;
 }
 
 static void bequeath(struct jitscope_session *s, struct bequest *b, struct heir *to,
@@ -95,6 +129,21 @@ static void bequeath(struct jitscope_session *s, struct bequest *b, struct heir 
 		put(s, b);
 }
 
+/* To all that had it when they were forked, and have it still. */
+static void share_out(struct jitscope_session *s, struct bequest *b,
+		      const struct jitscope_loop_key *key, const struct jit_loop *loop)
+{
+	if (loop->type >= JIT_NTYPES)
+		return;
+	for (size_t k = 0; k < s->n_heirs; k++) {
+		struct heir *h = &s->heirs[k];
+
+		if (h->parent == key->pid && h->parent_instance == loop->instance &&
+		    loop->when_ns < h->forked_ns && !has_freed(s, h, key))
+			bequeath(s, b, h, key, loop);
+	}
+}
+
 /* One reading of the map for all of them: there may be many, and much in it. */
 void jitscope_inherit(struct jitscope_session *s)
 {
@@ -105,24 +154,15 @@ void jitscope_inherit(struct jitscope_session *s)
 	for (size_t i = 0; i < s->n_heirs; i++) {
 		struct heir *h = &s->heirs[i];
 
-		h->instance = instance_of(s, h->pid);
-		h->parent_instance = h->instance ? instance_of(s, h->parent) : 0;
+		h->instance = instance_of(s, h->pid, true);
+		h->parent_instance = h->instance ? instance_of(s, h->parent, false) : 0;
 		h->room = s->loops_share ? s->loops_share : UINT32_MAX;
 		any |= h->parent_instance != 0;
 	}
 	if (b && any && !jitscope_read_map(s->bpf->maps.loops, &rows)) {
-		for (size_t i = 0; i < rows.n; i++) {
-			const struct jit_loop *loop = jitscope_row_value(&rows, i);
-
-			for (size_t k = 0; k < s->n_heirs; k++) {
-				struct heir *h = &s->heirs[k];
-
-				if (h->parent == jitscope_row_pid(&rows, i) &&
-				    h->parent_instance == loop->instance &&
-				    loop->when_ns < h->forked_ns)
-					bequeath(s, b, h, jitscope_row_key(&rows, i), loop);
-			}
-		}
+		note_freed(s, &rows);
+		for (size_t i = 0; i < rows.n; i++)
+			share_out(s, b, jitscope_row_key(&rows, i), jitscope_row_value(&rows, i));
 		put(s, b);
 		jitscope_free_rows(&rows);
 		s->sweep_wanted |= s->loops_share != 0; /* what was put there is to be counted */

@@ -36,6 +36,8 @@ struct note_site {
 struct notes {
 	struct note_site *sites;
 	size_t n_sites;
+	struct note_site bells[JIT_BELLS]; /* see abi.h; their probe is JIT_NPROBES */
+	size_t n_bells;
 	bool has_anchor;
 	uint64_t anchor;      /* its link-time address */
 	uint64_t text_addr;   /* link-time address of the code segment, */
@@ -78,6 +80,8 @@ int jitscope_check_pid(pid_t pid);
 bool jitscope_in_first_pid_namespace(void);
 int jitscope_comm(pid_t pid, char comm[JIT_COMM_LEN]);
 bool jitscope_alive(pid_t pid);
+/* Whose rights it has now; false: no such process. */
+bool jitscope_euid(pid_t pid, uid_t *uid);
 
 /* Calls f for each process until it returns non-zero. */
 int jitscope_each_process(int (*f)(void *ctx, pid_t pid), void *ctx);
@@ -123,13 +127,15 @@ struct attached_file {
 	int *links;  /* fds of BPF links, or -1 where perf is used */
 	void **perf; /* struct bpf_link of libbpf */
 	size_t n;
+	struct note_site second_bell; /* offset 0: it has none */
+	int ring;		      /* the link to that one, or -1; with perf: */
+	void *perf_ring;
 };
 
 struct watched {
 	pid_t pid;
 	bool alive;
 	bool inherits;		/* forked: has code that no event told of */
-	bool unseeded;		/* part of what it did before could not be read, or has no room */
 	pid_t parent;		/* by this one, */
 	uint64_t forked_ns;	/* then */
 	uint64_t look_again_ns; /* when to look for newly mapped files; 0: never */
@@ -209,18 +215,33 @@ struct jitscope_session {
 
 /* attach.c */
 int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st, const char *path);
-/* Attaches what the process has mapped; returns how many files, or -errno. */
-int jitscope_attach_process(struct jitscope_session *s, pid_t pid);
+/*
+ * Attaches what the process has mapped; returns how many files, or -errno. `ring`:
+ * files that are attached already tell their processes to ask for maps once more.
+ */
+int jitscope_attach_process(struct jitscope_session *s, pid_t pid, bool ring);
 void jitscope_detach_all(struct jitscope_session *s);
 
 /* seed.c */
 int jitscope_seed(struct jitscope_session *s, pid_t pid);
+
+/* unseeded.c: whose figures lack something of before they were watched */
+/* Part of what the process did before is missing; true: that is new. */
+bool jitscope_mark_unseeded(struct jitscope_session *s, pid_t pid);
+/* All of it is there after all. */
+void jitscope_unmark_unseeded(struct jitscope_session *s, pid_t pid);
+bool jitscope_is_unseeded(const struct jitscope_session *s, pid_t pid,
+			  const struct jitscope_process *p);
+/* What is noted of processes that the maps know no longer goes. */
+void jitscope_sweep_unseeded(struct jitscope_session *s);
 
 /* inherit.c */
 /* It has ended before its memory could be looked at. */
 void jitscope_remember_heir(struct jitscope_session *s, const struct watched *w);
 /* Has it still to be given that? */
 bool jitscope_is_heir(const struct jitscope_session *s, pid_t pid);
+/* Is it alive, perhaps, and its memory to be looked at, or an heir? */
+bool jitscope_inherits(struct jitscope_session *s, pid_t pid);
 /* Gives the processes remembered what they had of their parents. */
 void jitscope_inherit(struct jitscope_session *s);
 
@@ -241,6 +262,8 @@ void jitscope_free_rows(struct map_rows *rows);
  * time ago. Reads the ring meanwhile.
  */
 void jitscope_sweep(struct jitscope_session *s, bool forget);
+/* How long a system-wide session keeps the figures of what has ended. */
+uint64_t jitscope_keep_ns(const struct jitscope_session *s);
 
 /* runs.c: run counts in kernel memory (runs.h has the whole of it) */
 int jitscope_runs_open(struct jitscope_session *s);
@@ -252,6 +275,10 @@ void jitscope_runs_close(struct jitscope_session *s);
 bool jitscope_runs_copy(struct jitscope_session *s, pid_t pid, uint64_t instance, uint64_t **counts,
 			uint32_t *slots);
 uint64_t jitscope_runs_id(const struct jitscope_session *s);
+/* Of the session among those that listen (abi.h); 0 if it does not. */
+unsigned jitscope_runs_number(const struct jitscope_session *s);
+/* Nobody is given a map from now on. Before the probes are let go, for that makes them ask. */
+void jitscope_runs_refuse(struct jitscope_session *s);
 /* It has ended: nothing more is given to it, what it counted stays. */
 void jitscope_runs_ended(struct jitscope_session *s, pid_t pid);
 /* That goes too. */

@@ -85,6 +85,11 @@ void jitscope_free_rows(struct map_rows *rows)
 /* How long the figures of a process that has ended are kept, if nothing else is asked for. */
 #define KEEP_NS (10 * 1000000000ull)
 
+uint64_t jitscope_keep_ns(const struct jitscope_session *s)
+{
+	return s->options.keep_ns ? s->options.keep_ns : KEEP_NS;
+}
+
 /* What there is to know about an entry's process, and its VM's flushes. */
 struct known {
 	uint32_t pid;
@@ -127,13 +132,14 @@ static void forget_process(struct jitscope_session *s, uint32_t pid)
 	bpf_map__delete_elem(s->bpf->maps.counters, &pid, sizeof(pid), 0);
 	bpf_map__delete_elem(s->bpf->maps.counter_times, &pid, sizeof(pid), 0);
 	bpf_map__delete_elem(s->bpf->maps.rows, &pid, sizeof(pid), 0);
+	jitscope_unmark_unseeded(s, (pid_t)pid);
 	jitscope_runs_forget(s, (pid_t)pid);
 }
 
 static int know_processes(struct sweep *w, bool forget)
 {
 	uint64_t now = jitscope_now();
-	uint64_t keep = w->s->options.keep_ns ? w->s->options.keep_ns : KEEP_NS;
+	uint64_t keep = jitscope_keep_ns(w->s);
 	struct map_rows rows;
 	int err = jitscope_read_map(w->s->bpf->maps.processes, &rows);
 	const struct jitscope_process *p = (void *)rows.values;
@@ -202,6 +208,17 @@ static bool was_flushed(const struct sweep *w, const void *key, const void *valu
 	return f && f->instance == loop->instance && k->no <= f->flushed_no;
 }
 
+/* Is the loop no more? What a forked child has freed is known until it has inherited. */
+static bool is_gone(const struct sweep *w, const void *key, const void *value)
+{
+	const struct jitscope_loop_key *k = key;
+	const struct jit_loop *loop = value;
+
+	if (loop->type >= JIT_NTYPES)
+		return !jitscope_inherits(w->s, (pid_t)k->pid);
+	return was_flushed(w, key, value);
+}
+
 /* Deletes keys in batches; one that has gone meanwhile ends a batch early. */
 static void delete_all(const struct bpf_map *map, const char *keys, size_t key_size, size_t n)
 {
@@ -265,9 +282,11 @@ void jitscope_sweep(struct jitscope_session *s, bool forget)
 	struct sweep w = {.s = s};
 
 	if (!know_processes(&w, forget) && !know_flushes(&w) &&
-	    !sweep_map(&w, bpf->maps.loops, was_flushed, offsetof(struct rows, loops)) &&
+	    !sweep_map(&w, bpf->maps.loops, is_gone, offsetof(struct rows, loops)) &&
 	    !sweep_map(&w, bpf->maps.aborts, NULL, offsetof(struct rows, aborts)))
 		tell_rows(&w);
+	if (forget)
+		jitscope_sweep_unseeded(s);
 	jitscope_fill_owner(s); /* the losses may have grown */
 	free(w.known);
 	free(w.flushed);

@@ -195,12 +195,26 @@ static int add_site(struct notes *out, const struct note_site *site)
 	return 0;
 }
 
+static int add_bell(struct notes *out, const struct note_site *site)
+{
+	struct note_site *bell = &out->bells[out->n_bells];
+
+	if (out->n_bells == JIT_BELLS || !site->semaphore)
+		return 0;
+	out->n_bells++;
+	*bell = *site;
+	bell->usable = true;
+	bell->cookie = SPEC_OF_PROBE(JIT_NPROBES);
+	return 0;
+}
+
 static int probe_note(struct file *f, const char *desc, size_t size, struct notes *out)
 {
 	const char *at = desc + 3 * sizeof(uint64_t), *end = desc + size;
 	const char *provider, *name, *arguments;
 	struct note_site site = {.probe = JIT_NPROBES};
 	uint64_t pc, moved, semaphore;
+	bool bell;
 
 	if (size < 3 * sizeof(uint64_t))
 		return 0;
@@ -212,7 +226,8 @@ static int probe_note(struct file *f, const char *desc, size_t size, struct note
 	for (uint32_t i = 0; i < JIT_NPROBES; i++)
 		if (!strcmp(name, probe_names[i]))
 			site.probe = i;
-	if (site.probe == JIT_NPROBES)
+	bell = !strcmp(name, JIT_BELL);
+	if (site.probe == JIT_NPROBES && !bell)
 		return 0;
 	moved = f->base ? f->base - word(desc + 8) : 0;
 	pc = word(desc) + moved;
@@ -220,6 +235,8 @@ static int probe_note(struct file *f, const char *desc, size_t size, struct note
 	if (!file_offset(f, pc, &site.offset) ||
 	    (semaphore && !file_offset(f, semaphore + moved, &site.semaphore)))
 		return 0;
+	if (bell)
+		return add_bell(out, &site);
 	site.usable = parse_arguments(arguments, site.probe, f->machine, &site.cookie);
 	site.five_byte_nop = f->machine == EM_X86_64 && is_five_byte_nop(f->fd, site.offset);
 	return add_site(out, &site);

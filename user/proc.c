@@ -154,20 +154,42 @@ int jitscope_comm(pid_t pid, char comm[JIT_COMM_LEN])
 	return 0;
 }
 
-pid_t jitscope_tgid(pid_t pid)
+/* What /proc/PID/status has after `name:`; false: there is no such process, or line. */
+static bool status_of(pid_t pid, const char *name, char *text, size_t size)
 {
+	size_t n = strlen(name);
 	char path[64], line[128];
-	int tgid = 0;
+	bool found = false;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Tgid: %d", &tgid) == 1)
-			break;
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = !strncmp(line, name, n) && line[n] == ':';
 	if (f)
 		fclose(f);
-	return tgid;
+	if (found)
+		snprintf(text, size, "%s", line + n + 1);
+	return found;
+}
+
+pid_t jitscope_tgid(pid_t pid)
+{
+	char text[128];
+
+	return status_of(pid, "Tgid", text, sizeof(text)) ? (pid_t)strtol(text, NULL, 10) : 0;
+}
+
+bool jitscope_euid(pid_t pid, uid_t *uid)
+{
+	char text[128];
+	unsigned long real, effective;
+
+	if (!status_of(pid, "Uid", text, sizeof(text)) ||
+	    sscanf(text, "%lu %lu", &real, &effective) != 2)
+		return false;
+	*uid = (uid_t)effective;
+	return true;
 }
 
 int jitscope_check_pid(pid_t pid)
@@ -191,21 +213,9 @@ bool jitscope_in_first_pid_namespace(void)
 
 bool jitscope_alive(pid_t pid)
 {
-	char path[64], line[128];
-	bool zombie = false;
-	FILE *f;
+	char text[128];
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, "State:", 6)) {
-			zombie = strchr(line, 'Z') || strchr(line, 'X');
-			break;
-		}
-	fclose(f);
-	return !zombie;
+	return status_of(pid, "State", text, sizeof(text)) && !strpbrk(text, "ZX");
 }
 
 int jitscope_each_process(int (*f)(void *ctx, pid_t pid), void *ctx)

@@ -33,7 +33,7 @@
 
 #define MAX_RUNS 65536
 #define MAX_BYTES (256ull << 20)
-#define KEEP_NS (60 * 1000000000ull) /* of one that the maps of events know nothing of */
+#define LONGER_NS (50 * 1000000000ull) /* one is kept that the maps of events know nothing of */
 #define CHECKS 64		     /* processes that one look asks about */
 
 /* ---- The list ------------------------------------------------------------------- */
@@ -159,6 +159,11 @@ static void forget(struct jitscope_runs *r, struct run_map *m)
 	jitscope_publisher_wake(r);
 }
 
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Relaxed: the process goes on writing. */
 static void copy_counts(uint64_t *to, const uint64_t *from, uint32_t n)
 {
@@ -212,7 +217,7 @@ static struct run_map *replace(struct jitscope_runs *r, struct run_map *old,
 	if (at < r->n_maps) {
 		old = &r->maps[at];
 		if (same)
-			copy_counts(m.counts, old->counts, old->slots);
+			copy_counts(m.counts, old->counts, smaller(m.slots, old->slots));
 		let_go(r, old);
 		r->stats.grown += same;
 	} else {
@@ -244,7 +249,7 @@ void jitscope_runs_answer(struct jitscope_runs *r, const struct run_peer *peer,
 	struct run_map like = {
 		.pid = peer->pid,
 		.uid = peer->uid,
-		.start_ticks = jitscope_start_ticks(peer->pid),
+		.start_ticks = peer->start_ticks,
 		.instance = request->instance,
 		.fd = -1,
 	};
@@ -295,6 +300,11 @@ void jitscope_runs_delivered(struct jitscope_runs *r, const struct run_peer *pee
 uint64_t jitscope_runs_id(const struct jitscope_session *s)
 {
 	return s->runs ? s->runs->id : s->shared_runs;
+}
+
+unsigned jitscope_runs_number(const struct jitscope_session *s)
+{
+	return s->runs ? s->runs->number : 0;
 }
 
 /* ---- For the session's thread ------------------------------------------------------ */
@@ -417,6 +427,23 @@ static void tell_refusals(struct jitscope_session *s, const struct jitscope_run_
 					  "in their own");
 }
 
+/* The maps of events are about a later program of the process. */
+static bool is_outdated(const struct jitscope_session *s, const struct run_map *m)
+{
+	struct jitscope_process p;
+	uint32_t pid = (uint32_t)m->pid;
+
+	return !bpf_map__lookup_elem(s->bpf->maps.processes, &pid, sizeof(pid), &p, sizeof(p), 0) &&
+	       p.instance > m->instance;
+}
+
+/* It may have ended since we looked at the clock. */
+static bool is_long_ended(const struct jitscope_session *s, const struct run_map *m, uint64_t now)
+{
+	return s->options.system_wide && m->ended_ns &&
+	       now > m->ended_ns + jitscope_keep_ns(s) + LONGER_NS;
+}
+
 /*
  * An event of a process's end may be lost, or come before the request that it
  * left behind. A few processes each time, so that no call takes long.
@@ -435,8 +462,7 @@ void jitscope_runs_check(struct jitscope_session *s)
 
 		if (m->ended_ns ? m->fd >= 0 : !is_there(m))
 			has_ended(m);
-		/* It may have ended since we looked at the clock. */
-		if (s->options.system_wide && m->ended_ns && now > m->ended_ns + KEEP_NS)
+		if (is_outdated(s, m) || is_long_ended(s, m, now))
 			forget(r, m);
 	}
 	stats = r->stats;
@@ -466,6 +492,8 @@ static int start(struct jitscope_runs *r)
 
 	r->page_slots = (uint32_t)((size_t)sysconf(_SC_PAGESIZE) / sizeof(struct jit_run));
 	r->max_slots = o->max_runs ? o->max_runs : MAX_RUNS;
+	/* The first page has no loop's count but the overflow's. */
+	r->max_slots = r->max_slots < 2 * r->page_slots ? 2 * r->page_slots : r->max_slots;
 	r->max_slots = (r->max_slots + r->page_slots - 1) / r->page_slots * r->page_slots;
 	r->max_bytes = o->max_runs_bytes ? o->max_runs_bytes : MAX_BYTES;
 	if (getrandom(&r->id, sizeof(r->id), 0) != sizeof(r->id))
@@ -496,6 +524,12 @@ int jitscope_runs_open(struct jitscope_session *s)
 	}
 	s->runs = r;
 	return 0;
+}
+
+void jitscope_runs_refuse(struct jitscope_session *s)
+{
+	if (s->runs)
+		jitscope_server_stop(s->runs);
 }
 
 void jitscope_runs_close(struct jitscope_session *s)

@@ -46,6 +46,7 @@ struct run_ghost {
 struct jitscope_runs {
 	struct jitscope_session *session;
 	uint64_t id; /* of the session, in requests and replies */
+	unsigned number; /* among those that listen (abi.h) */
 	uint32_t page_slots, max_slots;
 	uint64_t max_bytes;
 
@@ -73,6 +74,7 @@ struct jitscope_runs {
 struct run_peer {
 	pid_t pid;
 	uid_t uid;
+	uint64_t start_ticks; /* 0: the pid may be another process's by now */
 };
 
 /* ---- runs.c ------------------------------------------------------------------- */

@@ -8,7 +8,10 @@
  * second, or earlier if its user, or all together, have too many: then the
  * oldest goes, for who means well sends at once. A user who connects too
  * often in one second is cut off without being heard for the rest of it. Who
- * it is says the kernel (SO_PEERCRED), as of the moment of connect().
+ * it is says the kernel (SO_PEERCRED), as of the moment of connect(); a request may
+ * come when that process has ended, from another that has the connection, and the
+ * pid be a third one's. So it is asked for only where the process is still there,
+ * with the rights that it had.
  *
  * The socket lies in a directory that nobody but root may write to, since that
  * is all that tells a process whom it talks to.
@@ -21,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -29,6 +33,10 @@
 
 #include "runs.h"
 
+#ifndef SO_PEERPIDFD /* since Linux 6.5 */
+#define SO_PEERPIDFD 77
+#endif
+
 #define MAX_CONNECTIONS 512
 #define MAX_PER_USER 256
 #define MAX_ACCEPTS 64		  /* between two looks at the connections */
@@ -36,6 +44,8 @@
 #define MAX_PER_SECOND 4000	  /* connections of one user but root */
 #define USERS 64		  /* whose rates are known */
 #define PRIORITY (-5)		  /* nice */
+#define MAX_SESSIONS 1000	  /* that have numbers of their own */
+#define LOCK_MS 200
 #define PEEK_MS 100		  /* when there is no descriptor for a connection */
 
 struct connection {
@@ -108,9 +118,38 @@ static bool send_reply(int to, const struct jit_runs_reply *reply, int fd)
 	return sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(*reply);
 }
 
+/* The process that connected, not one that got its pid after it. */
+static bool is_still_there(const struct connection *c, uint64_t start_ticks)
+{
+	struct pollfd p = {.events = POLLIN};
+	socklen_t size = sizeof(p.fd);
+	bool ended;
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERPIDFD, &p.fd, &size))
+		return errno == ENOPROTOOPT && start_ticks == c->peer.start_ticks &&
+		       jitscope_alive(c->peer.pid); /* before Linux 6.5 */
+	ended = poll(&p, 1, 0) != 0;
+	close(p.fd);
+	return !ended;
+}
+
+static struct run_peer peer_of(const struct connection *c)
+{
+	struct run_peer peer = c->peer;
+	uid_t uid;
+
+	peer.start_ticks = jitscope_start_ticks(peer.pid);
+	/* At last, so that it holds for what was read before. */
+	if (!jitscope_euid(peer.pid, &uid) || uid != peer.uid ||
+	    !is_still_there(c, peer.start_ticks))
+		peer.start_ticks = 0;
+	return peer;
+}
+
 static void answer(struct runs_server *v, const struct connection *c,
 		   const struct jit_runs_request *request)
 {
+	struct run_peer peer = peer_of(c);
 	struct jit_runs_reply reply = {
 		.magic = JIT_RUNS_MAGIC,
 		.version = JIT_ABI_VERSION,
@@ -118,9 +157,9 @@ static void answer(struct runs_server *v, const struct connection *c,
 	};
 	int fd;
 
-	jitscope_runs_answer(v->runs, &c->peer, request, &reply, &fd);
+	jitscope_runs_answer(v->runs, &peer, request, &reply, &fd);
 	if (send_reply(c->fd, &reply, fd) && fd >= 0)
-		jitscope_runs_delivered(v->runs, &c->peer);
+		jitscope_runs_delivered(v->runs, &peer);
 	if (fd >= 0)
 		close(fd);
 }
@@ -210,7 +249,9 @@ static bool accept_one(struct runs_server *v)
 	}
 	make_room(v, who.uid);
 	c = &v->connections[v->n++];
-	*c = (struct connection){.fd = fd, .peer = {who.pid, who.uid}, .since_ns = now};
+	*c = (struct connection){.fd = fd,
+				 .peer = {who.pid, who.uid, jitscope_start_ticks(who.pid)},
+				 .since_ns = now};
 	if (serve(v, c))
 		drop(v, v->n - 1);
 	return true;
@@ -290,24 +331,58 @@ int jitscope_check_runs_dir(const char *dir)
 	return 0;
 }
 
-/* PID.N.sock, or with JIT_RUNS_ALL, of a process that is no more. */
-static void remove_stale(const char *dir)
+/* Is it PID.N.sock, or with JIT_RUNS_ALL? */
+static bool parse_name(const char *name, pid_t *pid, unsigned long *n)
 {
+	char *end;
+
+	if (*name < '0' || *name > '9')
+		return false;
+	*pid = (pid_t)strtol(name, &end, 10);
+	if (*pid <= 0 || end[0] != '.' || end[1] < '0' || end[1] > '9')
+		return false;
+	*n = strtoul(end + 1, &end, 10);
+	return !strcmp(end, ".sock") || !strcmp(end, JIT_RUNS_ALL);
+}
+
+/* The lowest number that no session has; what those that were killed left goes. */
+static unsigned free_number(int dir)
+{
+	bool taken[MAX_SESSIONS] = {false};
 	struct dirent *entry;
-	DIR *d = opendir(dir);
+	unsigned n = 0;
+	DIR *d = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 0));
 
 	while (d && (entry = readdir(d))) {
-		char *end;
-		long pid = strtol(entry->d_name, &end, 10);
-		size_t n = strspn(end, ".0123456789");
+		unsigned long number;
+		pid_t pid;
 
-		if (pid > 0 && end > entry->d_name && n > 2 &&
-		    (!strcmp(end + n, "sock") || !strcmp(end + n - 1, JIT_RUNS_ALL)) &&
-		    kill((pid_t)pid, 0) && errno == ESRCH)
-			unlinkat(dirfd(d), entry->d_name, 0);
+		if (!parse_name(entry->d_name, &pid, &number))
+			continue;
+		if (kill(pid, 0) && errno == ESRCH)
+			unlinkat(dir, entry->d_name, 0);
+		else if (number < MAX_SESSIONS)
+			taken[number] = true;
 	}
 	if (d)
 		closedir(d);
+	while (n < MAX_SESSIONS - 1 && taken[n])
+		n++;
+	return n;
+}
+
+/*
+ * Sessions that start together take their numbers one after the other. Anybody can
+ * hold this lock, so we wait a moment and no longer.
+ */
+static int lock_dir(const char *dir)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	for (int i = 0; fd >= 0 && i < LOCK_MS && flock(fd, LOCK_EX | LOCK_NB); i++)
+		nanosleep(&moment, NULL);
+	return fd;
 }
 
 static int make_dir(const char *dir)
@@ -321,6 +396,7 @@ static int bind_to(struct runs_server *v, unsigned n)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
+	v->runs->number = n;
 	if (snprintf(v->path, sizeof(v->path), "%s/%d.%u%s", v->dir, (int)getpid(), n,
 		     v->runs->session->options.system_wide ? JIT_RUNS_ALL : ".sock") >=
 	    (int)sizeof(v->path))
@@ -329,22 +405,35 @@ static int bind_to(struct runs_server *v, unsigned n)
 	return bind(v->listener, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
 }
 
+/* With a number of its own, if that can be had. */
+static int bind_numbered(struct runs_server *v)
+{
+	int dir = lock_dir(v->dir), err = 0;
+
+	if (dir < 0)
+		return -errno;
+	for (unsigned n = free_number(dir), i = 0; !i || (err == -EADDRINUSE && i < 100); i++)
+		err = bind_to(v, n + i);
+	close(dir);
+	return err;
+}
+
 static int make_listener(struct runs_server *v)
 {
-	int err = -EADDRINUSE;
+	int err = -ENOENT;
 
 	v->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (v->listener < 0)
 		return jitscope_fail(-errno, "cannot make a socket: %s", strerror(errno));
 	/* Another session that ends may remove the directory in between. */
-	for (unsigned n = 0; n < 100 && (err == -EADDRINUSE || err == -ENOENT); n++) {
+	for (int i = 0; i < 100 && err == -ENOENT; i++) {
 		int made = make_dir(v->dir);
 
 		if (made) {
 			close(v->listener);
 			return made;
 		}
-		err = bind_to(v, n);
+		err = bind_numbered(v);
 	}
 	if (!err && (chmod(v->path, 0666) || listen(v->listener, SOMAXCONN)))
 		err = -errno;
@@ -370,7 +459,6 @@ int jitscope_server_start(struct jitscope_runs *r, const char *dir)
 	else
 		err = make_listener(v);
 	if (!err) {
-		remove_stale(v->dir);
 		err = jitscope_start_thread(&v->thread, run, v);
 		if (!err) {
 			r->server = v;

@@ -246,6 +246,7 @@ int jitscope_seed(struct jitscope_session *s, pid_t pid)
 	err = jitscope_region_snapshot(pid, &snap);
 	if (err)
 		return err;
+	jitscope_unmark_unseeded(s, pid); /* until a row finds no room */
 	put_aborts(s, pid, snap);
 	err = put_loops(s, pid, snap);
 	if (!err)

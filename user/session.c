@@ -73,6 +73,7 @@ static int configure(struct jitscope_session *s)
 		bpf_map__set_max_entries(b->maps.processes, o->max_processes);
 		bpf_map__set_max_entries(b->maps.counters, o->max_processes);
 		bpf_map__set_max_entries(b->maps.counter_times, o->max_processes);
+		bpf_map__set_max_entries(b->maps.unseeded, o->max_processes);
 		bpf_map__set_max_entries(b->maps.rows, o->max_processes);
 		bpf_map__set_max_entries(b->maps.loop_run_times, o->max_processes);
 	}
@@ -195,6 +196,7 @@ void jitscope_close(jitscope_session *s)
 {
 	if (!s)
 		return;
+	jitscope_runs_refuse(s);
 	jitscope_detach_all(s);
 	jitscope_runs_close(s);
 	jitscope_drop_rows(s);

@@ -280,12 +280,8 @@ static void refresh(jitscope_session *session, struct jitscope_snapshot *s,
 static bool is_complete(jitscope_session *session, const struct jitscope_snapshot *s,
 			const struct jitscope_process *p)
 {
-	const struct watched *w = jitscope_watched(session, s->pid, false);
-	/* A reader does not know whose rows its owner could not seed. */
-	uint64_t others = *session->shared_dir ? 0 : session->seed_lost;
-
-	return s->stats.map_full == others && !s->stats.busy && !s->lost && !p->bad &&
-	       !(w && w->unseeded);
+	return s->stats.map_full == session->seed_lost && !s->stats.busy && !s->lost && !p->bad &&
+	       !jitscope_is_unseeded(session, s->pid, p);
 }
 
 /* Of a process that has just ended the rest may be on its way, and is shown but once. */

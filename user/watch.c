@@ -56,11 +56,8 @@ struct watched *jitscope_watched(struct jitscope_session *s, pid_t pid, bool add
 
 void jitscope_rows_lost(struct jitscope_session *s, pid_t pid, uint64_t n)
 {
-	struct watched *w = jitscope_watched(s, pid, false);
-
 	s->seed_lost += n;
-	if (w)
-		w->unseeded = true;
+	jitscope_mark_unseeded(s, pid);
 }
 
 static void look_soon(struct watched *w)
@@ -110,14 +107,11 @@ int jitscope_mark_watched(struct jitscope_session *s, pid_t pid)
 static int seed(struct jitscope_session *s, pid_t pid)
 {
 	int err = jitscope_seed(s, pid);
-	struct watched *w;
 
 	if (!err || err == -ENODATA || err == -ENOENT) /* it has no VM yet */
 		return 0;
-	s->seed_failed += err != -ESRCH;
-	w = jitscope_watched(s, pid, false);
-	if (w)
-		w->unseeded = true;
+	if (jitscope_mark_unseeded(s, pid))
+		s->seed_failed += err != -ESRCH;
 	return err;
 }
 
@@ -130,7 +124,7 @@ int jitscope_watch_pid(jitscope_session *s, pid_t pid)
 	err = jitscope_mark_watched(s, pid);
 	if (err)
 		return err;
-	found = jitscope_attach_process(s, pid);
+	found = jitscope_attach_process(s, pid, true);
 	if (found < 0)
 		return found;
 	if (!found)
@@ -148,7 +142,7 @@ static int attach_and_seed(void *ctx, pid_t pid)
 	struct watched *w = jitscope_watched(s, pid, false);
 	int err;
 
-	if ((w && w->alive) || jitscope_attach_process(s, pid) <= 0)
+	if ((w && w->alive) || jitscope_attach_process(s, pid, false) <= 0)
 		return 0;
 	w = jitscope_watched(s, pid, true);
 	if (w)
@@ -269,10 +263,12 @@ static void look_again(struct jitscope_session *s, struct watched *w, uint64_t n
 	}
 	w->pause_ns = w->pause_ns * 2 > LAST_LOOK ? LAST_LOOK : w->pause_ns * 2;
 	w->look_again_ns = now + w->pause_ns;
-	if (jitscope_attach_process(s, w->pid) > 0 &&
+	if (jitscope_attach_process(s, w->pid, false) > 0 &&
 	    (s->n_files > files || w->inherits || !is_known(s, w->pid)) &&
-	    !jitscope_seed(s, w->pid))
+	    !jitscope_seed(s, w->pid)) {
+		s->sweep_wanted |= w->inherits; /* of what it has freed so far */
 		w->inherits = false;
+	}
 }
 
 /* Seldom enough that it takes a small part of our time, however much there is. */

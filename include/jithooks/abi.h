@@ -291,10 +291,22 @@ struct jit_run {
  * in a directory that root owns and nobody else may write to. The listener must
  * be root. One request and one reply to a connection, then both close it. Who
  * watches the whole machine ends the name in JIT_RUNS_ALL and is asked last: one
- * who chose what he watches has a better use for the counts.
+ * who chose what he watches has a better use for the counts. n is the observer's
+ * number, the lowest that no other there has.
  */
 #define JIT_RUNS_DIR "/run/jitscope"
 #define JIT_RUNS_ALL ".all.sock"
+/*
+ * When to ask: when the semaphore of `runs` changes. The kernel counts there the
+ * sites that somebody is attached to, not who is: a second observer of `runs` would
+ * come and go unseen. Hence the bells, sites of provider `jit` with this name and
+ * the semaphore of `runs`, which no code reaches. Observer n is attached to `runs` and,
+ * as long as it is there, to bell n modulo JIT_BELLS / 2, in the order of the file's
+ * notes. When it has a process more to watch that heard it before, it attaches to the
+ * bell JIT_BELLS / 2 further on as well, or lets go of that.
+ */
+#define JIT_BELL "bell"
+#define JIT_BELLS 32
 #define JIT_RUNS_MAGIC 0x534e555254494aULL /* "JITRUNS", little endian */
 
 struct jit_runs_request {

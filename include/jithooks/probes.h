@@ -38,6 +38,9 @@
  *    becomes an optimized uprobe that clobbers the red zone of leaf functions.
  *  - Each probe has one site, in a function that is neither inlined nor
  *    cloned: attaching and detaching cost by the site.
+ *
+ * There are sites called `bell` besides, which never fire: a second observer of
+ * `runs` is told from the first by them (abi.h).
  */
 #ifndef JITHOOKS_PROBES_H
 #define JITHOOKS_PROBES_H

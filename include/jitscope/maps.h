@@ -12,6 +12,7 @@
  *   loops          hash         struct jitscope_loop_key -> struct jit_loop
  *   aborts         hash         struct jitscope_abort_key -> struct jit_abort
  *   flushes        hash         struct jitscope_vm_key -> struct jit_flush
+ *   unseeded       hash         pid -> struct jitscope_unseeded
  *   loop_run_times hash of maps pid -> array, run_slot -> struct jit_run (abi.h)
  *   events         ring buffer  struct jitscope_event
  *   stats          per-CPU      0 -> struct jitscope_stats
@@ -20,7 +21,8 @@
  * Keys name a process by its pid alone, so that a person can type it. Which
  * process of that pid a value belongs to tells its `instance`: it equals
  * that in `processes`, or else the value is left over from an earlier one
- * and the next sweep removes it. counters and counter_times are always those
+ * and the next sweep removes it, as it does rows of `loops` whose type is none
+ * of enum jit_trace_type: loops that a forked child has freed. counters and counter_times are always those
  * of the instance in `processes`.
  */
 #ifndef JITSCOPE_MAPS_H
@@ -61,6 +63,16 @@ struct jitscope_abort_key {
 struct jitscope_vm_key {
 	__u32 pid;
 	__u32 vm;
+};
+
+/*
+ * Of what this program did before it was watched, part is missing: it could not be
+ * read, or found no room. It is that of `processes` if these are the same there.
+ */
+struct jitscope_unseeded {
+	__u64 start_ticks;
+	__u32 execs;
+	__u32 pad;
 };
 
 /* Loss is counted, never silent. */

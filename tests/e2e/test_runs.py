@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from harness import (JITSCOPE, TIMEOUT, embed, finish, for_others, jitscope, kill, need, need_bpf,
+from harness import (JITSCOPE, TIMEOUT, build_observer, embed, finish, for_others, jitscope, kill, need, need_bpf,
                      pin_dir, read_line, run, start, tempdir, wait_for)
 import harness
 
@@ -363,6 +363,91 @@ def test_two_observers_at_once_are_both_right():
     counted.end()
 
 
+def test_a_second_observer_is_heard_where_another_is_attached():
+    """The kernel counts sites, not who is attached: without its bell it would change nothing."""
+    need_bpf()
+    sockets, env = runs_dir()
+    other, counted = Counted(env=env), Counted("--loops", 3, env=env)
+    first = observer(env, "-p", other.pid)
+    next_snapshot(first)
+    assert counted.do("wait", "run 1")["mapped"] is False, "the first one watches another process"
+    second = observer(env, "-p", counted.pid)
+    next_snapshot(second)
+    told = counted.do("run 5")
+    assert told["mapped"] is True, told
+    check_counts(next_snapshot(second, lambda s: runs_of(s) == tally_of(told)), told, "kernel")
+    assert sorted(os.listdir(sockets)) == sorted([f"{first.pid}.0.sock", f"{second.pid}.1.sock"])
+    kill(first, signal.SIGKILL)
+    finish(first)
+    third = observer(env, "-p", other.pid)
+    next_snapshot(third)
+    assert sorted(os.listdir(sockets)) == sorted([f"{third.pid}.0.sock", f"{second.pid}.1.sock"])
+    for watcher in (second, third):
+        end_observer(watcher)
+    for process in (counted, other):
+        process.end()
+
+
+def test_a_loop_that_never_ends_hears_a_second_observer():
+    need_bpf()
+    _, env = runs_dir()
+    jitlua = os.path.join(os.path.dirname(JITSCOPE), "jitlua")
+    folder = for_others(jitlua)  # of this test alone, as in program()
+    both = [start([folder + "/jitlua", "-jon", "-e",
+                   "print 'ready' io.flush() local n = 0 while true do n = n + 1 end"], env=env)
+            for _ in range(2)]
+    for process in both:
+        read_line(process, "ready")
+    first = observer(env, "-p", both[0].pid)
+    next_snapshot(first, lambda s: s["run_source"] == "kernel" and s["loop_run_times"])
+    second = observer(env, "-p", both[1].pid, "-n", 200)
+    next_snapshot(second, lambda s: s["run_source"] == "kernel" and s["loop_run_times"])
+    assert mapped_maps(both[1].pid)
+    end_observer(first)
+    end_observer(second)
+
+
+def test_who_leaves_hands_its_process_over():
+    need_bpf()
+    _, env = runs_dir()
+    counted = Counted("--loops", 3, "--sleep-us", "200", env=env)
+    first, _ = pinning(env, "-p", counted.pid)
+    counted.do("wait", "run 10")
+    second, folder = pinning(env, "-p", counted.pid)
+    counted.do("run 1")
+    assert not os.path.exists(f"{folder}/loop_run_times/{counted.pid}"), "the first one's"
+    counted.send("run 5000")  # it looks at the wish while the first one lets go of everything
+    end_observer(first)
+    told = counted.answer()
+    assert told["mapped"] is True, told
+    assert pinned_counts(folder, counted.pid) == tally_of(told)
+    end_observer(second)
+    counted.end()
+
+
+def test_who_is_watched_later_is_told_so():
+    """It asks when the session attaches to its file, for the sake of another process."""
+    need_bpf()
+    _, env = runs_dir()
+    many = [Counted("--loops", 3, "--sleep-us", "200", env=env) for _ in range(4)]
+    for counted in many:
+        counted.send("run 20000")
+    watcher = start([build_observer("watch_several"), *(str(c.pid) for c in many)], env=env,
+                    stdin=subprocess.PIPE)
+    assert watcher.stdout.readline() == "{}\n"
+    wait_for(lambda: all(mapped_maps(c.pid) for c in many), "all to count in its maps", timeout=4)
+    watcher.stdin.write("\n")
+    watcher.stdin.flush()
+    told = [json.loads(watcher.stdout.readline()) for _ in many]
+    assert {t["run_source"] for t in told} == {"kernel"} and all(t["runs"] for t in told), told
+    watcher.stdin.close()
+    watcher.stdin = None
+    assert finish(watcher).status == 0
+    for counted in many:
+        counted.answer()
+        counted.end()
+
+
 def test_more_loops_than_slots_run_over():
     need_bpf()
     snap, told = counted_by_run(("wait", "run 10"), "--max-runs=2048",
@@ -383,6 +468,14 @@ def test_more_loops_than_slots_run_over():
     counted.end()
 
 
+def test_a_process_has_room_for_loops_however_little_is_asked_for():
+    need_bpf()
+    for most in (1, 511, 513):
+        snap, told = counted_by_run(("wait", "run 10"), f"--max-runs={most}")
+        check_counts(snap, told, "kernel")
+        assert snap["overflow_runs"] == 0, snap["overflow_runs"]
+
+
 # ---- Processes that change ----------------------------------------------------------------------
 
 
@@ -400,6 +493,27 @@ def test_a_forked_child_counts_for_itself():
         snap = next_snapshot(watcher, lambda s: s["pid"] == answer["pid"] and
                              runs_of(s) == tally_of(answer))
         check_counts(snap, answer, "kernel")
+    end_observer(watcher)
+
+
+def test_what_a_child_has_freed_is_not_live_after_its_end():
+    """It ends before anybody looks at it, and its parent still has these loops."""
+    need_bpf()
+    _, env = runs_dir()
+    counted = Counted("--loops", 6, env=env)
+    watcher = observer(env, "-f", program("runs"))
+    counted.do("wait", "run 10")
+    next_snapshot(watcher)
+    counted.send("forks 20 1 2")
+    left = {child["pid"]: child for child in (counted.answer() for _ in range(20))}
+    told = counted.answer()
+    while left:
+        snap = next_snapshot(watcher, lambda s: s["pid"] in left and not s["alive"])
+        child = left.pop(snap["pid"])
+        assert {x["bridge_no"] or x["loop_no"] for x in snap["loops"]} == {3, 4, 5, 6}, snap
+        assert snap["complete"] is True and len(child["tally"]) == 4, (snap, child)
+    snap = next_snapshot(watcher, lambda s: s["pid"] == counted.pid)
+    assert len(snap["loops"]) == len(told["tally"]) == 6, snap
     end_observer(watcher)
 
 
@@ -511,6 +625,21 @@ def test_a_hostile_process_is_given_its_map_and_no_more():
     assert other == {"status": 0, "slots": 512, "map": True, "first": 0}, other
     assert none["status"] == 2 and not none["map"], none
     assert next_snapshot(watcher)["loop_run_times"] == []
+    end_observer(watcher)
+
+
+def test_nobody_asks_in_the_name_of_another():
+    need_bpf()
+    sockets, env = runs_dir()
+    process = asking("orphan:65536", sockets=sockets, env=env)
+    watcher = observer(env, "-f", program("runs_ask"))
+    _, first, second = answers(process, 3)
+    assert first["status"] == 0 and first["slots"] == 65536, first
+    assert second == {"status": 2, "map": False}, "it had ended"
+    process = start([program("runs_ask"), sockets, "wait", "rights", "ask:1", "hold"], env=env)
+    _, other, own = answers(process, 3)
+    assert other == {"status": 2, "map": False} and own["status"] == 0, (other, own)
+    next_snapshot(watcher)
     end_observer(watcher)
 
 

@@ -118,11 +118,15 @@ def test_a_program_that_nobody_knew_is_seen_when_it_is_started():
 
 def test_the_dead_are_kept_as_long_as_is_asked():
     """Longer than they are otherwise: two sweeps of the maps come and go."""
-    process, env = serve("--keep", "60", "-f", program("embed"))
+    process, env = serve("--keep", "90", "-f", program("embed"))
     one = start(embed(*LOAD))
+    counted = Counted("--loops", 3, env=env)
+    runs = tally_of(counted.do("wait", "run 50"))
+    counted.end()
     told = json.loads(finish(one).out)
-    time.sleep(22)
+    time.sleep(64)
     check_totals(known(one.pid, env), told)
+    assert runs_of(known(counted.pid, env)) == runs
     stop(process)
 
 
@@ -278,6 +282,30 @@ def all_known(env):
             jitscope("snapshot", "-a", "--json", env=env, status=None).out.splitlines()]
 
 
+def test_whose_rows_found_no_room_is_known_to_those_who_read():
+    large, _ = held("embed", "--loops", "6000", "--flushes", "0", "--frees", "0")
+    small, told = held("embed", *LOAD)
+    process, env = serve("--max-loops", "5000", "-f", program("embed"))
+    snap = wait_for(lambda: known(large.pid, env), "the large one")
+    assert snap["complete"] is False and len(snap["loops"]) == 5000, snap["stats"]
+    check_totals(wait_for(lambda: known(small.pid, env), "the small one"), told)
+    stop(process)
+
+
+def test_whose_memory_made_no_sense_is_known_to_those_who_read():
+    """It was watched too late for events to tell the rest."""
+    path = own_program("hostile")
+    honest, liar = (start([path, "--mode", mode, "--hold"]) for mode in ("honest", "area_offset"))
+    for one in (honest, liar):
+        read_line(one, r"^\{")
+    process, env = serve("-f", path)
+    for one, complete in ((honest, True), (liar, False)):
+        kill(one, signal.SIGUSR1)
+        snap = wait_for(lambda pid=one.pid: known(pid, env), "the process")
+        assert snap["complete"] is complete and snap["stats"]["read_fault"], snap
+    stop(process)
+
+
 # ---- Loop runs ----------------------------------------------------------------------------
 
 
@@ -302,6 +330,24 @@ def test_loop_runs_are_counted_and_others_read_them():
     assert sum(pinned(path).values()) == sum(tally_of(told).values())
     stop(process)
     assert not os.path.exists(env["JITSCOPE_RUNS_DIR"])
+
+
+def test_counts_of_the_program_before_are_not_those_of_the_next():
+    """Which nobody gave a map, and whose loops have the same slots."""
+    process, env = counting_serve()
+    counted = Counted("--loops", 9, env=env)
+    told = counted.do("wait", "run 50")
+    path = f"{env['JITSCOPE_PIN_DIR']}/loop_run_times/{counted.pid}"
+    wait_for(lambda: os.path.exists(path), path)
+    counted.send("exec 1")
+    assert not tally_of(counted.answer())
+    wait_for(lambda: not os.path.exists(path), "the old counts to go")
+    counted.send("die")
+    counted.process.wait()
+    wait_for(lambda: not known(counted.pid, env)["alive"], "its end")
+    snap = known(counted.pid, env)
+    assert len(snap["loops"]) == 9 and runs_of(snap) == {}, (snap, told)
+    stop(process)
 
 
 def test_who_chose_what_he_watches_gets_the_counts():

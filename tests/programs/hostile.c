@@ -11,6 +11,8 @@
  *
  *	hostile --mode NAME|all [--count N] [--wait] [--hold]
  *	hostile --mode list
+ *
+ * Held, it fires once more at each SIGUSR1.
  */
 #include <jithooks/probes.h>
 
@@ -580,6 +582,11 @@ static void make_hole(void)
 	edge = unmapped - 1;
 }
 
+static void ignore(int number)
+{
+	(void)number;
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = NULL;
@@ -615,7 +622,10 @@ int main(int argc, char **argv)
 			"usage: hostile --mode NAME|all|list [--count N] [--wait] [--hold]\n");
 		return 2;
 	}
-	while (hold)
-		pause(); /* until killed */
+	signal(SIGUSR1, ignore);
+	while (hold) { /* until killed */
+		pause();
+		fire_event();
+	}
 	return 0;
 }

@@ -16,8 +16,10 @@
  *	compile N	N loops more in each VM
  *	free N		the first N loops of each VM that are still there
  *	fork N		a child runs N rounds and waits for SIGTERM
- *	forks M N	M children at once do so, and end; waits for them
- *	exec		starts this program anew, in the same process
+ *	forks M N F	M children at once do so, free the first F loops, and end; waits
+ *			for them
+ *	exec N		starts this program anew, in the same process; N not 0: as
+ *			one that finds nobody to ask for a map
  *	die		SIGKILL
  *
  * Each is answered with a line of JSON: the tally. At the end of the input it
@@ -215,7 +217,7 @@ static void free_loops(unsigned long n)
 			jit_trace_freed(vms[i].vm, vms[i].loops[vms[i].freed++].no);
 }
 
-static void run_in_children(unsigned long n, unsigned long n_rounds, int stay)
+static void run_in_children(unsigned long n, unsigned long n_rounds, unsigned long n_free, int stay)
 {
 	pid_t pids[MAX_CHILDREN];
 
@@ -228,6 +230,7 @@ static void run_in_children(unsigned long n, unsigned long n_rounds, int stay)
 		if (pids[i])
 			continue;
 		run_rounds(n_rounds);
+		free_loops(n_free);
 		print();
 		if (stay)
 			pause();
@@ -237,12 +240,19 @@ static void run_in_children(unsigned long n, unsigned long n_rounds, int stay)
 		waitpid(pids[i], NULL, 0);
 }
 
+static void execute_anew(unsigned long alone)
+{
+	if (alone)
+		setenv("JITHOOKS_RUNS_DIR", "/nonexistent", 1);
+	execv("/proc/self/exe", arguments);
+}
+
 static void execute(char *line)
 {
-	unsigned long n = 0, m = 0;
+	unsigned long n = 0, m = 0, l = 0;
 	char word[16] = "";
 
-	sscanf(line, "%15s %lu %lu", word, &n, &m);
+	sscanf(line, "%15s %lu %lu %lu", word, &n, &m, &l);
 	if (!strcmp(word, "wait"))
 		wait_for_wish();
 	else if (!strcmp(word, "run"))
@@ -253,11 +263,11 @@ static void execute(char *line)
 	else if (!strcmp(word, "free"))
 		free_loops(n);
 	else if (!strcmp(word, "fork"))
-		return run_in_children(1, n, 1);
+		return run_in_children(1, n, 0, 1);
 	else if (!strcmp(word, "forks"))
-		run_in_children(n, m, 0);
+		run_in_children(n, m, l, 0);
 	else if (!strcmp(word, "exec"))
-		execv("/proc/self/exe", arguments);
+		execute_anew(n);
 	else if (!strcmp(word, "die"))
 		raise(SIGKILL);
 	print();

@@ -19,6 +19,8 @@
  *	half:N		N connections that send a part, and stay open
  *	idle:N		N connections that send nothing, and stay open
  *	flood:N		N connections, one after the other
+ *	orphan:N	a child asks for N slots and ends; another asks for one in its name
+ *	rights		a request by one who had the rights of user 65534 when it connected
  *	leave		a request, and the end before the answer
  *	wait		until somebody wishes that runs are counted
  *	hold
@@ -276,6 +278,45 @@ static void flood(unsigned long n)
 	printf("{\"connections\":%lu}\n", made);
 }
 
+/* The reply to a request on a connection that may be another's. */
+static void ask_on(int s)
+{
+	struct jit_runs_request request = request_of(1, 1);
+	struct jit_runs_reply reply;
+	int fd = -1;
+
+	if (s >= 0 && send(s, &request, sizeof(request), MSG_NOSIGNAL) == sizeof(request))
+		fd = receive(s, &reply);
+	printf("{\"status\":%u,\"map\":%s}\n", reply.status, fd >= 0 ? "true" : "false");
+}
+
+static void orphan(unsigned long n)
+{
+	int s;
+
+	if (fork())
+		return; /* nobody waits for it: its pid stays */
+	ask(1, (uint32_t)n);
+	fflush(stdout);
+	s = open_socket();
+	if (!fork()) {
+		usleep(500000); /* until its end is known */
+		ask_on(s);
+		fflush(stdout);
+	}
+	_exit(0);
+}
+
+static void rights(void)
+{
+	int s, err = seteuid(65534);
+
+	s = open_socket();
+	err |= seteuid(0);
+	if (!err)
+		ask_on(s);
+}
+
 static void leave(void)
 {
 	struct jit_runs_request request = request_of(1, 1);
@@ -322,6 +363,10 @@ static void execute(const char *dir, const char *command)
 		keep_open(n, 0);
 	else if (IS("flood"))
 		flood(n);
+	else if (IS("orphan"))
+		orphan(n);
+	else if (IS("rights"))
+		rights();
 	else if (IS("leave"))
 		leave();
 	else if (IS("hold"))
