@@ -465,8 +465,10 @@ static void check_room(Code *code, const Trace *from, const Snapshot *s, const T
 	if (frames <= from->ir.max_frames)
 		return;
 	emit_load(code, RAX, at_reg(RSP, 0));
-	for (; frames; frames--) {
+	for (uint32_t n = 1; n <= frames; n++) {
 		emit_load(code, RAX, at_reg(RAX, offsetof(Frame, next)));
+		if (n <= from->ir.max_frames)
+			continue;
 		emit_rr(code, X_TEST, RAX, RAX);
 		emit_jump_fixup(code, CC_E, out.kind, out.target);
 	}
