@@ -129,6 +129,7 @@ typedef struct trace_exit {
 	uint32_t bridge;   /* trace number, 0: none */
 	uint8_t aborted;   /* bridges given up here; NOT_BRIDGED: there is to be none */
 	uint8_t waited;	   /* times that one was put off (budget.c) */
+	uint8_t looped;	   /* times that one was put off for a loop inside the trace */
 } TraceExit;
 
 #define NOT_BRIDGED UINT8_MAX
@@ -143,6 +144,8 @@ typedef struct trace {
 	bool retired;	    /* its place does not enter it any more */
 	bool flushed;	 /* a family's first: nobody comes to it, it is freed as soon as can be */
 	bool ends_early; /* in `finish`, before what cannot be traced */
+	/* What jumps back in the last loop, not compiled, that it goes around; NULL: none. */
+	const Instruction *unrolled;
 	Proto *proto;	 /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
 	/* Loop or function: the instruction that enters it; NULL: bridge, or superseded. */

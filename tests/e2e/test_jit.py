@@ -493,6 +493,32 @@ def test_a_loop_whose_values_get_other_types_is_compiled_for_these():
     assert [e["link"] for e in compiled if not e["parent"]] == ["loop", "loop"], [e[0] for e in compiled]
 
 
+# The loop is a turn long when the one around it is compiled, and some turns more later.
+LONGER = """
+local function turns(most)
+  local n, s = 0, 0.5
+  while n < 100 do
+    if s > most then break end
+    s = s + 1
+    n = n + 1
+  end
+  return s
+end
+local total = 0
+for x = 1, 2000 do
+  total = total + turns(x < 400 and 1 or x < 900 and 1 + x % 5 or 40)
+end
+print(total)
+"""
+
+
+def test_bridges_that_go_around_a_loop_lead_to_its_trace():
+    _, compiled, _ = events_of(LONGER)
+    inner = [e["no"] for e in compiled if e["link"] == "loop" and e["place"].endswith(":4")]
+    around = [e["link"] for e in compiled if e["parent"] and e["place"].endswith(":5")]
+    assert len(inner) == 1 and f"loop {inner[0]}" in around, [e[0] for e in compiled]
+
+
 # ---- -jdump -----------------------------------------------------------------------------------
 
 
