@@ -9,14 +9,7 @@ local call, arguments, variable, fields = expressions.call, expressions.argument
 
 -- A function's body; what it returns is of the kind that is said. `first` writes its beginning.
 local function function_body(parameters, is_vararg, result, d, n, first)
-	local saved_vararg, saved_loop = written.vararg, written.in_loop
-	written.vararg, written.in_loop = is_vararg, 0
-	written.level = written.level + 1
-	block(function()
-		for _, p in ipairs(parameters) do
-			declare(p[1], p[2])
-		end
-		tick()
+	written.function_block(parameters, is_vararg, function()
 		if first then
 			first()
 		end
@@ -37,8 +30,6 @@ local function function_body(parameters, is_vararg, result, d, n, first)
 			emit("return %s", expression(result, 2))
 		end
 	end)
-	written.level = written.level - 1
-	written.vararg, written.in_loop = saved_vararg, saved_loop
 end
 
 local function parameter_list()

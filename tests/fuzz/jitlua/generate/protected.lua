@@ -114,14 +114,7 @@ local function coroutine_statement(d)
 	local parameters = { { fresh("p"), "integer" }, { fresh("p"), "any" } }
 	local kind = random(3)
 	emit("local %s = coroutine.%s(function(%s, %s, ...)", co, kind == 1 and "create" or "wrap", parameters[1][1], parameters[2][1])
-	local saved_vararg, saved_loop = written.vararg, written.in_loop
-	written.vararg, written.in_loop = true, 0
-	written.level = written.level + 1
-	block(function()
-		for _, p in ipairs(parameters) do
-			declare(p[1], p[2])
-		end
-		tick()
+	written.function_block(parameters, true, function()
 		for i = 1, random(1, 3) do
 			written.statements(random(0, 2), d - 1)
 			local v = fresh("v")
@@ -146,8 +139,6 @@ local function coroutine_statement(d)
 			emit("return %s", any(1))
 		end
 	end)
-	written.level = written.level - 1
-	written.vararg, written.in_loop = saved_vararg, saved_loop
 	emit("end)")
 	for i = 1, random(1, 5) do
 		if kind == 1 then

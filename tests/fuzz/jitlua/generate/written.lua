@@ -70,5 +70,20 @@ function written.block(body)
 		written.scope[i] = nil
 	end
 end
+-- The same of a function, with `...` or without, in which no loop is around.
+function written.function_block(parameters, is_vararg, body)
+	local saved_vararg, saved_loop = written.vararg, written.in_loop
+	written.vararg, written.in_loop = is_vararg, 0
+	written.level = written.level + 1
+	written.block(function()
+		for _, p in ipairs(parameters) do
+			written.declare(p[1], p[2])
+		end
+		written.tick()
+		body()
+	end)
+	written.level = written.level - 1
+	written.vararg, written.in_loop = saved_vararg, saved_loop
+end
 
 return written
