@@ -131,16 +131,8 @@ static unsigned loops_at(const Jit *jit, const Instruction *pc)
  */
 static bool wants_other_types(const Jit *jit, const Trace *t, IrRef left_at)
 {
-	const IrOp *guard = ir_op(&t->ir, left_at);
-	enum ir_opcode tested;
-
-	if (t->kind != TRACE_LOOP || !t->patch || t->retired || guard->opcode != IR_GUARD_VALUE ||
-	    guard->arg[0] < 0)
-		return false;
-	tested = ir_op(&t->ir, guard->arg[0])->opcode;
-	return (tested == IR_GETSLOT_TAG || tested == IR_GETVALUE_TAG ||
-		tested == IR_GETARRAYITEM_TAG || tested == IR_GETNODE_TAG) &&
-	       loops_at(jit, t->pc) < MAX_LOOPS;
+	return t->kind == TRACE_LOOP && t->patch && !t->retired && left_at != t->settled &&
+	       anew_is_about_type(&t->ir, left_at) && loops_at(jit, t->pc) < MAX_LOOPS;
 }
 
 /* The function that a call that begins at pc calls; NULL: no Lua function. */
@@ -242,7 +234,9 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts] ||
 	    frame_function(f)->proto->jit_off || traces_family(jit, t)->flushed)
 		return;
-	if (wants_other_types(jit, t, left_at) || wants_any_closure(jit, t, left_at, f))
+	if (wants_other_types(jit, t, left_at))
+		anew_doubt(jit, t, left_at);
+	else if (wants_any_closure(jit, t, left_at, f))
 		jit_supersede(jit, t);
 	else
 		go_on_behind(L, t, exit);
