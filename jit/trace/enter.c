@@ -91,10 +91,10 @@ static bool wants_own_bridge(const Jit *jit, const Trace *t, const TraceExit *e,
  */
 static bool waits_for_loop(Jit *jit, TraceExit *e, const Instruction *back)
 {
-	if (!back || get_op(*back) >= OPCODE_COUNT || e->waited == MAX_WAITS)
+	if (!back || get_op(*back) >= OPCODE_COUNT || e->looped == MAX_WAITS)
 		return false;
 	*jit_counter_of(jit, back) = 1;
-	e->failures <<= ++e->waited;
+	e->failures <<= ++e->looped;
 	return true;
 }
 
@@ -182,9 +182,16 @@ static bool wants_any_closure(const Jit *jit, const Trace *t, IrRef left_at, con
 static void record_bridge(lua_State *L, Trace *t, int32_t exit, unsigned repeated)
 {
 	Jit *jit = L->global->jit;
+	TraceExit *e = &t->exits[exit];
+	unsigned wait = budget_exit(jit, e, e->failures);
 	Frame *f = L->frame;
-	Trace *bridge = jit_new_trace(L, TRACE_BRIDGE, frame_function(f)->proto, f->u.lua.pc);
+	Trace *bridge;
 
+	if (wait) {
+		e->failures = wait;
+		return;
+	}
+	bridge = jit_new_trace(L, TRACE_BRIDGE, frame_function(f)->proto, f->u.lua.pc);
 	if (!bridge)
 		return;
 	bridge->parent = t->number;
@@ -193,7 +200,7 @@ static void record_bridge(lua_State *L, Trace *t, int32_t exit, unsigned repeate
 	bridge->root = t->kind == TRACE_BRIDGE ? t->root : t->number;
 	if (bridge->repeated > MAX_REPEATED ||
 	    jit->traces[bridge->root]->bridges++ >= jit->parameters[JIT_PARAMETER_max_bridges]) {
-		t->exits[exit].aborted = NOT_BRIDGED;
+		e->aborted = NOT_BRIDGED;
 		jit_discard(L, bridge);
 		return;
 	}
@@ -319,8 +326,8 @@ void jit_enter(lua_State *L, uint32_t number)
 
 	if (unlikely(jit_has_wish(g)))
 		jit_listen(L);
-	if (unlikely(here.t->cost))
-		budget_entered(g->jit, here.t);
+	if (unlikely(here.t->owed))
+		budget_entered(g->jit, here.t, L->frame);
 	here.t->last_used = g->jit->generation;
 	g->running = &here;
 	while (may_enter(L, here.t) && run_trace(L, &here))

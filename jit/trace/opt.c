@@ -289,19 +289,11 @@ static void count_cached(Opt *o, enum ir_opcode opcode)
 		o->cached++;
 }
 
-static IrRef emit(Opt *o, const IrOp *from, const IrRef *args)
+static IrRef emit_real(Opt *o, const IrOp *from, const IrRef *args)
 {
 	IrOp copy = *from, *op = &copy;
-	IrRef found, own[UINT8_MAX] = {IR_NONE, IR_NONE, IR_NONE};
+	IrRef found;
 
-	if (o->failed)
-		return 0;
-	if (o->virtuals && op->nargs <= UINT8_MAX) {
-		memcpy(own, args, op->nargs * sizeof(*own));
-		if (virtual_take(o, op, own, &found))
-			return found;
-		args = own;
-	}
 	if (!(ir_info[op->opcode].flags & IR_MANY)) {
 		memcpy(op->arg, args, sizeof(op->arg));
 		found = fold(o, op);
@@ -332,6 +324,20 @@ static IrRef emit(Opt *o, const IrOp *from, const IrRef *args)
 	if (ir_info[op->opcode].flags & IR_STORE && is_redundant_store(o, op))
 		return 0;
 	return opt_append(o, op, args);
+}
+
+static IrRef emit(Opt *o, const IrOp *op, const IrRef *args)
+{
+	IrRef own[UINT8_MAX], found;
+
+	if (o->failed)
+		return 0;
+	if (!o->virtuals || op->nargs > UINT8_MAX)
+		return emit_real(o, op, args);
+	for (unsigned i = 0; i < 3; i++)
+		own[i] = IR_NONE;
+	memcpy(own, args, op->nargs * sizeof(*own));
+	return virtual_take(o, op, own, &found) ? found : emit_real(o, op, own);
 }
 
 IrRef opt_emit(Opt *o, const IrOp *op, const IrRef *args)

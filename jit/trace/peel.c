@@ -200,16 +200,14 @@ static void copy_operation(struct peel *p, uint32_t at, bool body)
 	const Ir *from = p->from;
 	IrOp op = from->ops[at];
 	const IrRef *args = ir_args(from, &op);
-	bool many = ir_info[op.opcode].flags & IR_MANY;
-	IrRef mapped[UINT8_MAX] = {IR_NONE, IR_NONE, IR_NONE};
-	IrRef known = IR_NONE;
+	IrRef mapped[UINT8_MAX], known = IR_NONE;
 
 	p->o.at = at;
 	if (p->o.virtuals)
 		force_before(p, at, body);
 	for (unsigned i = 0; i < op.nargs && i < UINT8_MAX; i++)
 		mapped[i] = use(p, opt_map(&p->o, args[i]), body);
-	for (unsigned i = op.nargs; !many && i < 3; i++)
+	for (unsigned i = op.nargs; i < 3; i++)
 		mapped[i] = IR_NONE;
 	if (op.snapshot >= 0) {
 		if (p->copied[op.snapshot] < 0)
@@ -383,7 +381,8 @@ static bool copy_all(struct peel *p)
 
 bool peel(Jit *jit, const Ir *from, const Ir *loop, Ir *to)
 {
-	struct peel p = {.from = from, .to = to, .jit = jit, .loop = loop};
+	struct turn turns[MAX_TURNS];
+	struct peel p = {.from = from, .to = to, .jit = jit, .loop = loop, .turns = turns};
 	bool done = false;
 
 	p.copied = malloc((from->n_snapshots + 1) * sizeof(*p.copied));

@@ -38,7 +38,7 @@ struct peel {
 	const Ir *from;
 	Ir *to;
 	Opt o;
-	struct turn turns[MAX_TURNS]; /* slots in the last snapshot's order, then values */
+	struct turn *turns; /* MAX_TURNS: slots in the last snapshot's order, then values */
 	unsigned n_turns;
 	bool cautious;	 /* integers are taken to be anything in the next turn */
 	IrRef *preamble; /* old place -> reference at the end of the preamble */

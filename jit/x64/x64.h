@@ -293,8 +293,9 @@ typedef struct machine {
 	uint8_t *area;
 	Space space;
 	unsigned writing;	    /* machine_begin() that have no end yet */
-	Block written[MAX_WRITTEN]; /* pages that are writable */
+	Block written[MAX_WRITTEN]; /* regions that are writable */
 	unsigned n_written;
+	uint32_t apart; /* where those end that are kept apart */
 	bool has_round;	    /* SSE4.1 */
 	bool near_wish;	    /* all of the area is near enough to *jit->wish for a rel32 */
 	const void *counts; /* run counts are not far from here; the same for good */
@@ -362,6 +363,7 @@ typedef struct compile {
 	Live *values;
 	int32_t *uses;
 	int32_t *next_call; /* from each operation on, -1: none */
+	uint32_t busy;	    /* registers that divisions empty for themselves */
 	IrRef holder[REGISTERS];
 	uint32_t free, pinned, temporary;
 	uint64_t slots[(MAX_SPILLS + 63) / 64];

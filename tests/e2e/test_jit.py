@@ -664,7 +664,7 @@ def test_flags_that_are_none():
         result = jitlua(option, "-e", "print(1)", status=1)
         assert option[2:].split("=")[0] in result.err and result.out == "", result
     for arguments in (["-jv"], ["-j", "v"], ["-jv=-"], ["-jdump=t"], ["-j", "dump=t,-"], ["-jdump=,-"], ["-jdump=,"], ["-jdump="], ["-jv="]):
-        result = jitlua(*arguments, "-e", "for i = 1, 100 do end print(1)")
+        result = jitlua(*arguments, "-e", "for i = 1, 1000 do end print(1)")
         assert result.out.endswith("1\n") and "TRACE" in result.out + result.err, (arguments, result)
     text = jitlua("-jhelp").out
     for option in ("-jv[=FILE]", "-jdump[=FLAGS[,FILE]]", "-jperf"):
