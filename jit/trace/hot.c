@@ -180,6 +180,8 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	/* The abort's hook may have run this very loop. */
 	if (!jit_may_record(L) || jit_original(jit, patch_at) != *patch_at)
 		return;
+	if (anew_put_back(jit, f, pc, patch_at))
+		return;
 	place = place_of(frame_function(f)->proto, patch_at);
 	wait = place ? budget_loop(jit, place, f, pc, patch_at, start_count(jit, kind)) : 0;
 	if (wait) {

@@ -131,6 +131,17 @@ static enum proof prove_truth(const Opt *o, IrRef ref)
 	return b.low == 0 && b.high == 0 ? FAILS : UNKNOWN;
 }
 
+/*
+ * What it looks at changes while helpers run, or by somebody else, who can wait until
+ * the next trace begins or this one's next turn.
+ */
+static enum proof prove_not_invalidated(const Opt *o)
+{
+	int32_t asked = o->last[IR_GUARD_NOT_INVALIDATED];
+
+	return asked > o->to->label && asked > o->last_call ? HOLDS : UNKNOWN;
+}
+
 /* What is known of a guard's condition. */
 static enum proof prove(const Opt *o, const IrOp *op)
 {
@@ -160,6 +171,8 @@ static enum proof prove(const Opt *o, const IrOp *op)
 		    is_integer_constant(o, op->arg[1], &b))
 			return a == b ? HOLDS : FAILS;
 		return UNKNOWN;
+	case IR_GUARD_NOT_INVALIDATED:
+		return prove_not_invalidated(o);
 	default:
 		return UNKNOWN;
 	}

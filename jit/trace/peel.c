@@ -15,6 +15,10 @@
  * the preamble and r is used in the body, then the next turn has to use what q is
  * in the body.
  *
+ * A value that the preamble knows as a constant is one in each turn, though the body may
+ * not see why: nothing was known before the preamble, so it follows from the turn's own
+ * guards, and the body has them too or has proved them.
+ *
  * Which of them change is found by trying: slots that were written are taken to
  * change, values are not; the body is copied, what turned out otherwise is noted,
  * and the body is copied again, until nothing changes any more.
@@ -268,7 +272,7 @@ static bool try_loop(struct peel *p, bool first, bool *again)
 	if (first && !peel_find_slots(p))
 		return false;
 	peel_emit_label(p);
-	if (p->o.failed || !copy_turn(p, true) || !peel_stores_are_stable(p))
+	if (p->o.failed || !copy_turn(p, true))
 		return false;
 	*again = peel_correct_virtuals(p);
 	if (p->o.failed)

@@ -78,8 +78,6 @@ bool peel_correct_virtuals(struct peel *p);
 bool peel_correct_turns(struct peel *p);
 /* Values that cross by way of memory; *found as above. false: this cannot be expressed. */
 bool peel_find_values(struct peel *p, bool *found);
-/* A constant that the preamble stored may be forwarded: it must be one in each turn. */
-bool peel_stores_are_stable(const struct peel *p);
 /* The jump, which hands on what the label takes. */
 void peel_emit_jump(struct peel *p);
 

@@ -129,6 +129,7 @@ typedef struct trace_exit {
 	uint32_t bridge;   /* trace number, 0: none */
 	uint8_t aborted;   /* bridges given up here; NOT_BRIDGED: there is to be none */
 	uint8_t waited;	   /* times that one was put off (budget.c) */
+	uint8_t looped;	   /* times that one was put off for a loop inside the trace */
 } TraceExit;
 
 #define NOT_BRIDGED UINT8_MAX
@@ -143,6 +144,8 @@ typedef struct trace {
 	bool retired;	    /* its place does not enter it any more */
 	bool flushed;	 /* a family's first: nobody comes to it, it is freed as soon as can be */
 	bool ends_early; /* in `finish`, before what cannot be traced */
+	/* What jumps back in the last loop, not compiled, that it goes around; NULL: none. */
+	const Instruction *unrolled;
 	Proto *proto;	 /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
 	/* Loop or function: the instruction that enters it; NULL: bridge, or superseded. */
@@ -164,6 +167,8 @@ typedef struct trace {
 	int64_t owed;		 /* a family's first: ns that it is still to save (budget.c) */
 	int64_t ahead;		 /* a numeric loop: turns, when it was entered last; 0: unknown */
 	uint64_t last_used;	 /* the youngest trace's `born` when it was entered */
+	IrRef doubted;		 /* loop: the guard that it was superseded for, 0: none (anew.c) */
+	IrRef settled;		 /* and one that is no cause for that any more */
 	bool dead;
 	bool reached; /* by this collection */
 	/*
@@ -355,6 +360,20 @@ void jit_supersede(Jit *jit, Trace *t);
 void jit_switch_function(lua_State *L, Proto *p, bool on);
 /* A trace that begins at t's place was given up. */
 void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason);
+
+/* ---- anew.c -------------------------------------------------------------------------------- */
+
+/* Is the guard about the type of a value in memory? */
+bool anew_is_about_type(const Ir *ir, IrRef guard);
+/* t, a loop, is left at that guard time and again: it is superseded. */
+void anew_doubt(Jit *jit, Trace *t, IrRef guard);
+/*
+ * A loop is about to be recorded at pc in frame f, whose jump back is patch_at. true: the
+ * one that was there before is there again, as types are those that it wants.
+ */
+bool anew_put_back(const Jit *jit, const Frame *f, const Instruction *pc, Instruction *patch_at);
+/* t, a loop, is installed: is it of use for what the one before was superseded for? */
+void anew_compare(const Jit *jit, Trace *t);
 
 /* ---- budget.c ------------------------------------------------------------------------------ */
 

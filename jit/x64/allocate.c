@@ -187,6 +187,12 @@ static bool is_call(const Compile *c, const IrOp *op)
 	       (!c->m->has_round && (op->opcode == IR_FLOAT_FLOOR || op->opcode == IR_FLOAT_CEIL));
 }
 
+static bool is_division(const IrOp *op)
+{
+	return op->opcode == IR_INT_FLOORDIV || op->opcode == IR_INT_MOD ||
+	       op->opcode == IR_UINT_FLOORDIV || op->opcode == IR_UINT_MOD;
+}
+
 /* The result had best be where `jump` wants it. */
 static void hint_labels(Compile *c)
 {
@@ -217,6 +223,8 @@ bool live_analyze(Compile *c)
 		c->values[i].last = -1;
 		if (is_call(c, &ir->ops[i]))
 			call = (int32_t)i;
+		if (is_division(&ir->ops[i]))
+			c->busy = bit(RDX);
 		c->next_call[i] = call;
 	}
 	count_references(c);
@@ -234,6 +242,8 @@ void allocate_reset(Compile *c)
 	c->pinned = c->temporary = 0;
 	memset(c->slots, 0, sizeof(c->slots));
 	c->x->n_label = 0;
+	c->rax_frame_at = -2;
+	c->frame_slot = -1;
 	for (int r = 0; r < REGISTERS; r++)
 		c->holder[r] = HOLDS_NOTHING;
 	for (uint32_t i = 0; i < c->ir->n_ops; i++) {
@@ -252,7 +262,7 @@ Mem spill_address(int slot)
 	return at_reg(RSP, SPILL_OFFSET + slot * 8);
 }
 
-static int new_slot(Compile *c)
+int new_slot(Compile *c)
 {
 	for (int w = 0; w < (int)(sizeof(c->slots) / sizeof(*c->slots)); w++) {
 		int slot;
@@ -393,6 +403,12 @@ static bool lives_over_call(const Compile *c, IrRef ref)
 	return call >= 0 && call < c->values[ref].last;
 }
 
+/* Rather not those that an operation of this list empties for itself. */
+static uint32_t quiet(const Compile *c, uint32_t good)
+{
+	return good & ~c->busy ? good & ~c->busy : good;
+}
+
 /* The best register for a value from here on. */
 static int take_for(Compile *c, IrRef ref)
 {
@@ -404,7 +420,7 @@ static int take_for(Compile *c, IrRef ref)
 	else if (lives_over_call(c, ref))
 		good = free & CALLEE_SAVED;
 	else
-		good = free & ~CALLEE_SAVED;
+		good = quiet(c, free & ~CALLEE_SAVED);
 	return take(c, good ? good : mask);
 }
 
@@ -822,6 +838,7 @@ void allocate_label(Compile *c, const IrOp *label)
 		c->failed = true;
 		return;
 	}
+	c->frame_slot = -1; /* later turns come with another frame in it */
 	spill_for_loop(c);
 	for (uint32_t at = (uint32_t)c->at; at < ir->n_ops; at++)
 		if (is_label_value(c, at))

@@ -56,16 +56,24 @@ static const struct {
 #undef X
 };
 
-/* The payload is at array - 8 - 8 * index: rax gets -1 - index. */
-static Mem element_payload(Compile *c, int array, IrRef index)
+/*
+ * The payload is at array - 8 - 8 * index: a register gets -1 - index, that of the index
+ * itself if nobody wants that afterwards (`last`), else rax.
+ */
+static Mem element_payload(Compile *c, int array, IrRef index, bool last)
 {
 	uint64_t i;
+	int reg;
 
 	if (constant_bits(c, index, &i) && i < INT32_MAX / 16)
 		return at_reg(array, -8 - 8 * (int32_t)i);
-	emit_move(&c->code, RAX, need(c, index));
-	emit_unary(&c->code, UNARY_NOT, RAX);
-	return (Mem){.base = (int8_t)array, .index = RAX, .scale = 8};
+	reg = need(c, index);
+	if (!last) {
+		emit_move(&c->code, RAX, reg);
+		reg = RAX;
+	}
+	emit_unary(&c->code, UNARY_NOT, reg);
+	return (Mem){.base = (int8_t)array, .index = (int8_t)reg, .scale = 8};
 }
 
 static Mem element_tag(Compile *c, int array, IrRef index)
@@ -129,7 +137,8 @@ Mem load_address(Compile *c, const IrOp *op)
 	case IR_GETARRAYITEM_I:
 	case IR_GETARRAYITEM_F:
 	case IR_GETARRAYITEM_R:
-		return element_payload(c, need(c, op->arg[0]), op->arg[1]);
+		return element_payload(c, need(c, op->arg[0]), op->arg[1],
+				       dies_here(c, op->arg[1]));
 	case IR_GETNODE_KEY:
 		return in_node(c, op->arg[0], offsetof(Node, key));
 	case IR_GETNODE_KEYTAG:
@@ -181,6 +190,22 @@ static void store_payload(Compile *c, Mem to, IrRef value)
 	}
 }
 
+/* The payload comes last: its address may take the place of the index. */
+static void store_element(Compile *c, const IrOp *op)
+{
+	IrRef index = op->arg[1], value = op->arg[2];
+	int array = need(c, op->arg[0]);
+
+	if (value >= 0)
+		need(c, value);
+	emit_store_byte(&c->code, element_tag(c, array, index), (uint8_t)op->descr);
+	if (has_payload(op->descr))
+		store_payload(c,
+			      element_payload(c, array, index,
+					      dies_here(c, index) && value != index),
+			      value);
+}
+
 static void compile_store(Compile *c, const IrOp *op)
 {
 	int object, tag = op->descr;
@@ -201,15 +226,7 @@ static void compile_store(Compile *c, const IrOp *op)
 		emit_store_byte(&c->code, to, (uint8_t)tag);
 		break;
 	default:
-		object = need(c, op->arg[0]);
-		if (op->arg[2] >= 0)
-			need(c, op->arg[2]);
-		if (has_payload(tag)) {
-			to = element_payload(c, object, op->arg[1]);
-			store_payload(c, to, op->arg[2]);
-		}
-		to = element_tag(c, object, op->arg[1]);
-		emit_store_byte(&c->code, to, (uint8_t)tag);
+		store_element(c, op);
 	}
 }
 

@@ -363,6 +363,7 @@ typedef struct compile {
 	Live *values;
 	int32_t *uses;
 	int32_t *next_call; /* from each operation on, -1: none */
+	uint32_t busy;	    /* registers that divisions empty for themselves */
 	IrRef holder[REGISTERS];
 	uint32_t free, pinned, temporary;
 	uint64_t slots[(MAX_SPILLS + 63) / 64];
@@ -370,6 +371,9 @@ typedef struct compile {
 	uint32_t n_cold, size_cold;
 	uint32_t taken;			      /* registers that were, since the label */
 	uint32_t count_base, count_base_size; /* place of what loads it */
+	/* Frames that guards came to, by their descr: in rax behind an operation; -1: no slot. */
+	int32_t rax_frame, rax_frame_at, slot_frame;
+	int frame_slot;
 	bool failed, full, again;
 } Compile;
 
@@ -407,6 +411,8 @@ void preserve(Compile *c, bool arguments_too);
 /* After one. */
 void forget_registers(Compile *c);
 Mem spill_address(int slot);
+/* Not in use by any value; sets c->full if there is none. */
+int new_slot(Compile *c);
 Location location_of(const Compile *c, IrRef ref);
 uint32_t class_of(const Compile *c, IrRef ref);
 
