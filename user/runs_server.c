@@ -65,6 +65,7 @@ struct runs_server {
 	pthread_t thread;
 	char path[108], dir[96];
 	int listener, wake;
+	int spare; /* a descriptor to refuse with, when there is no other; or -1 */
 	/* The oldest first. */
 	struct connection connections[MAX_CONNECTIONS];
 	size_t n;
@@ -225,6 +226,29 @@ static bool is_in_time(struct runs_server *v, uid_t uid, uint64_t now)
 	return !uid || ++rate->n <= MAX_PER_SECOND;
 }
 
+static int open_spare(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/*
+ * Who asks waits for an answer, and must not wait because we have no descriptor left: it
+ * is refused what it asks for, as for that there is none either. False: not even that.
+ */
+static bool refuse_one(struct runs_server *v)
+{
+	struct connection c = {.since_ns = jitscope_now()};
+
+	close(v->spare);
+	c.fd = accept4(v->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (c.fd >= 0) {
+		serve(v, &c);
+		close(c.fd);
+	}
+	v->spare = open_spare();
+	return c.fd >= 0;
+}
+
 /* False: there is none waiting, or no descriptor for it. */
 static bool accept_one(struct runs_server *v)
 {
@@ -234,6 +258,8 @@ static bool accept_one(struct runs_server *v)
 	socklen_t size = sizeof(who);
 	uint64_t now = jitscope_now();
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && v->spare >= 0 && refuse_one(v))
+		return true;
 	if (fd < 0) {
 		v->short_of_fds = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
 		return errno == ECONNABORTED || errno == EINTR;
@@ -287,6 +313,13 @@ static int timeout_ms(const struct runs_server *v)
 	return end > now ? (int)((end - now) / 1000000) + 1 : 0;
 }
 
+static void nap(void)
+{
+	const struct timespec moment = {.tv_nsec = PEEK_MS * 1000000};
+
+	nanosleep(&moment, NULL);
+}
+
 static void *run(void *arg)
 {
 	struct runs_server *v = arg;
@@ -301,8 +334,10 @@ static void *run(void *arg)
 			(struct pollfd){.fd = v->short_of_fds ? -1 : v->listener, .events = POLLIN};
 		for (size_t i = 0; i < v->n; i++)
 			fds[2 + i] = (struct pollfd){.fd = v->connections[i].fd, .events = POLLIN};
-		if (poll(fds, 2 + v->n, timeout_ms(v)) < 0 && errno != EINTR)
-			return NULL;
+		if (poll(fds, 2 + v->n, timeout_ms(v)) < 0) {
+			nap(); /* no memory */
+			continue;
+		}
 		if (fds[0].revents)
 			return NULL;
 		look_at(v, fds + 2);
@@ -452,6 +487,7 @@ int jitscope_server_start(struct jitscope_runs *r, const char *dir)
 		return -ENOMEM;
 	v->runs = r;
 	v->wake = eventfd(0, EFD_CLOEXEC);
+	v->spare = open_spare();
 	if (snprintf(v->dir, sizeof(v->dir), "%s", dir) >= (int)sizeof(v->dir) - 20)
 		err = jitscope_fail(-ENAMETOOLONG, "%s is too long for the name of a socket", dir);
 	else if (v->wake < 0)
@@ -469,6 +505,8 @@ int jitscope_server_start(struct jitscope_runs *r, const char *dir)
 	}
 	if (v->wake >= 0)
 		close(v->wake);
+	if (v->spare >= 0)
+		close(v->spare);
 	free(v);
 	return err;
 }
@@ -486,6 +524,8 @@ void jitscope_server_stop(struct jitscope_runs *r)
 	unlink(v->path);
 	close(v->listener);
 	close(v->wake);
+	if (v->spare >= 0)
+		close(v->spare);
 	rmdir(v->dir); /* if it was the last one there */
 	free(v);
 	r->server = NULL;

@@ -117,8 +117,10 @@ typedef struct absolute_line {
 
 /* What the JIT keeps for an instruction that jumps back. */
 typedef struct hot_place {
-	uint8_t aborts; /* of traces that began there */
-	uint8_t waited; /* times that it was put off: budget_wait() */
+	uint8_t aborts;	 /* of traces that began there */
+	uint8_t waited;	 /* times that it was put off (trace/budget.c) */
+	uint8_t ended;	 /* it was hot, and had few turns ahead */
+	uint8_t doubted; /* its loop may have been given up in vain (trace/anew.c) */
 } HotPlace;
 
 /* What the compiler made of one function; the fields of the dump format. */

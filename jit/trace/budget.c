@@ -3,62 +3,179 @@
  * budget.c - what traces may cost. A program that goes from one piece of code to the next,
  * and comes back to none, would pay for traces that nobody runs.
  *
- * A loop or function that was compiled is proved when it is come back to after other
- * traces were made. What those cost that are not proved yet, and what was given up, must
- * not exceed `budget` and what those cost that are. While it does, a place has to be hot
- * for longer, and the longer the more it exceeds: up to where it has been interpreted for
- * ten times as long as a trace takes to be made. So a program that comes back to nothing
- * pays little more than the budget, and one that comes back may make twice as many traces
- * each time that it does. Bridges are no part of this: they are made where code is run.
+ * It is an account. Traces that are compiled, and those that are given up, are paid from
+ * it. It begins with `budget`, and gets a share of the time that loops and functions are
+ * interpreted for until they are hot, so that what is paid in vain is never more than
+ * that share. And a trace that is entered pays back what it saves, up to twice what it
+ * and its bridges cost: so a program whose traces are run may make ever more of them.
  *
- * Costs are taken to be what they are on average, not what the clock says, so that a
- * program is compiled in the same way each time.
+ * While more was paid than there was, a place has to be hot for longer, and the longer
+ * the more it is: up to where it has been interpreted for twenty times as long as a trace
+ * takes to be made. So does an exit, though not for so long: a trace that is left is run.
+ * A numeric loop says how many turns it has ahead: if they save what a trace costs, it
+ * is compiled whatever is in the account; if they are less than it had until it was hot,
+ * it has to become hot once more.
+ *
+ * Costs and times are taken to be what they are on average, not what the clock says, so
+ * that a program is compiled in the same way each time.
  */
 #include "parameters.h"
+
+#include "../lua/call.h"
+#include "../lua/opcodes.h"
 
 /* Nanoseconds: a trace, and each of its operations, that is compiled or given up. */
 #define COMPILED 15000
 #define COMPILED_OPERATION 700
 #define GIVEN_UP 4000
 #define GIVEN_UP_OPERATION 250
-/* Traces made until to enter an older one is to come back to it. */
-#define COMES_BACK 8
+/* What becomes of an instruction: to be compiled with its bridges; to be interpreted; what
+ * a trace saves of that. */
+#define COMPILED_INSTRUCTION 8000
+#define INTERPRETED 2
+#define SAVED 1
+/* One part of so many of the time that is interpreted. */
+#define SHARE 64
+/* Instructions of a turn: of more that are there many are not come to. */
+#define LONGEST_TURN 50
+/* Each time that a loop is entered which does not say how many it has ahead. */
+#define TURNS_DONE 8
+#define MOST_TURNS (1 << 24)
+#define MAX_EXIT_WAIT 3
+
+/* Who asks for lower thresholds than ours wants traces at any price. */
+static bool is_unlimited(const Jit *jit)
+{
+	return jit->parameters[JIT_PARAMETER_budget] <= 0 ||
+	       parameter_is_lower(jit, JIT_PARAMETER_threshold) ||
+	       parameter_is_lower(jit, JIT_PARAMETER_function_threshold);
+}
+
+/* ---- Paying ------------------------------------------------------------------------------- */
 
 void budget_pay(Jit *jit, Trace *t, bool compiled)
 {
 	int64_t n = t->ir.n_ops;
+	int64_t cost = compiled ? COMPILED + COMPILED_OPERATION * n
+				: GIVEN_UP + GIVEN_UP_OPERATION * n;
 
-	if (t->kind == TRACE_BRIDGE)
-		return;
+	jit->spent += cost;
 	if (compiled)
-		t->cost = COMPILED + COMPILED_OPERATION * n;
-	jit->spent += compiled ? t->cost : GIVEN_UP + GIVEN_UP_OPERATION * n;
+		traces_family(jit, t)->owed += 2 * cost;
 }
 
-void budget_entered(Jit *jit, Trace *t)
+/* ---- Being paid --------------------------------------------------------------------------- */
+
+static int64_t turn_length(const Instruction *first, const Instruction *last)
 {
-	if (jit->generation - t->last_used < COMES_BACK)
-		return;
-	jit->spent -= 2 * t->cost;
-	t->cost = 0;
+	return last - first < LONGEST_TURN ? last - first + 1 : LONGEST_TURN;
 }
 
-/* Who asks for lower thresholds than ours wants traces at any price. */
-static int64_t budget_of(const Jit *jit)
+/* Turns that the loop whose last instruction is i is still to do; 0: it does not say. */
+static int64_t turns_ahead(const Frame *f, Instruction i)
 {
-	if (parameter_is_lower(jit, JIT_PARAMETER_threshold) ||
-	    parameter_is_lower(jit, JIT_PARAMETER_function_threshold))
+	const Value *v = frame_base(f) + get_a(i);
+
+	if (get_op(i) != OP_FORLOOP || !is_integer(v + 2))
 		return 0;
-	return jit->parameters[JIT_PARAMETER_budget] * 1000;
+	return (lua_Unsigned)v[1].u.i < MOST_TURNS ? v[1].u.i + 1 : MOST_TURNS;
 }
 
-/* One more for each half of a budget that is owed. */
-unsigned budget_wait(const Jit *jit)
+/*
+ * Turns that t has done since it was entered last. The loop may be in the same run, or in
+ * another: then the one before is over.
+ */
+static int64_t turns_done(Trace *t, const Frame *f)
 {
-	int64_t budget = budget_of(jit), debt = jit->spent - budget, n;
+	int64_t ahead = turns_ahead(f, t->original), before = t->ahead;
 
-	if (budget <= 0 || debt <= 0)
+	if (!ahead)
+		return TURNS_DONE;
+	t->ahead = ahead;
+	return before >= ahead ? before - ahead : before;
+}
+
+/* In ns. */
+static int64_t saving(Trace *t, const Frame *f)
+{
+	const Proto *p = t->proto;
+
+	if (t->kind == TRACE_FUNCTION)
+		return SAVED * turn_length(p->code, p->code + p->code_count - 1);
+	return SAVED * turns_done(t, f) * (t->patch ? turn_length(t->pc, t->patch) : 1);
+}
+
+void budget_entered(Jit *jit, Trace *t, const Frame *f)
+{
+	int64_t saved = saving(t, f);
+
+	if (saved > t->owed)
+		saved = t->owed;
+	t->owed -= saved;
+	jit->spent -= saved;
+}
+
+static void interpreted(Jit *jit, int64_t turns, int64_t length)
+{
+	jit->spent -= turns * length * INTERPRETED / SHARE;
+}
+
+/* ---- Asking ------------------------------------------------------------------------------- */
+
+/* How dear traces are: one more for each budget that is owed. */
+static unsigned dearness(const Jit *jit)
+{
+	int64_t budget = jit->parameters[JIT_PARAMETER_budget] * 1000, n;
+
+	if (jit->spent <= budget)
 		return 0;
-	n = 1 + debt / ((budget + 1) / 2);
+	n = 1 + (jit->spent - budget) / budget;
 	return (unsigned)(n < MAX_WAIT ? n : MAX_WAIT);
+}
+
+/* A place has been come to `start` times, or as many as it was put off until. */
+static unsigned put_off(Jit *jit, unsigned start, int64_t length, uint8_t *waited)
+{
+	interpreted(jit, (int64_t)start << (*waited ? *waited - 1 : 0), length);
+	if (dearness(jit) <= *waited) {
+		*waited = 0; /* of the next trace there */
+		return 0;
+	}
+	return start << (*waited)++;
+}
+
+unsigned budget_loop(Jit *jit, HotPlace *place, const Frame *f, const Instruction *first,
+		     const Instruction *last, unsigned start)
+{
+	int64_t length = turn_length(first, last), ahead = turns_ahead(f, *last);
+	int64_t cost = COMPILED + length * COMPILED_INSTRUCTION;
+
+	if (is_unlimited(jit))
+		return 0;
+	if (ahead * length * SAVED > cost) {
+		jit->spent -= cost;
+		return 0;
+	}
+	if (ahead && ahead < start && !place->ended) {
+		place->ended = 1;
+		return start;
+	}
+	return put_off(jit, start, length, &place->waited);
+}
+
+unsigned budget_function(Jit *jit, Proto *p, unsigned start)
+{
+	if (is_unlimited(jit))
+		return 0;
+	return put_off(jit, start, turn_length(p->code, p->code + p->code_count - 1),
+		       &p->waited);
+}
+
+unsigned budget_exit(const Jit *jit, TraceExit *e, unsigned start)
+{
+	unsigned wait = is_unlimited(jit) ? 0 : dearness(jit);
+
+	if (wait <= e->waited || e->waited == MAX_EXIT_WAIT)
+		return 0;
+	return start << ++e->waited;
 }

@@ -12,6 +12,10 @@
 #define MAX_REPEATED 6
 /* Traces of one loop, for other types than the first. */
 #define MAX_LOOPS 3
+/* Bridges, each behind the one before, that go around a loop that is not compiled. */
+#define MAX_CHAIN 2
+/* Times that an exit waits, each longer than the one before, for such a loop's trace. */
+#define MAX_WAITS 4
 /* Bridges of a family that is given up for a better one. */
 #define MAX_SUPERSEDED 8
 
@@ -44,6 +48,54 @@ static bool has_stack(lua_State *L, const Trace *t)
 static bool may_enter(lua_State *L, const Trace *t)
 {
 	return L->mode == MODE_JIT && has_stack(L, t);
+}
+
+/* ---- Loops between traces ----------------------------------------------------------------- */
+
+/*
+ * t begins in a loop that is not compiled, goes around it for some turns and leaves it to
+ * where a trace goes on that does so too: between them they would run the loop, and write
+ * all to memory every few turns. It was short when they were recorded, and is long now.
+ * The instruction that jumps back in the loop; NULL: it is not so.
+ */
+static const Instruction *loop_between(const Trace *t, const Trace *to, const Snapshot *s,
+				       const Frame *f)
+{
+	const Proto *p = frame_function(f)->proto;
+	const Instruction *back = t->unrolled;
+
+	return to && !s->frames && !s->below && back == to->unrolled && back >= p->code &&
+			       back < p->code + p->code_count
+		       ? back
+		       : NULL;
+}
+
+static bool enters_trace(Instruction i)
+{
+	return get_op(i) >= OP_JFORLOOP && get_op(i) <= OP_JJMP;
+}
+
+/* Its own bridge enters the loop's trace, or is there for a few more turns. */
+static bool wants_own_bridge(const Jit *jit, const Trace *t, const TraceExit *e,
+			     const Instruction *back)
+{
+	if (!back || e->aborted || t->repeated == MAX_REPEATED ||
+	    traces_family(jit, t)->bridges >= jit->parameters[JIT_PARAMETER_max_bridges])
+		return false;
+	return enters_trace(*back) || t->repeated < MAX_CHAIN;
+}
+
+/*
+ * The loop had better have a trace: the interpreter goes around it until then, which
+ * comes here when it is far from its end.
+ */
+static bool waits_for_loop(Jit *jit, TraceExit *e, const Instruction *back)
+{
+	if (!back || get_op(*back) >= OPCODE_COUNT || e->looped == MAX_WAITS)
+		return false;
+	*jit_counter_of(jit, back) = 1;
+	e->failures <<= ++e->looped;
+	return true;
 }
 
 /* ---- An exit is hot ----------------------------------------------------------------------- */
@@ -79,16 +131,8 @@ static unsigned loops_at(const Jit *jit, const Instruction *pc)
  */
 static bool wants_other_types(const Jit *jit, const Trace *t, IrRef left_at)
 {
-	const IrOp *guard = ir_op(&t->ir, left_at);
-	enum ir_opcode tested;
-
-	if (t->kind != TRACE_LOOP || !t->patch || t->retired || guard->opcode != IR_GUARD_VALUE ||
-	    guard->arg[0] < 0)
-		return false;
-	tested = ir_op(&t->ir, guard->arg[0])->opcode;
-	return (tested == IR_GETSLOT_TAG || tested == IR_GETVALUE_TAG ||
-		tested == IR_GETARRAYITEM_TAG || tested == IR_GETNODE_TAG) &&
-	       loops_at(jit, t->pc) < MAX_LOOPS;
+	return t->kind == TRACE_LOOP && t->patch && !t->retired && left_at != t->settled &&
+	       anew_is_about_type(&t->ir, left_at) && loops_at(jit, t->pc) < MAX_LOOPS;
 }
 
 /* The function that a call that begins at pc calls; NULL: no Lua function. */
@@ -127,32 +171,16 @@ static bool wants_any_closure(const Jit *jit, const Trace *t, IrRef left_at, con
 	       ((const LuaFunction *)c->u.object)->proto == now->proto;
 }
 
-/* An exit was taken: is it hot enough for a bridge of its own? */
-static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
+static void record_bridge(lua_State *L, Trace *t, int32_t exit, unsigned repeated)
 {
 	Jit *jit = L->global->jit;
 	TraceExit *e = &t->exits[exit];
-	const Snapshot *s = &t->ir.snapshots[exit];
+	unsigned wait = budget_exit(jit, e, e->failures);
 	Frame *f = L->frame;
-	const Trace *shared;
 	Trace *bridge;
-	bool moved;
 
-	jit_count(jit->vm, JIT_GUARD_FAILURES, 1);
-	if (--e->failures || e->bridge)
-		return;
-	e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
-	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts] ||
-	    frame_function(f)->proto->jit_off || traces_family(jit, t)->flushed)
-		return;
-	if (wants_other_types(jit, t, left_at) || wants_any_closure(jit, t, left_at, f)) {
-		jit_supersede(jit, t);
-		return;
-	}
-	moved = s->moved || s->frames || s->below || t->pc != f->u.lua.pc;
-	shared = shared_bridge(jit, t, f->u.lua.pc, moved);
-	if (shared) {
-		traces_link(L, t, exit, (Trace *)shared);
+	if (wait) {
+		e->failures = wait;
 		return;
 	}
 	bridge = jit_new_trace(L, TRACE_BRIDGE, frame_function(f)->proto, f->u.lua.pc);
@@ -160,7 +188,7 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 		return;
 	bridge->parent = t->number;
 	bridge->parent_exit = (uint32_t)exit;
-	bridge->repeated = moved ? 0 : (uint8_t)(t->repeated + 1);
+	bridge->repeated = (uint8_t)repeated;
 	bridge->root = t->kind == TRACE_BRIDGE ? t->root : t->number;
 	if (bridge->repeated > MAX_REPEATED ||
 	    jit->traces[bridge->root]->bridges++ >= jit->parameters[JIT_PARAMETER_max_bridges]) {
@@ -169,6 +197,49 @@ static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
 		return;
 	}
 	jit_start_recording(L, f, bridge);
+}
+
+/* A trace that is there already goes on, or one is recorded now, or later. */
+static void go_on_behind(lua_State *L, Trace *t, int32_t exit)
+{
+	const Jit *jit = L->global->jit;
+	const Snapshot *s = &t->ir.snapshots[exit];
+	const Frame *f = L->frame;
+	TraceExit *e = &t->exits[exit];
+	bool moved = s->moved || s->frames || s->below || t->pc != f->u.lua.pc;
+	const Trace *shared = shared_bridge(jit, t, f->u.lua.pc, moved);
+	const Instruction *back = loop_between(t, shared, s, f);
+
+	if (wants_own_bridge(jit, t, e, back))
+		record_bridge(L, t, exit, t->repeated + 1u);
+	else if (waits_for_loop(L->global->jit, e, back))
+		return;
+	else if (shared)
+		traces_link(L, t, exit, (Trace *)shared);
+	else
+		record_bridge(L, t, exit, moved ? 0 : t->repeated + 1u);
+}
+
+/* An exit was taken: is it hot enough for a bridge of its own? */
+static void count_exit(lua_State *L, Trace *t, int32_t exit, IrRef left_at)
+{
+	Jit *jit = L->global->jit;
+	TraceExit *e = &t->exits[exit];
+	Frame *f = L->frame;
+
+	jit_count(jit->vm, JIT_GUARD_FAILURES, 1);
+	if (--e->failures || e->bridge)
+		return;
+	e->failures = (uint32_t)jit->parameters[JIT_PARAMETER_trace_eagerness];
+	if (!jit_may_record(L) || e->aborted >= jit->parameters[JIT_PARAMETER_max_aborts] ||
+	    frame_function(f)->proto->jit_off || traces_family(jit, t)->flushed)
+		return;
+	if (wants_other_types(jit, t, left_at))
+		anew_doubt(jit, t, left_at);
+	else if (wants_any_closure(jit, t, left_at, f))
+		jit_supersede(jit, t);
+	else
+		go_on_behind(L, t, exit);
 }
 
 /* ---- Running ------------------------------------------------------------------------------ */
@@ -249,8 +320,8 @@ void jit_enter(lua_State *L, uint32_t number)
 
 	if (unlikely(jit_has_wish(g)))
 		jit_listen(L);
-	if (unlikely(here.t->cost))
-		budget_entered(g->jit, here.t);
+	if (unlikely(here.t->owed))
+		budget_entered(g->jit, here.t, L->frame);
 	here.t->last_used = g->jit->generation;
 	g->running = &here;
 	while (may_enter(L, here.t) && run_trace(L, &here))

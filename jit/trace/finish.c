@@ -23,10 +23,13 @@ static void install(lua_State *L, Trace *t)
 			t->exits[t->ir.ops[i].snapshot].aborted = NOT_BRIDGED;
 	if (t->ends_early)
 		t->exits[t->ir.ops[t->ir.n_ops - 1].snapshot].aborted = NOT_BRIDGED;
-	if (t->kind == TRACE_BRIDGE)
+	if (t->kind == TRACE_BRIDGE) {
 		traces_link(L, jit->traces[t->parent], (int32_t)t->parent_exit, t);
-	else
-		jit_patch(t);
+		return;
+	}
+	if (t->kind == TRACE_LOOP)
+		anew_compare(jit, t);
+	jit_patch(t);
 }
 
 /* ---- Compiling ---------------------------------------------------------------------------- */

@@ -142,20 +142,10 @@ void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size)
 	snprintf(text, size, "%s:%d", name, proto_line(p, (int)(pc - p->code)));
 }
 
-/*
- * A place has been come to `start` times, or as many as it was put off until: as many
- * times more until it is asked again whether it is hot. 0: it is.
- */
-static uint16_t put_off(const Jit *jit, uint32_t start, uint8_t *waited)
+/* A counter of that many, or of the largest there is. */
+static uint16_t as_count(unsigned n)
 {
-	unsigned more = start << *waited;
-
-	if (budget_wait(jit) <= *waited) {
-		*waited = 0; /* of the next trace there */
-		return 0;
-	}
-	++*waited;
-	return (uint16_t)(more < UINT16_MAX ? more : UINT16_MAX);
+	return (uint16_t)(n < UINT16_MAX ? n : UINT16_MAX);
 }
 
 /* ---- A place is hot ----------------------------------------------------------------------- */
@@ -173,7 +163,8 @@ static void foreign_is_hot(Jit *jit, const lua_State *L)
 void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_at, int kind)
 {
 	Jit *jit = L->global->jit;
-	uint16_t *counter = jit_counter_of(jit, patch_at), wait;
+	uint16_t *counter = jit_counter_of(jit, patch_at);
+	unsigned wait;
 	HotPlace *place;
 	Trace *t;
 
@@ -189,9 +180,12 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	/* The abort's hook may have run this very loop. */
 	if (!jit_may_record(L) || jit_original(jit, patch_at) != *patch_at)
 		return;
+	if (anew_put_back(jit, f, pc, patch_at))
+		return;
 	place = place_of(frame_function(f)->proto, patch_at);
-	if (place && (wait = put_off(jit, start_count(jit, kind), &place->waited))) {
-		*counter = wait;
+	wait = place ? budget_loop(jit, place, f, pc, patch_at, start_count(jit, kind)) : 0;
+	if (wait) {
+		*counter = as_count(wait);
 		return;
 	}
 	t = jit_new_trace(L, kind, frame_function(f)->proto, pc);
@@ -223,7 +217,7 @@ void jit_hot_function(lua_State *L, Frame *f)
 {
 	Jit *jit = L->global->jit;
 	Proto *p = frame_function(f)->proto;
-	uint16_t wait;
+	unsigned wait;
 	Trace *t;
 
 	if (!p->counted) {
@@ -242,8 +236,9 @@ void jit_hot_function(lua_State *L, Frame *f)
 		p->heat = (uint16_t)(start_count(jit, TRACE_FUNCTION));
 		return;
 	}
-	if ((wait = put_off(jit, start_count(jit, TRACE_FUNCTION), &p->waited))) {
-		p->heat = wait;
+	wait = budget_function(jit, p, start_count(jit, TRACE_FUNCTION));
+	if (wait) {
+		p->heat = as_count(wait);
 		return;
 	}
 	p->calls_itself |= calls_itself(f);

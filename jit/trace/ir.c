@@ -276,7 +276,7 @@ unsigned ir_virtuals(const Ir *ir, int32_t n, IrRef out[MAX_VIRTUALS])
 	const Snapshot *s = &ir->snapshots[n];
 	unsigned found = 0;
 
-	for (uint32_t i = 0; i < s->entries; i++)
+	for (uint32_t i = 0; ir->n_shapes && i < s->entries; i++)
 		found = add_virtual(ir, ir->snapshot_entries[s->entry + i].ref, out, found, 0);
 	return found;
 }

@@ -95,6 +95,7 @@ void jit_shut(Global *g)
 	lua_hooks_close(jit);
 	models_free(jit);
 	free(jit->traces);
+	free(jit->bridges);
 	free(jit->spare);
 	free(jit);
 	g->jit = NULL;

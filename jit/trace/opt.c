@@ -131,6 +131,17 @@ static enum proof prove_truth(const Opt *o, IrRef ref)
 	return b.low == 0 && b.high == 0 ? FAILS : UNKNOWN;
 }
 
+/*
+ * What it looks at changes while helpers run, or by somebody else, who can wait until
+ * the next trace begins or this one's next turn.
+ */
+static enum proof prove_not_invalidated(const Opt *o)
+{
+	int32_t asked = o->last[IR_GUARD_NOT_INVALIDATED];
+
+	return asked > o->to->label && asked > o->last_call ? HOLDS : UNKNOWN;
+}
+
 /* What is known of a guard's condition. */
 static enum proof prove(const Opt *o, const IrOp *op)
 {
@@ -160,6 +171,8 @@ static enum proof prove(const Opt *o, const IrOp *op)
 		    is_integer_constant(o, op->arg[1], &b))
 			return a == b ? HOLDS : FAILS;
 		return UNKNOWN;
+	case IR_GUARD_NOT_INVALIDATED:
+		return prove_not_invalidated(o);
 	default:
 		return UNKNOWN;
 	}
@@ -276,19 +289,11 @@ static void count_cached(Opt *o, enum ir_opcode opcode)
 		o->cached++;
 }
 
-static IrRef emit(Opt *o, const IrOp *from, const IrRef *args)
+static IrRef emit_real(Opt *o, const IrOp *from, const IrRef *args)
 {
 	IrOp copy = *from, *op = &copy;
-	IrRef found, own[UINT8_MAX] = {IR_NONE, IR_NONE, IR_NONE};
+	IrRef found;
 
-	if (o->failed)
-		return 0;
-	if (o->virtuals && op->nargs <= UINT8_MAX) {
-		memcpy(own, args, op->nargs * sizeof(*own));
-		if (virtual_take(o, op, own, &found))
-			return found;
-		args = own;
-	}
 	if (!(ir_info[op->opcode].flags & IR_MANY)) {
 		memcpy(op->arg, args, sizeof(op->arg));
 		found = fold(o, op);
@@ -319,6 +324,20 @@ static IrRef emit(Opt *o, const IrOp *from, const IrRef *args)
 	if (ir_info[op->opcode].flags & IR_STORE && is_redundant_store(o, op))
 		return 0;
 	return opt_append(o, op, args);
+}
+
+static IrRef emit(Opt *o, const IrOp *op, const IrRef *args)
+{
+	IrRef own[UINT8_MAX], found;
+
+	if (o->failed)
+		return 0;
+	if (!o->virtuals || op->nargs > UINT8_MAX)
+		return emit_real(o, op, args);
+	for (unsigned i = 0; i < 3; i++)
+		own[i] = IR_NONE;
+	memcpy(own, args, op->nargs * sizeof(*own));
+	return virtual_take(o, op, own, &found) ? found : emit_real(o, op, own);
 }
 
 IrRef opt_emit(Opt *o, const IrOp *op, const IrRef *args)

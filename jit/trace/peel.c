@@ -15,6 +15,10 @@
  * the preamble and r is used in the body, then the next turn has to use what q is
  * in the body.
  *
+ * A value that the preamble knows as a constant is one in each turn, though the body may
+ * not see why: nothing was known before the preamble, so it follows from the turn's own
+ * guards, and the body has them too or has proved them.
+ *
  * Which of them change is found by trying: slots that were written are taken to
  * change, values are not; the body is copied, what turned out otherwise is noted,
  * and the body is copied again, until nothing changes any more.
@@ -200,16 +204,14 @@ static void copy_operation(struct peel *p, uint32_t at, bool body)
 	const Ir *from = p->from;
 	IrOp op = from->ops[at];
 	const IrRef *args = ir_args(from, &op);
-	bool many = ir_info[op.opcode].flags & IR_MANY;
-	IrRef mapped[UINT8_MAX] = {IR_NONE, IR_NONE, IR_NONE};
-	IrRef known = IR_NONE;
+	IrRef mapped[UINT8_MAX], known = IR_NONE;
 
 	p->o.at = at;
 	if (p->o.virtuals)
 		force_before(p, at, body);
 	for (unsigned i = 0; i < op.nargs && i < UINT8_MAX; i++)
 		mapped[i] = use(p, opt_map(&p->o, args[i]), body);
-	for (unsigned i = op.nargs; !many && i < 3; i++)
+	for (unsigned i = op.nargs; i < 3; i++)
 		mapped[i] = IR_NONE;
 	if (op.snapshot >= 0) {
 		if (p->copied[op.snapshot] < 0)
@@ -270,7 +272,7 @@ static bool try_loop(struct peel *p, bool first, bool *again)
 	if (first && !peel_find_slots(p))
 		return false;
 	peel_emit_label(p);
-	if (p->o.failed || !copy_turn(p, true) || !peel_stores_are_stable(p))
+	if (p->o.failed || !copy_turn(p, true))
 		return false;
 	*again = peel_correct_virtuals(p);
 	if (p->o.failed)
@@ -383,7 +385,8 @@ static bool copy_all(struct peel *p)
 
 bool peel(Jit *jit, const Ir *from, const Ir *loop, Ir *to)
 {
-	struct peel p = {.from = from, .to = to, .jit = jit, .loop = loop};
+	struct turn turns[MAX_TURNS];
+	struct peel p = {.from = from, .to = to, .jit = jit, .loop = loop, .turns = turns};
 	bool done = false;
 
 	p.copied = malloc((from->n_snapshots + 1) * sizeof(*p.copied));

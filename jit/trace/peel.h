@@ -38,7 +38,7 @@ struct peel {
 	const Ir *from;
 	Ir *to;
 	Opt o;
-	struct turn turns[MAX_TURNS]; /* slots in the last snapshot's order, then values */
+	struct turn *turns; /* MAX_TURNS: slots in the last snapshot's order, then values */
 	unsigned n_turns;
 	bool cautious;	 /* integers are taken to be anything in the next turn */
 	IrRef *preamble; /* old place -> reference at the end of the preamble */
@@ -78,8 +78,6 @@ bool peel_correct_virtuals(struct peel *p);
 bool peel_correct_turns(struct peel *p);
 /* Values that cross by way of memory; *found as above. false: this cannot be expressed. */
 bool peel_find_values(struct peel *p, bool *found);
-/* A constant that the preamble stored may be forwarded: it must be one in each turn. */
-bool peel_stores_are_stable(const struct peel *p);
 /* The jump, which hands on what the label takes. */
 void peel_emit_jump(struct peel *p);
 

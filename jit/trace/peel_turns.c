@@ -358,22 +358,6 @@ bool peel_find_values(struct peel *p, bool *found)
 	return true;
 }
 
-bool peel_stores_are_stable(const struct peel *p)
-{
-	for (uint32_t at = 0; at + 1 < p->from->n_ops; at++) {
-		const IrOp *op = &p->from->ops[at];
-		IrRef value;
-
-		if (!(ir_info[op->opcode].flags & IR_STORE))
-			continue;
-		value = op->arg[op->opcode == IR_SETARRAYITEM ? 2 : 1];
-		if (value >= 0 && p->preamble[value] < 0 &&
-		    opt_map(&p->o, value) != p->preamble[value])
-			return false;
-	}
-	return true;
-}
-
 void peel_emit_jump(struct peel *p)
 {
 	IrOp jump = {.opcode = IR_JUMP, .type = 'v', .descr = -1, .snapshot = -1};

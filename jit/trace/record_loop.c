@@ -58,6 +58,7 @@ void record_unroll(Recorder *r, const Instruction *pc)
 		r->back = pc - 1;
 		r->turns = 0;
 	}
+	r->t->unrolled = r->pc - 1;
 	r->pc = pc;
 	r->snapshot = -1;
 	r->top = TOP_OF_FRAME;

@@ -35,8 +35,8 @@
  * a guard until a bridge is traced; trace_limit: operations of one trace;
  * loop_longevity: traces kept that are not run; penalties of places whose traces
  * are given up grow and end in `max_aborts`, after which the place is left alone;
- * budget: microseconds that traces may cost before they have proved useful (budget.c),
- * 0: no limit.
+ * budget: microseconds that traces may cost before any has saved time (budget.c), 0: no
+ * limit.
  */
 #define JIT_PARAMETERS(X)          \
 	X(threshold, 57)           \
@@ -49,7 +49,7 @@
 	X(max_unroll_recursion, 4) \
 	X(max_aborts, 6)           \
 	X(max_bridges, 100)        \
-	X(budget, 1000)            \
+	X(budget, 300)             \
 	X(code_limit, 64)
 
 enum jit_parameter {
@@ -128,6 +128,8 @@ typedef struct trace_exit {
 	uint32_t failures; /* until it is bridged */
 	uint32_t bridge;   /* trace number, 0: none */
 	uint8_t aborted;   /* bridges given up here; NOT_BRIDGED: there is to be none */
+	uint8_t waited;	   /* times that one was put off (budget.c) */
+	uint8_t looped;	   /* times that one was put off for a loop inside the trace */
 } TraceExit;
 
 #define NOT_BRIDGED UINT8_MAX
@@ -142,6 +144,8 @@ typedef struct trace {
 	bool retired;	    /* its place does not enter it any more */
 	bool flushed;	 /* a family's first: nobody comes to it, it is freed as soon as can be */
 	bool ends_early; /* in `finish`, before what cannot be traced */
+	/* What jumps back in the last loop, not compiled, that it goes around; NULL: none. */
+	const Instruction *unrolled;
 	Proto *proto;	 /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
 	/* Loop or function: the instruction that enters it; NULL: bridge, or superseded. */
@@ -160,8 +164,11 @@ typedef struct trace {
 	struct trace *next_at;	 /* bridge: the next in the list of its place's bucket */
 	struct trace *next_dead; /* forgotten while traces ran */
 	uint64_t born;		 /* which one of all it is */
-	int64_t cost;		 /* loop or function: ns, until it has proved useful */
+	int64_t owed;		 /* a family's first: ns that it is still to save (budget.c) */
+	int64_t ahead;		 /* a numeric loop: turns, when it was entered last; 0: unknown */
 	uint64_t last_used;	 /* the youngest trace's `born` when it was entered */
+	IrRef doubted;		 /* loop: the guard that it was superseded for, 0: none (anew.c) */
+	IrRef settled;		 /* and one that is no cause for that any more */
 	bool dead;
 	bool reached; /* by this collection */
 	/*
@@ -274,7 +281,7 @@ typedef struct jit {
 	uint32_t *spare; /* numbers below n_traces that are free */
 	uint32_t n_spare;
 	uint64_t generation; /* traces that there ever were */
-	Trace *bridges[BRIDGE_BUCKETS];
+	Trace **bridges;	   /* by place, BRIDGE_BUCKETS; NULL: there are none */
 	Trace *dead;		   /* forgotten, and maybe running */
 	struct recorder *recorder; /* while recording, else NULL */
 	lua_State *recording;	   /* the thread that records */
@@ -292,7 +299,7 @@ typedef struct jit {
 	char refused[160]; /* why what an optimize hook in Lua returned is no list; "": it is */
 	struct lua_hooks *lua_hooks; /* lua_hooks.c: what hooks in Lua need; NULL: never used */
 	unsigned random;	     /* state of the penalties' generator */
-	int64_t spent;		     /* ns, on traces: what proved useful taken off (budget.c) */
+	int64_t spent;		     /* ns, on traces: what was paid back taken off (budget.c) */
 	jit_vm *vm;		     /* libjithooks */
 	struct listener *listeners;  /* listen.h; NULL: nobody looks */
 	struct pcall_place {
@@ -354,18 +361,37 @@ void jit_switch_function(lua_State *L, Proto *p, bool on);
 /* A trace that begins at t's place was given up. */
 void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason);
 
+/* ---- anew.c -------------------------------------------------------------------------------- */
+
+/* Is the guard about the type of a value in memory? */
+bool anew_is_about_type(const Ir *ir, IrRef guard);
+/* t, a loop, is left at that guard time and again: it is superseded. */
+void anew_doubt(Jit *jit, Trace *t, IrRef guard);
+/*
+ * A loop is about to be recorded at pc in frame f, whose jump back is patch_at. true: the
+ * one that was there before is there again, as types are those that it wants.
+ */
+bool anew_put_back(const Jit *jit, const Frame *f, const Instruction *pc, Instruction *patch_at);
+/* t, a loop, is installed: is it of use for what the one before was superseded for? */
+void anew_compare(const Jit *jit, Trace *t);
+
 /* ---- budget.c ------------------------------------------------------------------------------ */
 
+/* A place may have to be hot 2^n times as long as its threshold says. */
 #define MAX_WAIT 10
-/* t was compiled, or given up after what it has by now. */
+/* t was compiled and installed, or given up after what it has by now. */
 void budget_pay(Jit *jit, Trace *t, bool compiled);
-/* t is about to be entered, t->last_used not yet set. */
-void budget_entered(Jit *jit, Trace *t);
+/* t, to which something is owed, is about to be entered in frame f. */
+void budget_entered(Jit *jit, Trace *t, const Frame *f);
 /*
- * How dear traces are, 0 to MAX_WAIT: a place has to be hot 2^n times as long as its
- * threshold says.
+ * A place is hot, its threshold is `start`: 0, it may be traced; or how many times it is
+ * to be come to until that is asked again. The loop from first to last, in frame f; a
+ * function; an exit.
  */
-unsigned budget_wait(const Jit *jit);
+unsigned budget_loop(Jit *jit, HotPlace *place, const Frame *f, const Instruction *first,
+		     const Instruction *last, unsigned start);
+unsigned budget_function(Jit *jit, Proto *p, unsigned start);
+unsigned budget_exit(const Jit *jit, TraceExit *e, unsigned start);
 
 /* ---- life.c ------------------------------------------------------------------------------- */
 

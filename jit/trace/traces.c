@@ -78,14 +78,16 @@ Trace *traces_family(const Jit *jit, const Trace *t)
 
 /* ---- Places ---------------------------------------------------------------------------------- */
 
-static Trace **bucket_of(Jit *jit, const Instruction *pc)
+/* NULL: there are no bridges yet, or no memory for their places. */
+static Trace **bucket_of(const Jit *jit, const Instruction *pc)
 {
-	return &jit->bridges[((uintptr_t)pc >> 2) & (BRIDGE_BUCKETS - 1)];
+	return jit->bridges ? &jit->bridges[((uintptr_t)pc >> 2) & (BRIDGE_BUCKETS - 1)] : NULL;
 }
 
 const Trace *traces_bridge_at(const Jit *jit, const Instruction *pc)
 {
-	const Trace *t = *bucket_of((Jit *)jit, pc);
+	Trace **at = bucket_of(jit, pc);
+	const Trace *t = at ? *at : NULL;
 
 	while (t && t->pc != pc)
 		t = t->next_at;
@@ -106,10 +108,25 @@ static void remove_place(Jit *jit, const Trace *t)
 {
 	Trace **at = bucket_of(jit, t->pc);
 
-	while (*at && *at != t)
+	while (at && *at && *at != t)
 		at = &(*at)->next_at;
-	if (*at)
+	if (at && *at)
 		*at = t->next_at;
+}
+
+/* One that has no place is not found by those that could go on in it. */
+static void add_place(Jit *jit, Trace *t)
+{
+	Trace **at;
+
+	if (!jit->bridges)
+		jit->bridges = calloc(BRIDGE_BUCKETS, sizeof(*jit->bridges));
+	at = bucket_of(jit, t->pc);
+	/* The oldest first. */
+	while (at && *at)
+		at = &(*at)->next_at;
+	if (at)
+		*at = t;
 }
 
 /* ---- Forgetting ------------------------------------------------------------------------------ */
@@ -140,7 +157,8 @@ void traces_forget_all(lua_State *L)
 		t->next_dead = jit->dead;
 		jit->dead = t;
 	}
-	memset(jit->bridges, 0, sizeof(jit->bridges));
+	free(jit->bridges);
+	jit->bridges = NULL;
 	jit->n_traces = jit->n_traces ? 1 : 0;
 	jit->n_spare = 0;
 	traces_bury(L);
@@ -243,20 +261,14 @@ void traces_link(lua_State *L, Trace *t, int32_t exit, Trace *to)
 
 void traces_add(Jit *jit, Trace *t)
 {
-	Trace **at = bucket_of(jit, t->pc);
-
 	jit->traces[t->number] = t;
 	t->born = ++jit->generation;
 	traces_family(jit, t)->last_used = jit->generation;
 	list_objects(t);
 	if (traces_goes_on_in(jit, t))
 		list_link(t, traces_goes_on_in(jit, t)->number);
-	if (t->kind != TRACE_BRIDGE)
-		return;
-	/* The oldest first. */
-	while (*at)
-		at = &(*at)->next_at;
-	*at = t;
+	if (t->kind == TRACE_BRIDGE)
+		add_place(jit, t);
 }
 
 struct marking {

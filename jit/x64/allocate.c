@@ -242,6 +242,8 @@ void allocate_reset(Compile *c)
 	c->pinned = c->temporary = 0;
 	memset(c->slots, 0, sizeof(c->slots));
 	c->x->n_label = 0;
+	c->rax_frame_at = -2;
+	c->frame_slot = -1;
 	for (int r = 0; r < REGISTERS; r++)
 		c->holder[r] = HOLDS_NOTHING;
 	for (uint32_t i = 0; i < c->ir->n_ops; i++) {
@@ -260,7 +262,7 @@ Mem spill_address(int slot)
 	return at_reg(RSP, SPILL_OFFSET + slot * 8);
 }
 
-static int new_slot(Compile *c)
+int new_slot(Compile *c)
 {
 	for (int w = 0; w < (int)(sizeof(c->slots) / sizeof(*c->slots)); w++) {
 		int slot;
@@ -836,6 +838,7 @@ void allocate_label(Compile *c, const IrOp *label)
 		c->failed = true;
 		return;
 	}
+	c->frame_slot = -1; /* later turns come with another frame in it */
 	spill_for_loop(c);
 	for (uint32_t at = (uint32_t)c->at; at < ir->n_ops; at++)
 		if (is_label_value(c, at))

@@ -25,7 +25,7 @@ void code_close(Code *code)
 /* Room for one more; the vector stays as it is without memory. */
 static bool grow(Code *code, void *vector, uint32_t n, uint32_t *size, size_t element)
 {
-	uint32_t room = *size ? *size * 2 : 256;
+	uint32_t room = *size ? *size * 2 : (uint32_t)(2048 / element);
 	void *grown;
 
 	if (n < *size)
@@ -40,16 +40,24 @@ static bool grow(Code *code, void *vector, uint32_t n, uint32_t *size, size_t el
 	return true;
 }
 
+static inline bool has_room(Code *code, uint32_t more)
+{
+	return code->n + more <= code->size ||
+	       grow(code, &code->bytes, code->n + more - 1, &code->size, 1);
+}
+
 void emit_byte(Code *code, unsigned b)
 {
-	if (grow(code, &code->bytes, code->n, &code->size, 1))
+	if (has_room(code, 1))
 		code->bytes[code->n++] = (uint8_t)b;
 }
 
 void emit_u32(Code *code, uint32_t n)
 {
-	for (int i = 0; i < 4; i++)
-		emit_byte(code, n >> 8 * i & 0xff);
+	if (!has_room(code, sizeof(n)))
+		return;
+	memcpy(code->bytes + code->n, &n, sizeof(n));
+	code->n += sizeof(n);
 }
 
 static void fixup(Code *code, enum fixup_kind kind, uintptr_t target, unsigned trail)

@@ -171,13 +171,55 @@ static void load_frame(Code *code, int32_t n)
 		emit_load(code, RAX, at_reg(RAX, offsetof(Frame, previous)));
 }
 
+static bool is_frame_guard(const IrOp *op)
+{
+	return op->opcode >= IR_GUARD_FRAME_STATUS && op->opcode <= IR_GUARD_FRAME_PC;
+}
+
+/* Does a guard further on ask for a frame that is not before number n? */
+static bool is_frame_wanted(const Compile *c, int32_t n)
+{
+	for (uint32_t at = (uint32_t)c->at + 1; at < c->ir->n_ops; at++)
+		if (is_frame_guard(&c->ir->ops[at]) && c->ir->ops[at].descr >= n)
+			return true;
+	return false;
+}
+
+/*
+ * As load_frame(). A trace that returns many times comes further and further down: it
+ * goes on from the frame that the operation before has left in rax, or from one that is
+ * kept in a spill slot.
+ */
+static void find_frame(Compile *c, int32_t n)
+{
+	Code *code = &c->code;
+	int32_t from = 0;
+
+	if (c->rax_frame_at == c->at - 1 && c->rax_frame <= n && !c->jit->fail_guards) {
+		from = c->rax_frame;
+	} else if (c->frame_slot >= 0 && c->slot_frame <= n) {
+		emit_load(code, RAX, spill_address(c->frame_slot));
+		from = c->slot_frame;
+	} else {
+		emit_load(code, RAX, at_reg(RSP, 0));
+	}
+	for (; from < n; from++)
+		emit_load(code, RAX, at_reg(RAX, offsetof(Frame, previous)));
+	if (!n || (c->frame_slot >= 0 && c->slot_frame == n) || !is_frame_wanted(c, n))
+		return;
+	if (c->frame_slot < 0)
+		c->frame_slot = new_slot(c);
+	emit_store(code, spill_address(c->frame_slot), RAX);
+	c->slot_frame = n;
+}
+
 static void guard_frame(Compile *c, const IrOp *op)
 {
 	Code *code = &c->code;
 	uint64_t bits = (uint64_t)ir_constant(c->ir, op->arg[0])->u.i;
 	uint32_t record = new_record(c, op);
 
-	load_frame(code, op->descr);
+	find_frame(c, op->descr);
 	if (op->opcode == IR_GUARD_FRAME_PC) {
 		emit_load(code, RAX, at_reg(RAX, offsetof(Frame, u.lua.pc)));
 		emit_rm(code, X_ALU(ALU_CMP), RAX, emit_constant(code, bits), 0);
@@ -186,6 +228,10 @@ static void guard_frame(Compile *c, const IrOp *op)
 				   (uint32_t)bits);
 	} else {
 		emit_compare_imm32(code, at_reg(RAX, offsetof(Frame, nresults)), (uint32_t)bits);
+	}
+	if (op->opcode != IR_GUARD_FRAME_PC) {
+		c->rax_frame = op->descr;
+		c->rax_frame_at = c->at;
 	}
 	exit_if(c, record, CC_NE);
 }
@@ -274,7 +320,7 @@ void compile_guard(Compile *c, const IrOp *op)
 		guard_not_invalidated(c, op);
 	else if (op->opcode == IR_GUARD_ALWAYS_FAILS)
 		exit_if(c, new_record(c, op), -1);
-	else if (op->opcode >= IR_GUARD_FRAME_STATUS && op->opcode <= IR_GUARD_FRAME_PC)
+	else if (is_frame_guard(op))
 		guard_frame(c, op);
 	else if (op->opcode == IR_GUARD_TOP)
 		guard_top(c, op);
@@ -383,15 +429,17 @@ static void open_frames(Code *code, const Trace *t, const Snapshot *s)
 	emit_store(code, at_reg(STATE, offsetof(lua_State, frame)), RCX);
 }
 
-static void set_top(Code *code, const Snapshot *s)
+/* frame: a register with the running frame; NO_REG: none. */
+static void set_top(Code *code, const Snapshot *s, int frame)
 {
 	if (s->top == TOP_AS_IT_IS)
 		return;
 	if (top_is_slot(s)) {
 		emit_rm(code, X_LEA, RAX, at_reg(BASE, s->top * (int32_t)sizeof(Value)), 0);
 	} else {
-		emit_load(code, RAX, at_reg(RSP, 0));
-		emit_load(code, RAX, at_reg(RAX, offsetof(Frame, top)));
+		if (frame == NO_REG)
+			emit_load(code, RAX, at_reg(RSP, 0));
+		emit_load(code, RAX, at_reg(frame == NO_REG ? RAX : frame, offsetof(Frame, top)));
 	}
 	emit_store(code, at_reg(STATE, offsetof(lua_State, top)), RAX);
 }
@@ -417,8 +465,10 @@ static void check_room(Code *code, const Trace *from, const Snapshot *s, const T
 	if (frames <= from->ir.max_frames)
 		return;
 	emit_load(code, RAX, at_reg(RSP, 0));
-	for (; frames; frames--) {
+	for (uint32_t n = 1; n <= frames; n++) {
 		emit_load(code, RAX, at_reg(RAX, offsetof(Frame, next)));
+		if (n <= from->ir.max_frames)
+			continue;
 		emit_rr(code, X_TEST, RAX, RAX);
 		emit_jump_fixup(code, CC_E, out.kind, out.target);
 	}
@@ -456,7 +506,7 @@ void go_on(Code *code, const Trace *t, const MachineTrace *x, const Record *r, c
 			open_frames(code, t, s);
 			emit_store(code, at_reg(RSP, 0), RCX);
 		}
-		set_top(code, s);
+		set_top(code, s, s->frames || s->below ? RCX : NO_REG);
 	}
 	if (shift)
 		emit_alu_imm(code, ALU_ADD, BASE, shift * (int32_t)sizeof(Value));

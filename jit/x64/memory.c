@@ -3,10 +3,14 @@
  * memory.c - where code lies, and the pieces that all traces share.
  *
  * One reserved area for each Jit, so that a rel32 reaches everything in it. Its pages
- * are writable or executable, never both. To change what a page is costs more than to
+ * are writable or executable, never both. To change what a page is costs as much as to
  * compile a small trace, so who writes in several places does it between
- * machine_begin() and machine_end(): a page becomes writable when it is first written
- * to, and all of them executable again in the end. None of the code runs meanwhile.
+ * machine_begin() and machine_end(): what is first written to becomes writable, and all
+ * of it executable again in the end. None of the code runs meanwhile.
+ *
+ * Most of that cost is the kernel's, in taking mappings apart and putting them together
+ * again. So the area changes by regions, each of which is a mapping of its own: every
+ * other one has an advice that does nothing here and keeps neighbours from being joined.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +21,27 @@
 #include "../lua/gc.h"
 #include "x64.h"
 
-#define PAGE 4096u /* of x86-64 */
+/* So few pages that the processor forgets just these when they change. */
+#define REGION (32 * 4096u)
 
 /* ---- Writing ------------------------------------------------------------------------------- */
+
+static uint32_t round_up(size_t size)
+{
+	return (uint32_t)(size + REGION - 1) & ~(REGION - 1);
+}
+
+static uint32_t used_regions(const Machine *m)
+{
+	return round_up(m->space.used);
+}
+
+static void keep_regions_apart(Machine *m, uint32_t end)
+{
+	for (; m->apart < end; m->apart += REGION)
+		if (m->apart / REGION % 2)
+			madvise(m->area + m->apart, REGION, MADV_RANDOM);
+}
 
 static void make_executable(Machine *m)
 {
@@ -28,10 +50,9 @@ static void make_executable(Machine *m)
 	for (unsigned i = 0; i < m->n_written; i++)
 		done &= !mprotect(m->area + m->written[i].at, m->written[i].size,
 				  PROT_READ | PROT_EXEC);
-	/* There were too many mappings for another: all that is in use is one. */
+	/* There were too many mappings for another: what is in use is made one. */
 	if (!done)
-		mprotect(m->area, (m->space.used + PAGE - 1) & ~(size_t)(PAGE - 1),
-			 PROT_READ | PROT_EXEC);
+		mprotect(m->area, used_regions(m), PROT_READ | PROT_EXEC);
 	m->n_written = 0;
 }
 
@@ -42,7 +63,7 @@ void machine_begin(Machine *m)
 
 void machine_begin_all(Machine *m)
 {
-	Block all = {.size = (uint32_t)(m->space.used + PAGE - 1) & ~(PAGE - 1)};
+	Block all = {.size = used_regions(m)};
 
 	machine_begin(m);
 	if (!m->n_written && !mprotect(m->area, all.size, PROT_READ | PROT_WRITE))
@@ -55,12 +76,12 @@ void machine_end(Machine *m)
 		make_executable(m);
 }
 
-/* What is writable and ends within these pages, or where they begin; NULL: nothing. */
-static Block *written_before(Machine *m, Block pages)
+/* What is writable and ends within these regions, or where they begin; NULL: nothing. */
+static Block *written_before(Machine *m, Block regions)
 {
 	for (unsigned i = 0; i < m->n_written; i++)
-		if (pages.at >= m->written[i].at &&
-		    pages.at <= m->written[i].at + m->written[i].size)
+		if (regions.at >= m->written[i].at &&
+		    regions.at <= m->written[i].at + m->written[i].size)
 			return &m->written[i];
 	return NULL;
 }
@@ -68,23 +89,22 @@ static Block *written_before(Machine *m, Block pages)
 /* Until the writing ends. */
 static bool make_writable(Machine *m, const uint8_t *from, size_t size)
 {
-	uint32_t at = (uint32_t)(from - m->area), first = at & ~(PAGE - 1);
-	Block pages = {.at = first,
-		       .size = ((uint32_t)(at + size + PAGE - 1) & ~(PAGE - 1)) - first};
-
-	Block *before = written_before(m, pages);
-	uint32_t end = pages.at + pages.size;
+	uint32_t at = (uint32_t)(from - m->area), first = at & ~(REGION - 1);
+	uint32_t end = round_up(at + size);
+	Block regions = {.at = first, .size = end - first};
+	Block *before = written_before(m, regions);
 
 	if (before && end <= before->at + before->size)
 		return true;
 	if (!before && m->n_written == MAX_WRITTEN)
 		make_executable(m);
-	if (mprotect(m->area + first, pages.size, PROT_READ | PROT_WRITE))
+	keep_regions_apart(m, end);
+	if (mprotect(m->area + first, regions.size, PROT_READ | PROT_WRITE))
 		return false;
 	if (before)
 		before->size = end - before->at;
 	else
-		m->written[m->n_written++] = pages;
+		m->written[m->n_written++] = regions;
 	return true;
 }
 

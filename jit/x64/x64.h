@@ -293,8 +293,9 @@ typedef struct machine {
 	uint8_t *area;
 	Space space;
 	unsigned writing;	    /* machine_begin() that have no end yet */
-	Block written[MAX_WRITTEN]; /* pages that are writable */
+	Block written[MAX_WRITTEN]; /* regions that are writable */
 	unsigned n_written;
+	uint32_t apart; /* where those end that are kept apart */
 	bool has_round;	    /* SSE4.1 */
 	bool near_wish;	    /* all of the area is near enough to *jit->wish for a rel32 */
 	const void *counts; /* run counts are not far from here; the same for good */
@@ -370,6 +371,9 @@ typedef struct compile {
 	uint32_t n_cold, size_cold;
 	uint32_t taken;			      /* registers that were, since the label */
 	uint32_t count_base, count_base_size; /* place of what loads it */
+	/* Frames that guards came to, by their descr: in rax behind an operation; -1: no slot. */
+	int32_t rax_frame, rax_frame_at, slot_frame;
+	int frame_slot;
 	bool failed, full, again;
 } Compile;
 
@@ -407,6 +411,8 @@ void preserve(Compile *c, bool arguments_too);
 /* After one. */
 void forget_registers(Compile *c);
 Mem spill_address(int slot);
+/* Not in use by any value; sets c->full if there is none. */
+int new_slot(Compile *c);
 Location location_of(const Compile *c, IrRef ref);
 uint32_t class_of(const Compile *c, IrRef ref);
 

@@ -493,6 +493,49 @@ def test_a_loop_whose_values_get_other_types_is_compiled_for_these():
     assert [e["link"] for e in compiled if not e["parent"]] == ["loop", "loop"], [e[0] for e in compiled]
 
 
+# The loop is a turn long when the one around it is compiled, and some turns more later.
+LONGER = """
+local function turns(most)
+  local n, s = 0, 0.5
+  while n < 100 do
+    if s > most then break end
+    s = s + 1
+    n = n + 1
+  end
+  return s
+end
+local total = 0
+for x = 1, 2000 do
+  total = total + turns(x < 400 and 1 or x < 900 and 1 + x % 5 or 40)
+end
+print(total)
+"""
+
+
+def test_bridges_that_go_around_a_loop_lead_to_its_trace():
+    _, compiled, _ = events_of(LONGER)
+    inner = [e["no"] for e in compiled if e["link"] == "loop" and e["place"].endswith(":4")]
+    around = [e["link"] for e in compiled if e["parent"] and e["place"].endswith(":5")]
+    assert len(inner) == 1 and f"loop {inner[0]}" in around, [e[0] for e in compiled]
+
+
+def loops_compiled(code, line):
+    return [e["link"] for e in events_of(code)[1] if e["place"].endswith(f":{line}") and not e["parent"]]
+
+
+def test_a_loop_whose_values_change_types_all_the_time_is_not_compiled_again():
+    """What is in a slot is asked before anything is recorded; what is in a table, once it is."""
+    slot = "local v, s = 0, 0\nfor i = 1, 2000 do\n  s = s + v\n  v = i % 4 == 0 and i + 0.5 or i\nend\nprint(s, v)\n"
+    table = ("local t, s = {}, 0 for i = 1, 2000 do t[i] = i % 4 == 0 and i + 0.5 or i end\n"
+             "for i = 1, 2000 do s = s + t[i] end\nprint(s)\n")
+    both = ("local t, v, s = {}, 0, 0 for i = 1, 2000 do t[i] = i < 1000 and 0 or 0.5 end\n"
+            "for i = 1, 2000 do\n  s = s + v + t[i]\n  v = i % 5 == 0 and i + 0.5 or i\nend\nprint(s, v)\n")
+    assert loops_compiled(slot, 3) == ["loop"], loops_compiled(slot, 3)
+    assert len(loops_compiled(table, 2)) == 2, loops_compiled(table, 2)
+    # A value that is settled does not keep another from having its way.
+    assert len(loops_compiled(both, 3)) == 2, loops_compiled(both, 3)
+
+
 # ---- -jdump -----------------------------------------------------------------------------------
 
 
@@ -622,7 +665,7 @@ def test_flags_that_are_none():
         result = jitlua(option, "-e", "print(1)", status=1)
         assert option[2:].split("=")[0] in result.err and result.out == "", result
     for arguments in (["-jv"], ["-j", "v"], ["-jv=-"], ["-jdump=t"], ["-j", "dump=t,-"], ["-jdump=,-"], ["-jdump=,"], ["-jdump="], ["-jv="]):
-        result = jitlua(*arguments, "-e", "for i = 1, 100 do end print(1)")
+        result = jitlua(*arguments, "-e", "for i = 1, 1000 do end print(1)")
         assert result.out.endswith("1\n") and "TRACE" in result.out + result.err, (arguments, result)
     text = jitlua("-jhelp").out
     for option in ("-jv[=FILE]", "-jdump[=FLAGS[,FILE]]", "-jperf"):

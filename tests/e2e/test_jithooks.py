@@ -570,11 +570,38 @@ def test_code_that_nobody_comes_back_to_costs_little():
     assert loops_compiled(once, "-jbudget=0") > 550
     # Who asks for low thresholds gets all.
     assert loops_compiled(once, "-jthreshold=20") > 550
-    # It may be so long in one place that a trace pays all the same.
+    # It may have so many turns ahead that a trace pays all the same.
     assert loops_compiled(f"{once} load(({loop}):format(1))(100000)", "-jon") == loops_compiled(once, "-jon") + 1
-    again = f"""local work = {{}} for i = 1, 300 do work[i] = load(({loop}):format(i)) end
-      for round = 1, 20 do for i = 1, 300 do work[i](150) end end"""
-    assert loops_compiled(again, "-jon") > 300, loops_compiled(again, "-jon")
+
+
+def test_code_that_is_come_back_to_is_compiled():
+    loops = ('"local n, s = ..., %d for i = 1, n do s = s + i end return s"',
+             '"local n, s = ..., %d while n > 0 do s, n = s + n, n - 1 end return s"')
+    for loop in loops:
+        few, many = (loops_compiled(f"""local work = {{}} for i = 1, 300 do work[i] = load(({loop}):format(i)) end
+          for round = 1, {rounds} do for i = 1, 300 do work[i]({turns}) end end""", "-jon")
+          for rounds, turns in ((10, 150), (150, 1500)))
+        assert few < 100 < 300 <= many, (loop, few, many)
+
+
+def test_a_loop_that_is_about_to_end_is_not_compiled():
+    loop = "for i = 1, 100 do s = s + i end"
+    assert loops_compiled(f"local s = 0 {loop}", "-jon") == 0
+    assert loops_compiled(f"local s = 0 {loop}", "-jbudget=0") == 1
+    assert loops_compiled("local s = 0 for i = 1, 200 do s = s + i end", "-jon") == 1
+    # It is run again and again.
+    assert loops_compiled(f"local s = 0 for n = 1, 3 do {loop} end", "-jon") == 1
+
+
+def test_bridges_are_paid_for():
+    """A loop with many ways, each of which is taken some times: those that pay get bridges soon, others late."""
+    ways = " ".join(f"{'else' if n else ''}if x == {n} then s = s + {n}" for n in range(40))
+    text = f"""local hooks = require "jithooks"
+      local s = 0
+      for i = 1, 700 do local x = i % 40 {ways} end end
+      print(hooks.get_stats_snapshot().counters.TOTAL_COMPILED_BRIDGES)"""
+    limited, unlimited = (int(lua(text, option).out) for option in ("-jon", "-jbudget=0"))
+    assert limited < unlimited / 2, (limited, unlimited)
 
 
 def test_what_is_flushed_in_vain_is_compiled_less_and_less():

@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -448,6 +449,13 @@ def test_who_is_watched_later_is_told_so():
         counted.end()
 
 
+def test_bells_have_the_semaphore_of_runs():
+    notes = run(["readelf", "-n", harness.LIBJITHOOKS]).out
+    found = re.findall(r"Name: (runs|bell)\s+Location: \S+, Base: \S+, Semaphore: (\S+)", notes)
+    assert [name for name, _ in found].count("bell") == 32, found
+    assert len({semaphore for _, semaphore in found}) == 1, found
+
+
 def test_more_loops_than_slots_run_over():
     need_bpf()
     snap, told = counted_by_run(("wait", "run 10"), "--max-runs=2048",
@@ -687,6 +695,26 @@ def test_noise_at_the_socket_disturbs_nobody():
         finish(process)
     wait_for(lambda: open_files(watcher.pid) <= before + len(children), "files to be closed")
     end_observer(helper)
+    end_observer(watcher)
+
+
+def test_who_has_no_descriptor_left_refuses():
+    """And lets nobody wait: the others have all that it may open, for a second."""
+    need_bpf()
+    sockets, env = runs_dir()
+    process = asking("idle:100", "ask:1", sockets=sockets, env=env)
+    watcher = observer(env, "-f", program("runs_ask"), preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (100, 100)))
+    _, idle, refused = answers(process, 3)
+    assert idle == {"connections": 100} and refused["status"] == 2, (idle, refused)
+    kill(process, signal.SIGKILL)
+    finish(process)
+
+    def given():
+        late = start([program("runs_ask"), sockets, "wait", "ask:1"], env=env)
+        return answers(late, 2)[1]["status"] == 0
+
+    wait_for(given, "the connections to be closed")
     end_observer(watcher)
 
 

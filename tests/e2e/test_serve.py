@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -372,6 +373,17 @@ def test_the_next_one_goes_on_where_a_killed_one_stopped():
     process, _ = serve(env=env, pins=env["JITSCOPE_PIN_DIR"])
     told = counted.do("wait", "run 50")
     check_counts(snapshot(counted.pid, env=env), told, "kernel")
+    stop(process)
+
+
+def test_more_processes_count_than_it_may_open_files_at_first():
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    process, env = serve(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE,
+                                                               (60, limits[1])))
+    crowd = [Counted(env=env) for _ in range(80)]
+    for one in crowd:
+        told = one.do("wait", "compile 1", "run 5")
+        assert told["mapped"] is True, told
     stop(process)
 
 

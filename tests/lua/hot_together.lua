@@ -209,3 +209,33 @@ do
 	end
 	print(s, p.a)
 end
+
+-- Loops inside that get longer: some turns are part of the outer loop's bridges by then.
+do
+	local function turns(most, step)
+		local n, s = 0, 0.5
+		while n < 100 do
+			if s > most then break end
+			s = s + step
+			n = n + 1
+		end
+		return s, n
+	end
+	local total, all = 0, 0
+	for x = 1, 2000 do
+		local s, n = turns(x < 400 and 1 or x < 900 and 1 + x % 5 or 40, x % 700 == 0 and 2 or 1)
+		total, all = total + s, all + n
+	end
+	print(total, all)
+	for x = 1, 1500 do
+		local n = 0
+		repeat
+			n = n + 1
+			for i = 1, x < 300 and 2 or x % 9 do
+				if i > 6 then break end
+				all = all + (x % 11 == 0 and i or 1)
+			end
+		until n * (x > 700 and 1 or 9) > 8
+	end
+	print(all)
+end

@@ -60,6 +60,17 @@ static void look_again(struct serve *serve)
 	notify_manager("READY=1");
 }
 
+/* Each process that counts takes one. */
+static void take_descriptors(void)
+{
+	struct rlimit files;
+
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 /* Before there are threads, which would keep theirs. */
 static int give_up_privileges(void)
 {
@@ -131,6 +142,7 @@ int cmd_serve(const struct options *given)
 		options.keep_ns = KEEP_NS;
 	signals_catch();
 	signals_catch_hup();
+	take_descriptors();
 	status = give_up_privileges() || start(&serve, &options) ? EXIT_FAILED : keep_on(&serve);
 	jitscope_close(serve.session);
 	return status;

@@ -1,6 +1,6 @@
 -- Traces of each kind: loops, bridges, traces that are given up. Prints the sum of what it did.
-local sum, parts = 0, {}
-
+local sum, parts, found, jit = 0, {}, pcall(require, "jit")
+if found then jit.opt.start "budget=0" end
 for i = 1, 1000 do
   if i % 3 == 0 then
     sum = sum + i
