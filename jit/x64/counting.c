@@ -9,8 +9,9 @@
  *	mov rax, address; inc qword [rax]	others
  *	jmp counter				who fires the probe too, out of line
  *
- * The first costs a tight loop nothing that can be measured, because processors keep
- * what was stored through an unchanged register in a renamed register of their own; the
+ * The first waits for nothing, because processors keep what was stored through an
+ * unchanged register in a renamed register of their own; it costs a tight loop its place
+ * among the operations of a cycle, where the loop has as many as the processor takes. The
  * second pays for reading back each turn what the turn before has stored, about a
  * nanosecond if nothing else takes that long. r15 is loaded before the label whether
  * runs are counted or not: a loop may be on the stack, in a call, when that changes. A

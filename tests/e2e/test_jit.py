@@ -472,6 +472,22 @@ def test_only_variables_that_are_shared_by_then_are_kept_in_memory():
         assert not any("value(" in l and "guard" not in l for l in loop_of(text)), loop_of(text)
 
 
+def test_a_trace_that_returns_many_times_goes_down_frame_by_frame():
+    """Each return's frame is found from the one before; once it asks whether it may go on."""
+    text = "local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end fib(24)"
+    found, deepest = heads("im", "-e", text), 0
+    for head, lines in found:
+        if not head.endswith("IR assembled"):
+            continue
+        code = next(l for h, l in found if h.startswith(head.replace("IR assembled", "code ")))
+        returns = sum("guard_frame_pc" in l for l in lines)
+        # Frame.previous is at 16.
+        assert sum(bool(re.search(r"mov +rax, qword ptr \[rax \+ 0x10\]", l)) for l in code) == returns, (head, lines, code)
+        assert sum("guard_not_invalidated" in l for l in lines) == 1, lines
+        deepest = max(deepest, returns)
+    assert deepest > 2, found
+
+
 def test_lists_are_changed_in_the_middle_by_machine_code():
     loop = loop_of("local t = {1} for i = 1, 500 do table.insert(t, i // 2 + 1, i) if i % 2 == 0 then table.remove(t, 1) end end")
     text = "\n".join(loop)
