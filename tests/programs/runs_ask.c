@@ -42,6 +42,9 @@
 
 #include <jithooks/hooks.h>
 
+/* An instance is a time. Those asked for come after our own, or their maps would be let go. */
+#define LATER (1ull << 62)
+
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 static uint64_t session; /* of the last reply */
 static int map = -1;	 /* of the last reply that had one */
@@ -120,7 +123,7 @@ static struct jit_runs_request request_of(uint64_t instance, uint32_t n)
 		.magic = JIT_RUNS_MAGIC,
 		.version = JIT_ABI_VERSION,
 		.size = sizeof(struct jit_runs_request),
-		.instance = instance,
+		.instance = instance ? LATER + instance : 0,
 		.session = session,
 		.slots = n,
 	};
