@@ -224,6 +224,7 @@ $(B)/unit: $(call obj,$(UNIT_SRC) tests/unit/main.c tests/unit/observer.c tests/
 # The core's own functions, which libjitlua.a hides.
 $(B)/unit-lua: $(call obj,$(UNIT_LUA_SRC) $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o $(B)/libjithooks.a
 	$(call run,LINK,$@) $(CC) $(CFLAGS) -o $@ $^ -lcunit $(LDLIBS_LUA) -lpthread
+	@$(OBJCOPY) --remove-section=.note.stapsdt $@
 
 # Lists of operations: golden tests of the passes.
 $(B)/trace-tests: $(call obj,tests/trace/driver.c $(LUA_SRC)) $(B)/lua/front.o $(B)/lua/libraries.o $(B)/libjithooks.a
