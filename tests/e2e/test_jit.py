@@ -4,6 +4,7 @@
 What these say is held against other witnesses of the same run: the counters and
 loops of jitscope, the instructions that luac5.4 lists, the kernel's profiler.
 """
+import contextlib
 import glob
 import os
 import re
@@ -715,8 +716,14 @@ class Map:
 
     def __init__(self, *arguments, env=None, before=None):
         self.process = start([JITLUA, *arguments], env={**ENVIRONMENT, **(env or {})},
-                             preexec_fn=(lambda: before(f"/tmp/perf-{os.getpid()}.map")) if before else None)
+                             preexec_fn=lambda: (self.clear(), before and before(f"/tmp/perf-{os.getpid()}.map")))
         self.path = f"/tmp/perf-{self.process.pid}.map"
+
+    @staticmethod
+    def clear():
+        """A program that had this pid before may have left its map."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"/tmp/perf-{os.getpid()}.map")
 
     def __enter__(self):
         self.out, self.err = self.process.communicate(timeout=120)
