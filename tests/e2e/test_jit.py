@@ -769,7 +769,7 @@ def test_map_names_all_traces():
             assert stat.S_ISREG(mode) and stat.S_IMODE(mode) == 0o600, oct(mode)
     with Map("-jon", EVENTS, env={"JITLUA_PERF": "0"}) as m:
         assert not os.path.exists(m.path)
-    with Map("-joff", EVENTS, env={"JITLUA_PERF": "1"}) as m:
+    with Map("-joff", "-e", "for i = 1, 1e5 do end", env={"JITLUA_PERF": "1"}) as m:
         assert not os.path.exists(m.path)
 
 
