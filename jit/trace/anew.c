@@ -13,11 +13,6 @@
 #include "../lua/call.h"
 #include "trace.h"
 
-static HotPlace *place_of(const Proto *p, const Instruction *at)
-{
-	return p->places ? &p->places[at - p->code] : NULL;
-}
-
 /* The operation that loads the tag that guard is about; NULL: it is another one. */
 static const IrOp *loaded_tag(const Ir *ir, IrRef guard)
 {
@@ -49,7 +44,7 @@ static lua_Integer wanted_tag(const Ir *ir, IrRef guard)
 
 void anew_doubt(Jit *jit, Trace *t, IrRef guard)
 {
-	HotPlace *place = place_of(t->proto, t->patch);
+	HotPlace *place = jit_place_of(t->proto, t->patch);
 
 	if (place) {
 		place->doubted = 1;
@@ -83,7 +78,7 @@ static bool has_wanted_type(const Frame *f, const Trace *t)
 
 bool anew_put_back(const Jit *jit, const Frame *f, const Instruction *pc, Instruction *patch_at)
 {
-	HotPlace *place = place_of(frame_function(f)->proto, patch_at);
+	HotPlace *place = jit_place_of(frame_function(f)->proto, patch_at);
 	Trace *t = place && place->doubted ? doubted_at(jit, pc) : NULL;
 
 	if (!t || *patch_at != t->original || !has_wanted_type(f, t))
@@ -128,7 +123,7 @@ static IrRef same_guard(const Ir *old, IrRef guard, const Ir *ir)
 
 void anew_compare(const Jit *jit, Trace *t)
 {
-	HotPlace *place = place_of(t->proto, t->patch);
+	HotPlace *place = jit_place_of(t->proto, t->patch);
 	Trace *old = place && place->doubted ? doubted_at(jit, t->pc) : NULL;
 
 	if (!old)

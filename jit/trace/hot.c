@@ -39,12 +39,17 @@
 
 /* ---- Counters ----------------------------------------------------------------------------- */
 
-/* What is kept for the instruction `at` of p; NULL without memory. */
-static HotPlace *place_of(Proto *p, const Instruction *at)
+HotPlace *jit_place_of(const Proto *p, const Instruction *at)
+{
+	return p->places ? &p->places[at - p->code] : NULL;
+}
+
+/* It is made if there is none; NULL without memory. */
+static HotPlace *make_place(Proto *p, const Instruction *at)
 {
 	if (!p->places)
 		p->places = calloc((size_t)p->code_count, sizeof(*p->places));
-	return p->places ? &p->places[at - p->code] : NULL;
+	return jit_place_of(p, at);
 }
 
 static uint16_t start_count(const Jit *jit, int kind)
@@ -182,7 +187,7 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 		return;
 	if (anew_put_back(jit, f, pc, patch_at))
 		return;
-	place = place_of(frame_function(f)->proto, patch_at);
+	place = make_place(frame_function(f)->proto, patch_at);
 	wait = place ? budget_loop(jit, place, f, pc, patch_at, start_count(jit, kind)) : 0;
 	if (wait) {
 		*counter = as_count(wait);
@@ -290,7 +295,7 @@ static void retire(Jit *jit, Trace *t)
 
 static void punish_loop(Jit *jit, Trace *t)
 {
-	HotPlace *place = place_of(t->proto, t->patch);
+	HotPlace *place = make_place(t->proto, t->patch);
 	int64_t count = start_count(jit, t->kind);
 
 	if (!place || ++place->aborts >= jit->parameters[JIT_PARAMETER_max_aborts] ||

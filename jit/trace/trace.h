@@ -337,6 +337,8 @@ void jit_flush(lua_State *L, const char *cause);
 void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch, int kind);
 /* The same for the function that f just began. */
 void jit_hot_function(lua_State *L, Frame *f);
+/* What is kept for the instruction `at` of p; NULL: nothing so far. */
+HotPlace *jit_place_of(const Proto *p, const Instruction *at);
 /* The counter of a place; the interpreter counts it down and calls jit_hot() at 0. */
 static inline uint16_t *jit_counter_of(Jit *jit, const Instruction *patch)
 {

@@ -31,6 +31,25 @@ jit_vm *vm_that_counts(struct told *t)
 	return vm;
 }
 
+jit_vm *vm_that_is_watched(struct told *t, struct observer *o)
+{
+	jit_vm *vm;
+
+	observer_directory();
+	observer_start(o, 1, PLENTY);
+	vm = vm_that_counts(t);
+	observer_attach(1);
+	jit_runs_update(vm);
+	return vm;
+}
+
+void end_watched(jit_vm *vm, struct observer *o)
+{
+	jit_vm_destroy(vm);
+	observer_stop(o);
+	observer_remove_directory();
+}
+
 /* As compiled code does it. */
 void run(uint64_t *count, uint64_t times)
 {

@@ -15,6 +15,10 @@ struct told {
 };
 
 jit_vm *vm_that_counts(struct told *t);
+/* The same, in the map of o, which begins to watch. */
+jit_vm *vm_that_is_watched(struct told *t, struct observer *o);
+/* Ends both, and the directory of observers. */
+void end_watched(jit_vm *vm, struct observer *o);
 /* As compiled code does it. */
 void run(uint64_t *count, uint64_t times);
 /* Of all loops without a slot of their own. */

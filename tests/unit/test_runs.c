@@ -219,9 +219,7 @@ TEST(counts_move_into_a_map_and_back)
 		CHECK_EQ(in_map(&o, loops[i]), 100 + i); /* it is not ours any more */
 		CHECK_EQ(unit_runs(loops[i]), 1100 + i);
 	}
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 TEST(addresses_stay_while_the_memory_changes)
@@ -243,9 +241,7 @@ TEST(addresses_stay_while_the_memory_changes)
 		CHECK(jit_run_count(vm, no) == count);
 		CHECK_EQ(unit_runs(no), 10 * i + 10);
 	}
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 TEST(slots_that_are_taken_while_the_map_is_there_start_at_zero)
@@ -270,9 +266,7 @@ TEST(slots_that_are_taken_while_the_map_is_there_start_at_zero)
 	CHECK_EQ(in_map(&o, second), 0);
 	run(jit_run_count(vm, second), 6);
 	CHECK_EQ(in_map(&o, second), 6);
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 TEST(a_map_that_gets_too_small_is_exchanged_for_a_larger)
@@ -300,9 +294,7 @@ TEST(a_map_that_gets_too_small_is_exchanged_for_a_larger)
 		CHECK_EQ(in_map(&o, loops[i]), i % 10);
 	CHECK_EQ(overflowed(), 0);
 	CHECK_EQ(t.calls, 1);
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 TEST(loops_beyond_the_map_count_in_the_overflow)
@@ -357,9 +349,7 @@ TEST(loops_beyond_the_map_count_in_the_overflow)
 	run(jit_run_count(vm, loops[4999]), 1);
 	CHECK_EQ(unit_runs(loops[4999]), 3);
 	CHECK_EQ(overflowed(), 3 * n + 1);
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 TEST(a_larger_observer_takes_what_was_beyond_the_first)
@@ -391,9 +381,7 @@ TEST(a_larger_observer_takes_what_was_beyond_the_first)
 	run(jit_run_count(vm, last), 5);
 	CHECK_EQ(in_map(&large, last), 5);
 	CHECK_EQ(overflowed(), 10);
-	jit_vm_destroy(vm);
-	observer_stop(&large);
-	observer_remove_directory();
+	end_watched(vm, &large);
 }
 
 TEST(a_smaller_map_after_a_larger)

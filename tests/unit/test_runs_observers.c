@@ -15,12 +15,8 @@ TEST(a_second_observer_leaves_the_map_where_it_is)
 	uint64_t no;
 	jit_vm *vm;
 
-	observer_directory();
-	observer_start(&first, 1, PLENTY);
-	vm = vm_that_counts(&t);
+	vm = vm_that_is_watched(&t, &first);
 	no = unit_loop(vm);
-	observer_attach(1);
-	jit_runs_update(vm);
 	run(jit_run_count(vm, no), 10);
 
 	observer_start(&second, 2, PLENTY);
@@ -39,9 +35,7 @@ TEST(a_second_observer_leaves_the_map_where_it_is)
 	run(jit_run_count(vm, no), 5);
 	CHECK_EQ(in_map(&second, no), 15);
 	CHECK_EQ(t.calls, 1);
-	jit_vm_destroy(vm);
-	observer_stop(&second);
-	observer_remove_directory();
+	end_watched(vm, &second);
 }
 
 /* One died and another came before the process looked: as many are attached as were. */
@@ -52,12 +46,8 @@ TEST(an_observer_that_took_anothers_place_unseen_is_found_in_time)
 	uint64_t no;
 	jit_vm *vm;
 
-	observer_directory();
-	observer_start(&first, 1, PLENTY);
-	vm = vm_that_counts(&t);
+	vm = vm_that_is_watched(&t, &first);
 	no = unit_loop(vm);
-	observer_attach(1);
-	jit_runs_update(vm);
 	run(jit_run_count(vm, no), 10);
 	observer_stop(&first);
 	observer_start(&second, 2, PLENTY);
@@ -65,9 +55,7 @@ TEST(an_observer_that_took_anothers_place_unseen_is_found_in_time)
 	jit_runs_update(vm); /* as at a compile */
 	CHECK_EQ(jit_region->runs_session, 2);
 	CHECK_EQ(in_map(&second, no), 10);
-	jit_vm_destroy(vm);
-	observer_stop(&second);
-	observer_remove_directory();
+	end_watched(vm, &second);
 }
 
 TEST(who_refuses_is_asked_again_later)
@@ -94,9 +82,7 @@ TEST(who_refuses_is_asked_again_later)
 	CHECK_EQ(o.requests, 2);
 	CHECK_EQ(jit_region->runs_session, 1);
 	CHECK_EQ(in_map(&o, no), 10);
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 /* Another who attaches is asked at once, though as many are attached as before. */
@@ -118,9 +104,7 @@ TEST(who_comes_after_one_that_refused_is_asked_at_once)
 	observer_attach(1);
 	CHECK_EQ(jit_runs_update(vm), JIT_RUNS_MEMORY);
 	CHECK_EQ(jit_region->runs_session, 1);
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 /* Who found nobody to ask in time must not take its counts with it when it ends. */
@@ -144,9 +128,7 @@ TEST(a_process_asks_a_last_time_before_it_ends)
 	CHECK_EQ(in_map(&o, no), 10);
 	jit_runs_last_word();
 	CHECK_EQ(o.requests, 1);
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 TEST(a_session_that_knows_us_no_longer_is_left)
@@ -156,12 +138,8 @@ TEST(a_session_that_knows_us_no_longer_is_left)
 	uint64_t no, seq;
 	jit_vm *vm;
 
-	observer_directory();
-	observer_start(&o, 1, PLENTY);
-	vm = vm_that_counts(&t);
+	vm = vm_that_is_watched(&t, &o);
 	no = unit_loop(vm);
-	observer_attach(1);
-	jit_runs_update(vm);
 	run(jit_run_count(vm, no), 10);
 	o.limit = 0;
 	seq = jit_region->event.seq;
@@ -173,9 +151,7 @@ TEST(a_session_that_knows_us_no_longer_is_left)
 	run(jit_run_count(vm, no), 10);
 	CHECK_EQ(in_map(&o, no), 10);
 	CHECK_EQ(unit_runs(no), 20);
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 static bool keep_small(struct observer *o, const struct jit_runs_request *request,
@@ -210,9 +186,7 @@ TEST(an_observer_at_its_limit_keeps_what_it_has_given)
 	run(jit_run_count(vm, last), 10);
 	CHECK_EQ(in_map(&o, no), 10);
 	CHECK_EQ(overflowed(), 10);
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 /* Of a VM that counts itself and tells of it: what it has told last. */

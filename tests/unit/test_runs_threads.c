@@ -85,9 +85,7 @@ TEST(threads_count_exactly_while_maps_come_and_go)
 	join(&a);
 	join(&b);
 	CHECK_EQ(overflowed(), 0);
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 /* The pages of a VM whose thread does not come by stay where they are. */
@@ -147,13 +145,9 @@ TEST(a_child_gets_a_map_of_its_own)
 	jit_vm *vm;
 	pid_t pid;
 
-	observer_directory();
-	observer_start(&o, 1, PLENTY);
-	vm = vm_that_counts(&t);
+	vm = vm_that_is_watched(&t, &o);
 	no = unit_loop(vm);
 	count = jit_run_count(vm, no);
-	observer_attach(1);
-	jit_runs_update(vm);
 	run(count, 10);
 	parent = jit_region->instance;
 	pid = fork();
@@ -180,9 +174,7 @@ TEST(a_child_gets_a_map_of_its_own)
 	CHECK(o.processes[1].instance && o.processes[2].instance);
 	CHECK_EQ(observer_runs(&o, o.processes[1].instance, slot_of(no)), 15);
 	CHECK_EQ(observer_runs(&o, o.processes[2].instance, slot_of(no)), 16);
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 TEST(a_child_that_is_refused_counts_in_memory_of_its_own)
@@ -193,13 +185,9 @@ TEST(a_child_that_is_refused_counts_in_memory_of_its_own)
 	jit_vm *vm;
 	pid_t pid;
 
-	observer_directory();
-	observer_start(&o, 1, PLENTY);
-	vm = vm_that_counts(&t);
+	vm = vm_that_is_watched(&t, &o);
 	no = unit_loop(vm);
 	count = jit_run_count(vm, no);
-	observer_attach(1);
-	jit_runs_update(vm);
 	run(count, 10);
 	o.limit = 0;
 	pid = fork();
@@ -211,9 +199,7 @@ TEST(a_child_that_is_refused_counts_in_memory_of_its_own)
 	check_child(pid);
 	CHECK_EQ(in_map(&o, no), 10);
 	CHECK_EQ(jit_region->runs_session, 1);
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 /* The other thread counts on in the parent; its loops are as they were in the child. */
@@ -247,9 +233,7 @@ TEST(a_fork_while_another_thread_counts)
 	}
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	join(&c);
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 /* ---- Region files ------------------------------------------------------------------------ */
@@ -334,9 +318,7 @@ TEST(a_region_file_has_the_counts_again_when_the_map_is_gone)
 	unlink(file_of(dir, getpid()));
 	unlink(file_of(dir, pid));
 	CHECK(!rmdir(dir));
-	jit_vm_destroy(vm);
-	observer_stop(&o);
-	observer_remove_directory();
+	end_watched(vm, &o);
 }
 
 void suite_runs_threads(void)
