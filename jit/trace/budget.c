@@ -6,8 +6,7 @@
  * It is an account. Traces that are compiled, and those that are given up, are paid from
  * it. It begins with `budget`, and gets a share of the time that loops and functions are
  * interpreted for until they are hot, so that what is paid in vain is never more than
- * that share. And a trace that is entered pays back what it saves, up to twice what it
- * and its bridges cost: so a program whose traces are run may make ever more of them.
+ * both.
  *
  * While more was paid than there was, a place has to be hot for longer, and the longer
  * the more it is: up to where it has been interpreted for twenty times as long as a trace
@@ -38,8 +37,6 @@
 #define SHARE 64
 /* Instructions of a turn: of more that are there many are not come to. */
 #define LONGEST_TURN 50
-/* Each time that a loop is entered which does not say how many it has ahead. */
-#define TURNS_DONE 8
 #define MOST_TURNS (1 << 24)
 #define MAX_EXIT_WAIT 3
 
@@ -53,18 +50,15 @@ static bool is_unlimited(const Jit *jit)
 
 /* ---- Paying ------------------------------------------------------------------------------- */
 
-void budget_pay(Jit *jit, Trace *t, bool compiled)
+void budget_pay(Jit *jit, const Trace *t, bool compiled)
 {
 	int64_t n = t->ir.n_ops;
-	int64_t cost = compiled ? COMPILED + COMPILED_OPERATION * n
-				: GIVEN_UP + GIVEN_UP_OPERATION * n;
 
-	jit->spent += cost;
-	if (compiled)
-		traces_family(jit, t)->owed += 2 * cost;
+	jit->spent += compiled ? COMPILED + COMPILED_OPERATION * n
+			       : GIVEN_UP + GIVEN_UP_OPERATION * n;
 }
 
-/* ---- Being paid --------------------------------------------------------------------------- */
+/* ---- Turns and time --------------------------------------------------------------------------- */
 
 static int64_t turn_length(const Instruction *first, const Instruction *last)
 {
@@ -79,40 +73,6 @@ static int64_t turns_ahead(const Frame *f, Instruction i)
 	if (get_op(i) != OP_FORLOOP || !is_integer(v + 2))
 		return 0;
 	return (lua_Unsigned)v[1].u.i < MOST_TURNS ? v[1].u.i + 1 : MOST_TURNS;
-}
-
-/*
- * Turns that t has done since it was entered last. The loop may be in the same run, or in
- * another: then the one before is over.
- */
-static int64_t turns_done(Trace *t, const Frame *f)
-{
-	int64_t ahead = turns_ahead(f, t->original), before = t->ahead;
-
-	if (!ahead)
-		return TURNS_DONE;
-	t->ahead = ahead;
-	return before >= ahead ? before - ahead : before;
-}
-
-/* In ns. */
-static int64_t saving(Trace *t, const Frame *f)
-{
-	const Proto *p = t->proto;
-
-	if (t->kind == TRACE_FUNCTION)
-		return SAVED * turn_length(p->code, p->code + p->code_count - 1);
-	return SAVED * turns_done(t, f) * (t->patch ? turn_length(t->pc, t->patch) : 1);
-}
-
-void budget_entered(Jit *jit, Trace *t, const Frame *f)
-{
-	int64_t saved = saving(t, f);
-
-	if (saved > t->owed)
-		saved = t->owed;
-	t->owed -= saved;
-	jit->spent -= saved;
 }
 
 static void interpreted(Jit *jit, int64_t turns, int64_t length)

@@ -320,8 +320,6 @@ void jit_enter(lua_State *L, uint32_t number)
 
 	if (unlikely(jit_has_wish(g)))
 		jit_listen(L);
-	if (unlikely(here.t->owed))
-		budget_entered(g->jit, here.t, L->frame);
 	here.t->last_used = g->jit->generation;
 	g->running = &here;
 	while (may_enter(L, here.t) && run_trace(L, &here))

@@ -35,8 +35,8 @@
  * a guard until a bridge is traced; trace_limit: operations of one trace;
  * loop_longevity: traces kept that are not run; penalties of places whose traces
  * are given up grow and end in `max_aborts`, after which the place is left alone;
- * budget: microseconds that traces may cost before any has saved time (budget.c), 0: no
- * limit.
+ * budget: microseconds that traces may cost besides a share of the time that is
+ * interpreted (budget.c), 0: no limit.
  */
 #define JIT_PARAMETERS(X)          \
 	X(threshold, 57)           \
@@ -164,8 +164,6 @@ typedef struct trace {
 	struct trace *next_at;	 /* bridge: the next in the list of its place's bucket */
 	struct trace *next_dead; /* forgotten while traces ran */
 	uint64_t born;		 /* which one of all it is */
-	int64_t owed;		 /* a family's first: ns that it is still to save (budget.c) */
-	int64_t ahead;		 /* a numeric loop: turns, when it was entered last; 0: unknown */
 	uint64_t last_used;	 /* the youngest trace's `born` when it was entered */
 	IrRef doubted;		 /* loop: the guard that it was superseded for, 0: none (anew.c) */
 	IrRef settled;		 /* and one that is no cause for that any more */
@@ -299,7 +297,7 @@ typedef struct jit {
 	char refused[160]; /* why what an optimize hook in Lua returned is no list; "": it is */
 	struct lua_hooks *lua_hooks; /* lua_hooks.c: what hooks in Lua need; NULL: never used */
 	unsigned random;	     /* state of the penalties' generator */
-	int64_t spent;		     /* ns, on traces: what was paid back taken off (budget.c) */
+	int64_t spent;		     /* ns, on traces: the share for them taken off (budget.c) */
 	jit_vm *vm;		     /* libjithooks */
 	struct listener *listeners;  /* listen.h; NULL: nobody looks */
 	struct pcall_place {
@@ -382,9 +380,7 @@ void anew_compare(const Jit *jit, Trace *t);
 /* A place may have to be hot 2^n times as long as its threshold says. */
 #define MAX_WAIT 10
 /* t was compiled and installed, or given up after what it has by now. */
-void budget_pay(Jit *jit, Trace *t, bool compiled);
-/* t, to which something is owed, is about to be entered in frame f. */
-void budget_entered(Jit *jit, Trace *t, const Frame *f);
+void budget_pay(Jit *jit, const Trace *t, bool compiled);
 /*
  * A place is hot, its threshold is `start`: 0, it may be traced; or how many times it is
  * to be come to until that is asked again. The loop from first to last, in frame f; a

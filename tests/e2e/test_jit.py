@@ -484,6 +484,9 @@ def test_a_trace_that_returns_many_times_goes_down_frame_by_frame():
         returns = sum("guard_frame_pc" in l for l in lines)
         # Frame.previous is at 16.
         assert sum(bool(re.search(r"mov +rax, qword ptr \[rax \+ 0x10\]", l)) for l in code) == returns, (head, lines, code)
+        # The one behind another guard of the same frame is in rax.
+        frames = sum("guard_frame_status" in l for l in lines)
+        assert sum(bool(re.search(r"mov +rax, qword ptr \[rsp", l)) for l in code) <= frames + 1, (head, lines, code)
         assert sum("guard_not_invalidated" in l for l in lines) == 1, lines
         deepest = max(deepest, returns)
     assert deepest > 2, found
