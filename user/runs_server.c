@@ -38,7 +38,6 @@
 #endif
 
 #define MAX_CONNECTIONS 512
-#define MAX_PER_USER 256
 #define MAX_ACCEPTS 64		  /* between two looks at the connections */
 #define PATIENCE_NS 1000000000ull /* for a request */
 #define MAX_PER_SECOND 4000	  /* connections of one user but root */
@@ -65,10 +64,10 @@ struct runs_server {
 	pthread_t thread;
 	char path[108], dir[96];
 	int listener, wake;
-	int spare; /* a descriptor to refuse with, when there is no other; or -1 */
+	int spare; /* a descriptor for a connection when there is no other; -1: in use */
 	/* The oldest first. */
 	struct connection connections[MAX_CONNECTIONS];
-	size_t n;
+	size_t n, max;
 	struct rate rates[USERS];
 	bool short_of_fds;
 };
@@ -186,9 +185,31 @@ static bool serve(struct runs_server *v, const struct connection *c)
 
 /* ---- Connections ----------------------------------------------------------------------- */
 
+/* Of the descriptors the most is for those whom we watch. */
+static size_t max_connections(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= 4 * MAX_CONNECTIONS)
+		return MAX_CONNECTIONS;
+	return files.rlim_cur < 8 ? 2 : (size_t)files.rlim_cur / 4;
+}
+
+static int open_spare(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void close_connection(struct runs_server *v, int fd)
+{
+	close(fd);
+	if (v->spare < 0)
+		v->spare = open_spare();
+}
+
 static void drop(struct runs_server *v, size_t i)
 {
-	close(v->connections[i].fd);
+	close_connection(v, v->connections[i].fd);
 	memmove(&v->connections[i], &v->connections[i + 1], (--v->n - i) * sizeof(*v->connections));
 }
 
@@ -202,9 +223,9 @@ static void make_room(struct runs_server *v, uid_t uid)
 			own++;
 			oldest = i;
 		}
-	if (own < MAX_PER_USER && v->n < MAX_CONNECTIONS)
+	if (own < v->max / 2 && v->n < v->max)
 		return;
-	drop(v, own < MAX_PER_USER ? 0 : oldest);
+	drop(v, own < v->max / 2 ? 0 : oldest);
 	count(v, TOO_SLOW);
 }
 
@@ -226,51 +247,62 @@ static bool is_in_time(struct runs_server *v, uid_t uid, uint64_t now)
 	return !uid || ++rate->n <= MAX_PER_SECOND;
 }
 
-static int open_spare(void)
+/*
+ * Who asks waits for an answer, and must not wait because we have no descriptor left. The
+ * spare one is for that; if it is in use already, the oldest connection has had its time.
+ */
+static bool free_descriptor(struct runs_server *v)
 {
-	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (v->spare < 0 && v->n) {
+		drop(v, 0);
+		count(v, TOO_SLOW);
+	}
+	if (v->spare < 0)
+		return false;
+	close(v->spare);
+	v->spare = -1;
+	return true;
 }
 
-/*
- * Who asks waits for an answer, and must not wait because we have no descriptor left: it
- * is refused what it asks for, as for that there is none either. False: not even that.
- */
-static bool refuse_one(struct runs_server *v)
+static bool is_waited_for(const struct runs_server *v)
 {
-	struct connection c = {.since_ns = jitscope_now()};
+	struct pollfd p = {.fd = v->listener, .events = POLLIN};
 
-	close(v->spare);
-	c.fd = accept4(v->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (c.fd >= 0) {
-		serve(v, &c);
-		close(c.fd);
-	}
-	v->spare = open_spare();
-	return c.fd >= 0;
+	return poll(&p, 1, 0) == 1;
+}
+
+/* accept() looks for a descriptor first, and only then if there is anybody. */
+static int accept_any(struct runs_server *v)
+{
+	int fd;
+
+	do
+		fd = accept4(v->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	while (fd < 0 && (errno == EMFILE || errno == ENFILE) && is_waited_for(v) &&
+	       free_descriptor(v));
+	return fd;
 }
 
 /* False: there is none waiting, or no descriptor for it. */
 static bool accept_one(struct runs_server *v)
 {
-	int fd = accept4(v->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept_any(v);
 	struct connection *c;
 	struct ucred who;
 	socklen_t size = sizeof(who);
 	uint64_t now = jitscope_now();
 
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && v->spare >= 0 && refuse_one(v))
-		return true;
 	if (fd < 0) {
 		v->short_of_fds = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
 		return errno == ECONNABORTED || errno == EINTR;
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) || who.pid <= 0) {
-		close(fd);
+		close_connection(v, fd);
 		return true;
 	}
 	if (!is_in_time(v, who.uid, now)) {
 		count(v, TOO_OFTEN);
-		close(fd);
+		close_connection(v, fd);
 		return true;
 	}
 	make_room(v, who.uid);
@@ -488,6 +520,7 @@ int jitscope_server_start(struct jitscope_runs *r, const char *dir)
 	v->runs = r;
 	v->wake = eventfd(0, EFD_CLOEXEC);
 	v->spare = open_spare();
+	v->max = max_connections();
 	if (snprintf(v->dir, sizeof(v->dir), "%s", dir) >= (int)sizeof(v->dir) - 20)
 		err = jitscope_fail(-ENAMETOOLONG, "%s is too long for the name of a socket", dir);
 	else if (v->wake < 0)

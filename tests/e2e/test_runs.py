@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Counting loop runs: the three ways, their maps, who may have one, and how all that ends."""
 import glob
+import itertools
 import json
 import os
 import re
@@ -698,17 +699,35 @@ def test_noise_at_the_socket_disturbs_nobody():
     end_observer(watcher)
 
 
-def test_who_has_no_descriptor_left_refuses():
-    """And lets nobody wait: the others have all that it may open, for a second."""
+def test_connections_leave_descriptors_for_the_rest():
+    """However few there are: those who connect and say nothing have a part of them, no more."""
     need_bpf()
     sockets, env = runs_dir()
-    process = asking("idle:100", "ask:1", sockets=sockets, env=env)
+    process = asking("idle:1000", "ask:1", sockets=sockets, env=env)
     watcher = observer(env, "-f", program("runs_ask"), preexec_fn=lambda: resource.setrlimit(
         resource.RLIMIT_NOFILE, (100, 100)))
-    _, idle, refused = answers(process, 3)
-    assert idle == {"connections": 100} and refused["status"] == 2, (idle, refused)
-    kill(watcher, signal.SIGINT)
-    finish(watcher)
+    _, idle, granted = answers(process, 3)
+    assert idle == {"connections": 1000} and granted["status"] == 0, (idle, granted)
+    end_observer(watcher)
+
+
+def test_who_has_no_descriptor_left_refuses():
+    """And lets nobody wait."""
+    need_bpf()
+    sockets, env = runs_dir()
+    asking("hold", sockets=sockets, env=env)
+    watcher = observer(env, "-f", program("runs_ask"))
+    next_snapshot(watcher)
+    taken = {int(fd) for fd in os.listdir(f"/proc/{watcher.pid}/fd")}
+    free = next(fd for fd in itertools.count() if fd not in taken)
+    _, hard = resource.prlimit(watcher.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(watcher.pid, resource.RLIMIT_NOFILE, (free, hard))
+    _, refused = answers(asking("ask:1", sockets=sockets, env=env), 2)
+    assert refused["status"] == 2, refused
+    resource.prlimit(watcher.pid, resource.RLIMIT_NOFILE, (hard, hard))
+    _, granted = answers(asking("ask:1", sockets=sockets, env=env), 2)
+    assert granted["status"] == 0, granted
+    end_observer(watcher)
 
 
 def test_who_leaves_before_the_answer_costs_nothing():
