@@ -8,14 +8,15 @@
 /* A loop goes on at pc; `at` is the instruction that jumped there. */
 #define COUNT_DOWN(at)                                                          \
 	do {                                                                    \
-		uint16_t *counter_ = jit_counter_of(L->global->jit, at);        \
+		uint16_t *counter_ = jit_counter_of(L->global->hot, at);        \
 		if (unlikely(--*counter_ == 0)) {                               \
 			SAVE_PC();                                              \
 			L->top = frame->top;                                    \
 			jit_hot(L, frame, pc, (Instruction *)(at), TRACE_LOOP); \
 			base = frame_base(frame); /* a hook may have run */     \
+			dispatch = labels[L->mode];                             \
 		}                                                               \
-		dispatch = labels[L->mode];                                     \
+		CHECK_MODE();                                                   \
 		NEXT;                                                           \
 	} while (0)
 

@@ -95,7 +95,7 @@
 			NEXT_BUT_ONE;                                     \
 		}                                                         \
 		i = *pc;                                                  \
-		if (INTERP_JIT && (get_op(i) != OP_JMP || get_sj(i) < 0)) \
+		if (INTERP_JIT && unlikely(get_op(i) != OP_JMP || get_sj(i) < 0)) \
 			NEXT;                                             \
 		pc += get_sj(i) + 1;                                      \
 		CHECK_MODE();                  \

@@ -159,6 +159,8 @@ typedef struct long_table {
 
 #define LONG_TABLES 8
 
+#define HOT_COUNTERS 1024 /* a power of two */
+
 /* What all threads of a state share. */
 typedef struct global {
 	lua_Alloc allocate;
@@ -200,6 +202,8 @@ typedef struct global {
 	struct jit *jit; /* NULL: there is none */
 	uint32_t heard;	 /* what *jit_runs_wish() was when it was acted upon */
 	void *front; /* the compiler's own state, made when it is first needed */
+	/* By place, count down (trace/hot.c); here, where each turn finds them soonest. */
+	uint16_t hot[HOT_COUNTERS];
 } Global;
 
 /* In this order: it may interrupt itself (lua_sethook() in a signal's handler). */

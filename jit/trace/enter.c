@@ -93,7 +93,7 @@ static bool waits_for_loop(Jit *jit, TraceExit *e, const Instruction *back)
 {
 	if (!back || get_op(*back) >= OPCODE_COUNT || e->looped == MAX_WAITS)
 		return false;
-	*jit_counter_of(jit, back) = 1;
+	*jit_counter_of(jit->hot, back) = 1;
 	e->failures <<= ++e->looped;
 	return true;
 }

@@ -168,7 +168,7 @@ static void foreign_is_hot(Jit *jit, const lua_State *L)
 void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_at, int kind)
 {
 	Jit *jit = L->global->jit;
-	uint16_t *counter = jit_counter_of(jit, patch_at);
+	uint16_t *counter = jit_counter_of(jit->hot, patch_at);
 	unsigned wait;
 	HotPlace *place;
 	Trace *t;
@@ -306,7 +306,7 @@ static void punish_loop(Jit *jit, Trace *t)
 	}
 	count <<= place->aborts < 10 ? place->aborts : 10;
 	count = count < MIN_PENALTY ? MIN_PENALTY : count > MAX_PENALTY ? MAX_PENALTY : count;
-	*jit_counter_of(jit, t->patch) = (uint16_t)(count + (rand_r(&jit->random) & 15));
+	*jit_counter_of(jit->hot, t->patch) = (uint16_t)(count + (rand_r(&jit->random) & 15));
 }
 
 void jit_supersede(Jit *jit, Trace *t)
@@ -315,7 +315,7 @@ void jit_supersede(Jit *jit, Trace *t)
 	if (t->kind == TRACE_FUNCTION)
 		t->proto->heat = 0;
 	else
-		*jit_counter_of(jit, t->patch) = 1;
+		*jit_counter_of(jit->hot, t->patch) = 1;
 	t->patch = NULL;
 }
 

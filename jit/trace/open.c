@@ -24,6 +24,7 @@ bool jit_open(lua_State *L)
 		return false;
 	}
 	parameters_default(jit);
+	jit->hot = L->global->hot;
 	jit_restart_counters(jit);
 	jit->random = 1;
 	jit->fail_guards = getenv("JITLUA_FAIL_GUARDS");

@@ -258,7 +258,6 @@ struct recorder;
 
 #define MAX_OPERANDS 256
 #define PCALL_PLACES 64	  /* a power of two */
-#define HOT_COUNTERS 1024 /* a power of two */
 #define BRIDGE_BUCKETS 4096
 typedef struct jit {
 	bool on;
@@ -273,7 +272,7 @@ typedef struct jit {
 	const Backend *backend;
 	void *machine; /* backend_x64's: code memory, state at an exit */
 	int64_t parameters[JIT_PARAMETER_COUNT];
-	uint16_t hot[HOT_COUNTERS]; /* by place; counts down */
+	uint16_t *hot;		    /* Global.hot */
 	Trace **traces;		    /* by number */
 	uint32_t n_traces, size_traces;
 	uint32_t *spare; /* numbers below n_traces that are free */
@@ -338,9 +337,9 @@ void jit_hot_function(lua_State *L, Frame *f);
 /* What is kept for the instruction `at` of p; NULL: nothing so far. */
 HotPlace *jit_place_of(const Proto *p, const Instruction *at);
 /* The counter of a place; the interpreter counts it down and calls jit_hot() at 0. */
-static inline uint16_t *jit_counter_of(Jit *jit, const Instruction *patch)
+static inline uint16_t *jit_counter_of(uint16_t *hot, const Instruction *patch)
 {
-	return &jit->hot[((uintptr_t)patch >> 2) & (HOT_COUNTERS - 1)];
+	return &hot[((uintptr_t)patch >> 2) & (HOT_COUNTERS - 1)];
 }
 /* Hot places are counted anew, from a threshold that has changed. */
 void jit_restart_counters(Jit *jit);
