@@ -121,6 +121,7 @@ typedef struct hot_place {
 	uint8_t waited;	 /* times that it was put off (trace/budget.c) */
 	uint8_t ended;	 /* it was hot, and had few turns ahead */
 	uint8_t doubted; /* its loop may have been given up in vain (trace/anew.c) */
+	uint8_t resting; /* its trace was entered in vain (trace/vain.c) */
 } HotPlace;
 
 /* What the compiler made of one function; the fields of the dump format. */

@@ -284,7 +284,7 @@ static void collect(lua_State *L, const Trace *last)
 }
 
 /* One run of here->t, and what follows from it; true: with another trace, here->t by then. */
-static bool run_trace(lua_State *L, RunningTrace *here)
+static bool run_trace(lua_State *L, RunningTrace *here, const LoopRun *run)
 {
 	Jit *jit = L->global->jit;
 	Trace *t = here->t, *next;
@@ -306,23 +306,28 @@ static bool run_trace(lua_State *L, RunningTrace *here)
 	if (unlikely(t->dead || L->mode != MODE_JIT))
 		return false;
 	next = next_trace(jit, t, exit);
-	if (next)
+	if (next) {
 		here->t = next;
-	else if (!unlikely(wished) || t->exits[exit].aborted != NOT_BRIDGED)
+		return true;
+	}
+	vain_end(L, t, exit, left_at, run);
+	if (!unlikely(wished) || t->exits[exit].aborted != NOT_BRIDGED)
 		count_exit(L, t, exit, left_at);
-	return next;
+	return false;
 }
 
 void jit_enter(lua_State *L, uint32_t number)
 {
 	Global *g = L->global;
 	RunningTrace here = {.previous = g->running, .t = g->jit->traces[number]};
+	LoopRun run;
 
 	if (unlikely(jit_has_wish(g)))
 		jit_listen(L);
 	here.t->last_used = g->jit->generation;
 	g->running = &here;
-	while (may_enter(L, here.t) && run_trace(L, &here))
+	vain_begin(L, here.t, &run);
+	while (may_enter(L, here.t) && run_trace(L, &here, &run))
 		;
 	g->running = here.previous;
 	if (unlikely(g->jit->dead))

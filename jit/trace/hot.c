@@ -185,7 +185,7 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	/* The abort's hook may have run this very loop. */
 	if (!jit_may_record(L) || jit_original(jit, patch_at) != *patch_at)
 		return;
-	if (anew_put_back(jit, f, pc, patch_at))
+	if (vain_put_back(jit, f, patch_at) || anew_put_back(jit, f, pc, patch_at))
 		return;
 	place = make_place(frame_function(f)->proto, patch_at);
 	wait = place ? budget_loop(jit, place, f, pc, patch_at, start_count(jit, kind)) : 0;

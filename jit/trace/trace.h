@@ -167,6 +167,8 @@ typedef struct trace {
 	uint64_t last_used;	 /* the youngest trace's `born` when it was entered */
 	IrRef doubted;		 /* loop: the guard that it was superseded for, 0: none (anew.c) */
 	IrRef settled;		 /* and one that is no cause for that any more */
+	uint16_t vain;		 /* loop: runs in a row that were (vain.c) */
+	bool resting;		 /* its place does not enter it for some time */
 	bool dead;
 	bool reached; /* by this collection */
 	/*
@@ -189,6 +191,13 @@ typedef struct running_trace {
 	struct running_trace *previous;
 	Trace *t;
 } RunningTrace;
+
+/* Where a loop stood when its trace was entered (vain.c). */
+typedef struct loop_run {
+	uint32_t number; /* the trace's; 0: its turns cannot be told from each other */
+	ptrdiff_t slot;	 /* as of save_slot(): what is another value in each turn */
+	Value turn;	 /* its value then */
+} LoopRun;
 
 /* Code that is not a trace's first: "exit 3", "counter"; or shared by all: "entry". */
 typedef struct code_piece {
@@ -373,6 +382,15 @@ void anew_doubt(Jit *jit, Trace *t, IrRef guard);
 bool anew_put_back(const Jit *jit, const Frame *f, const Instruction *pc, Instruction *patch_at);
 /* t, a loop, is installed: is it of use for what the one before was superseded for? */
 void anew_compare(const Jit *jit, Trace *t);
+
+/* ---- vain.c -------------------------------------------------------------------------------- */
+
+/* The interpreter is about to enter t. */
+void vain_begin(const lua_State *L, const Trace *t, LoopRun *run);
+/* t was left for the interpreter in that run: is the trace that it began with to rest? */
+void vain_end(const lua_State *L, const Trace *t, int32_t exit, IrRef left_at, const LoopRun *run);
+/* A hot place's trace has rested: it is entered again. false: there is none. */
+bool vain_put_back(const Jit *jit, const Frame *f, Instruction *patch_at);
 
 /* ---- budget.c ------------------------------------------------------------------------------ */
 
