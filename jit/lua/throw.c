@@ -78,7 +78,9 @@ static _Noreturn __attribute__((cold, noinline)) void throw_unprotected(lua_Stat
 
 _Noreturn void throw_status(lua_State *L, int status)
 {
-	if (unlikely(L->global->jit))
+	const Jit *jit = L->global->jit;
+
+	if (jit && unlikely(jit->current))
 		jit_interrupted(L, status);
 	if (unlikely(!L->handler))
 		throw_unprotected(L, status);

@@ -116,7 +116,7 @@ void jit_unpatch(Trace *t)
 		*t->patch = t->original;
 }
 
-Instruction jit_original(const Jit *jit, const Instruction *pc)
+Instruction jit_original_of_patched(const Jit *jit, const Instruction *pc)
 {
 	Instruction i = *pc;
 

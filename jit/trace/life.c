@@ -217,7 +217,7 @@ void jit_interrupted(lua_State *L, int status)
 	Jit *jit = L->global->jit;
 
 	/* What happens in a coroutine that the recorded one runs is a result of resume(). */
-	if (jit->current && jit->recording == L &&
+	if (jit->recording == L &&
 	    !(status != LUA_YIELD && record_survives_error(jit->recorder, status)))
 		jit_abort(L, status == LUA_YIELD ? ABORT_COROUTINE : ABORT_ERROR, NULL);
 }

@@ -26,6 +26,7 @@
 
 #include <jithooks/hooks.h>
 
+#include "../lua/opcodes.h"
 #include "../lua/state.h"
 #include "ir.h"
 
@@ -355,8 +356,13 @@ void jit_restart_counters(Jit *jit);
 /* Replaces what jumps back (or the first instruction) by one that enters trace t. */
 void jit_patch(Trace *t);
 void jit_unpatch(Trace *t);
-/* The instruction that pc really stands for. */
-Instruction jit_original(const Jit *jit, const Instruction *pc);
+/* The instruction that pc, which is patched, really stands for. */
+Instruction jit_original_of_patched(const Jit *jit, const Instruction *pc);
+/* The same of any. */
+static inline Instruction jit_original(const Jit *jit, const Instruction *pc)
+{
+	return get_op(*pc) < OPCODE_COUNT ? *pc : jit_original_of_patched(jit, pc);
+}
 /* "file:line" of an instruction, as messages show the chunk. */
 void jit_place(const Proto *p, const Instruction *pc, char *text, size_t size);
 /* Another trace is to take t's place, at the next occasion. */
@@ -426,7 +432,7 @@ Trace *jit_stop_recording(Jit *jit);
 void jit_abort(lua_State *L, enum jit_abort_reason reason, const char *detail);
 /* Is the function recorded that the running instruction calls? */
 bool jit_follows_call(const lua_State *L);
-/* An error or a yield unwinds: mostly a recording cannot follow. */
+/* An error or a yield unwinds while something is recorded: mostly that cannot follow. */
 void jit_interrupted(lua_State *L, int status);
 /* The thread is about to be freed. */
 void jit_forget_thread(Global *g, const lua_State *thread);

@@ -611,6 +611,34 @@ def test_what_is_flushed_in_vain_is_compiled_less_and_less():
     assert loops_compiled(text, "-jon") < 150 < 500 < loops_compiled(text, "-jbudget=0")
 
 
+def test_a_trace_that_is_entered_in_vain_rests():
+    """A loop that calls another function in each turn: entering its trace and leaving it at once is no gain."""
+    text = """local hooks = require "jithooks"
+      local function failures() return hooks.get_stats_snapshot().counters.GUARD_FAILURES end
+      local function runs()
+        local n = 0
+        for _, r in pairs(hooks.get_stats_snapshot().loop_run_times.l) do n = n + r end
+        return n
+      end
+      local other, same = {}, {}
+      for n = 0, 999 do other[n] = load(("return function(x) return x + %d end"):format(n))() end
+      for n = 0, 999 do same[n] = other[10] end
+      local function work(f, n) local s = 0 LOOP s = s + f[i % 1000](i) end return s end
+      work(same, 1000)
+      local before = failures()
+      work(other, 50000)
+      print(failures() - before)
+      hooks.enable_debug()
+      work(same, 300000)
+      print(runs())"""
+    for loop in ("for i = 1, n do", "for i in range, n, 0 do"):
+        source = "local function range(n, i) if i < n then return i + 1 end end\n" + text.replace("LOOP", loop)
+        limited, again = map(int, lua(source, "-jon").out.split())
+        unlimited, _ = map(int, lua(source, "-jbudget=0").out.split())
+        # It does not rest for ever.
+        assert limited < 3000 < 40000 < unlimited and again > 200000, (loop, limited, unlimited, again)
+
+
 def test_the_module_jit():
     result = lua("""
       assert(rawget(_G, "jit") == nil and not package.loaded.jit)
