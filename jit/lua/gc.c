@@ -23,6 +23,8 @@
  *      allocation: finds objects that are not anchored and pointers into the
  *      stack that are held for too long.
  *   2  the smallest step at each gc_check(): finds missing barriers.
+ *   N  from 3 on: as 1, at each Nth of these places, for programs that 1 makes too slow;
+ *      a prime number comes by all kinds of them.
  */
 #include "call.h"
 #include "gc_internal.h"
@@ -195,10 +197,10 @@ static void stress_step(lua_State *L)
 {
 	Global *g = L->global;
 
-	if (g->gc_stress == GC_STRESS_ALLOCATIONS)
-		gc_full(L, false);
-	else
+	if (g->gc_stress == GC_STRESS_STEPS)
 		do_some(L, 1);
+	else if (gc_stress_is_due(g))
+		gc_full(L, false);
 	set_debt(g, 0);
 }
 

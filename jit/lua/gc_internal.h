@@ -37,9 +37,18 @@ enum gc_phase {
 /* Global.gc_stress, as JITLUA_GC_STRESS says. */
 enum {
 	GC_STRESS_OFF,
-	GC_STRESS_ALLOCATIONS, /* a full collection at every allocation and gc_check() */
+	GC_STRESS_ALLOCATIONS, /* full collections at allocations and each gc_check() */
 	GC_STRESS_STEPS,       /* the smallest possible step at every gc_check() */
 };
+
+/* With GC_STRESS_ALLOCATIONS: at this place? */
+static inline bool gc_stress_is_due(Global *g)
+{
+	if (--g->gc_stress_left)
+		return false;
+	g->gc_stress_left = g->gc_stress_every;
+	return true;
+}
 
 #define MARK_COLOURS (MARK_WHITES | MARK_BLACK)
 

@@ -62,7 +62,7 @@ static inline void stress(lua_State *L)
 	Global *g = L->global;
 
 	if (unlikely(g->gc_stress == GC_STRESS_ALLOCATIONS) && !g->stop_emergency &&
-	    !(g->gc_stopped & GC_STOPPED_BY_USER))
+	    !(g->gc_stopped & GC_STOPPED_BY_USER) && gc_stress_is_due(g))
 		gc_full(L, true);
 }
 

@@ -197,12 +197,15 @@ static void free_state(lua_State *L)
 	g->allocate(g->allocate_data, thread_block(L), sizeof(MainBlock), 0);
 }
 
-static uint8_t wanted_stress(void)
+static void set_stress(Global *g, const char *text)
 {
-	const char *text = getenv("JITLUA_GC_STRESS");
 	int n = text ? atoi(text) : 0;
 
-	return n == GC_STRESS_ALLOCATIONS || n == GC_STRESS_STEPS ? (uint8_t)n : GC_STRESS_OFF;
+	if (n <= 0)
+		return;
+	g->gc_stress = n == GC_STRESS_STEPS ? GC_STRESS_STEPS : GC_STRESS_ALLOCATIONS;
+	g->gc_stress_every = g->gc_stress_left = (unsigned)n;
+	g->debt = 1;
 }
 
 static void init_global(Global *g, lua_State *L, lua_Alloc allocate, void *data)
@@ -222,8 +225,7 @@ static void init_global(Global *g, lua_State *L, lua_Alloc allocate, void *data)
 	g->gc_step_size = DEFAULT_STEP_SIZE;
 	g->gc_minor_multiplier = DEFAULT_MINOR_MULTIPLIER;
 	g->gc_major_multiplier = DEFAULT_MAJOR_MULTIPLIER;
-	g->gc_stress = wanted_stress();
-	g->debt = g->gc_stress ? 1 : 0;
+	set_stress(g, getenv("JITLUA_GC_STRESS"));
 }
 
 LUA_API lua_State *lua_newstate(lua_Alloc allocate, void *data)

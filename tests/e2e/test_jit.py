@@ -50,22 +50,28 @@ def kinds(events):
 #
 # Every program of tests/lua does under a JIT what it does under lua5.4.
 
-# Options and environment of each mode: machine code, and the interpreter of operations
-# that stands beside it.
+# Options and environment of each mode, and how many allocations apart garbage is collected:
+# machine code, and the interpreter of operations that stands beside it.
+AT_ONCE = ["-jon", "-jthreshold=2,function_threshold=2,trace_eagerness=1"]
 MODES = {
     "compiled": (["-jon"], {}),
-    "compiled_at_once": (["-jon", "-jthreshold=2,function_threshold=2,trace_eagerness=1"], {}),
-    "every_guard_fails_once": (["-jon", "-jthreshold=2,function_threshold=2,trace_eagerness=1"],
-                               {"JITLUA_FAIL_GUARDS": "1"}),
+    "compiled_at_once": (AT_ONCE, {}),
+    "every_guard_fails_once": (AT_ONCE, {"JITLUA_FAIL_GUARDS": "1"}),
     "operations_interpreted": (["-jon"], {"JITLUA_IR": "1", "JITLUA_VERIFY": "1"}),
+    "compiled_at_once_and_collected_often": (AT_ONCE, {}, 499),
 }
+# Collections look at the whole stack, and these fill it to its limit.
+DEEP = {"close": 9973, "errors": 9973, "hot_pcall": 9973, "hot_recursion": 9973, "messages": 9973,
+        "recursion": 49999}
 
 
-def programs_under_a_jit(options, env):
+def programs_under_a_jit(options, env, collect_at=None):
     need(LUA)
     for path in sorted(glob.glob(os.path.join(TESTS, "*.lua"))):
         name = os.path.basename(path)
         lua = outcome(LUA, [name], cwd=TESTS)
+        if collect_at:
+            env = {"JITLUA_GC_STRESS": str(DEEP.get(name[:-4], collect_at))}
         ours = outcome(JITLUA, [*options, name], cwd=TESTS, env=env, timeout=600)
         for what, a, b in zip(("status", "output", "errors"), map(str, lua), map(str, ours)):
             assert a == b, f"{name}: {what} differ at {first_difference(a, b)}\n{ours[2][-2000:]}"

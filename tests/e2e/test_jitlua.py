@@ -100,6 +100,16 @@ def test_collection_at_every_allocation():
                 f"{name}, stress {stress}: {first_difference(lua[1] + lua[2], ours[1] + ours[2])}"
 
 
+def test_collections_as_far_apart_as_is_asked_for():
+    count = """local m = {__gc = function() N = N + 1 end}
+               N = 0
+               for i = 1, 100 do setmetatable({}, m) end
+               io.write(N)"""
+    ended = [int(outcome(JITLUA, ["-joff", "-e", count], env={"JITLUA_GC_STRESS": apart})[1])
+             for apart in ("0", "151", "31", "1")]
+    assert ended[0] == 0 and ended == sorted(set(ended)) and 98 <= ended[-1] <= 100, ended
+
+
 # ---- Memory ----------------------------------------------------------------------------
 
 
