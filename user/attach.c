@@ -19,6 +19,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,9 @@
 
 #include "internal.h"
 #include "jitscope.skel.h"
+
+/* Within half of that who is rung looks at its semaphore, if it looks at all. */
+#define RING_NS 200000000u
 
 /* BPF_LINK_CREATE with the part of uprobe_multi, as in <linux/bpf.h> of 6.6. */
 struct multi_attr {
@@ -196,15 +200,45 @@ static bool stop_ringing(struct attached_file *f)
 	return rang;
 }
 
-/* Processes hear a change, not a state: it stays as it is until the next time. */
-static void ring(struct jitscope_session *s, struct attached_file *f, const char *path)
+/*
+ * Processes hear a change, not a state: it stays as it is until the next time. That is
+ * not before they have looked, or two changes would be none.
+ */
+static void ring(struct jitscope_session *s, struct attached_file *f, int fd)
 {
-	if (!f->second_bell.offset || stop_ringing(f))
+	uint64_t now = jitscope_now();
+	char path[64];
+
+	if (!f->second_bell.offset)
 		return;
+	if (now - f->rang_ns < RING_NS) {
+		if (f->ring_later < 0)
+			f->ring_later = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		return;
+	}
+	f->rang_ns = now;
+	if (stop_ringing(f))
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (s->multi)
 		f->ring = ring_multi(s, path, &f->second_bell);
 	else
 		attach_perf(s, path, &f->second_bell, (struct bpf_link **)&f->perf_ring);
+}
+
+void jitscope_ring_later(struct jitscope_session *s)
+{
+	uint64_t now = jitscope_now();
+
+	for (size_t i = 0; i < s->n_files; i++) {
+		struct attached_file *f = &s->files[i];
+
+		if (f->ring_later < 0 || now - f->rang_ns < RING_NS)
+			continue;
+		ring(s, f, f->ring_later);
+		close(f->ring_later);
+		f->ring_later = -1;
+	}
 }
 
 /* ---- Files ------------------------------------------------------------------------------ */
@@ -218,6 +252,8 @@ static void detach_file(struct attached_file *f)
 			bpf_link__destroy(f->perf[i]);
 	}
 	stop_ringing(f);
+	if (f->ring_later >= 0)
+		close(f->ring_later);
 	free(f->links);
 	free(f->perf);
 }
@@ -312,7 +348,8 @@ static struct attached_file *find_attached(const struct jitscope_session *s, con
 /* Returns 1 if the file is attached already, 0 if it is now, or -errno. */
 int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st, const char *path)
 {
-	struct attached_file *files, f = {.dev = st->st_dev, .ino = st->st_ino, .ring = -1};
+	struct attached_file *files,
+		f = {.dev = st->st_dev, .ino = st->st_ino, .ring = -1, .ring_later = -1};
 	struct notes notes;
 	char name[64];
 	int err;
@@ -395,7 +432,6 @@ static int on_mapping(void *ctx, const struct mapping *m)
 {
 	struct attach_process *a = ctx;
 	struct stat st;
-	char path[64];
 	int fd, err;
 
 	if (is_stranger(a->s, m))
@@ -404,10 +440,8 @@ static int on_mapping(void *ctx, const struct mapping *m)
 	if (fd < 0)
 		return 0;
 	err = fstat(fd, &st) ? -errno : jitscope_attach_fd(a->s, fd, &st, m->path);
-	if (err == 1 && a->ring) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		ring(a->s, find_attached(a->s, &st), path);
-	}
+	if (err == 1 && a->ring)
+		ring(a->s, find_attached(a->s, &st), fd);
 	close(fd);
 	if (err == -ENOENT || err == -ENOEXEC) {
 		add_stranger(a->s, m);

@@ -130,6 +130,8 @@ struct attached_file {
 	struct note_site second_bell; /* offset 0: it has none */
 	int ring;		      /* the link to that one, or -1; with perf: */
 	void *perf_ring;
+	uint64_t rang_ns; /* when that changed */
+	int ring_later;	  /* the file, for it has to change again; or -1 */
 };
 
 struct watched {
@@ -265,6 +267,9 @@ void jitscope_sweep(struct jitscope_session *s, bool forget);
 /* How long a system-wide session keeps the figures of what has ended. */
 uint64_t jitscope_keep_ns(const struct jitscope_session *s);
 
+/* attach.c: now and then: does the ringing that had to wait. */
+void jitscope_ring_later(struct jitscope_session *s);
+
 /* runs.c: run counts in kernel memory (runs.h has the whole of it) */
 int jitscope_runs_open(struct jitscope_session *s);
 void jitscope_runs_close(struct jitscope_session *s);
@@ -287,6 +292,8 @@ void jitscope_runs_forget(struct jitscope_session *s, pid_t pid);
 const char *jitscope_runs_dir(const struct jitscope_options *options);
 /* -EPERM, with its line: somebody else may write there. Others if it is not there. */
 int jitscope_check_runs_dir(const char *dir);
+/* Now and then: those who waited for their maps no longer than they may are told to ask again. */
+void jitscope_runs_ring(struct jitscope_session *s);
 /* Now and then: finds ended processes whose end no event told. */
 void jitscope_runs_check(struct jitscope_session *s);
 

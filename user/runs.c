@@ -34,7 +34,7 @@
 #define MAX_RUNS 65536
 #define MAX_BYTES (256ull << 20)
 #define LONGER_NS (50 * 1000000000ull) /* one is kept that the maps of events know nothing of */
-#define CHECKS 64		     /* processes that one look asks about */
+#define CHECKS 64		       /* processes that one look asks about */
 
 /* ---- The list ------------------------------------------------------------------- */
 
@@ -286,14 +286,18 @@ out:
 	pthread_mutex_unlock(&r->lock);
 }
 
-void jitscope_runs_delivered(struct jitscope_runs *r, const struct run_peer *peer)
+void jitscope_runs_delivered(struct jitscope_runs *r, const struct run_peer *peer, bool heard)
 {
 	struct run_map *m;
 
 	pthread_mutex_lock(&r->lock);
 	m = find(r, peer->pid);
-	if (m)
-		m->delivered = true;
+	if (m) {
+		m->delivered |= heard;
+		m->missed = !heard;
+		if (!heard)
+			__atomic_store_n(&r->any_missed, true, __ATOMIC_RELAXED);
+	}
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -308,6 +312,33 @@ unsigned jitscope_runs_number(const struct jitscope_session *s)
 }
 
 /* ---- For the session's thread ------------------------------------------------------ */
+
+/* A process that has to be told to ask again; 0: none. */
+static pid_t take_missed(struct jitscope_runs *r)
+{
+	pid_t pid = 0;
+
+	pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < r->n_maps && !pid; i++)
+		if (r->maps[i].missed && !r->maps[i].ended_ns) {
+			r->maps[i].missed = false;
+			pid = r->maps[i].pid;
+		}
+	__atomic_store_n(&r->any_missed, pid != 0, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&r->lock);
+	return pid;
+}
+
+void jitscope_runs_ring(struct jitscope_session *s)
+{
+	struct jitscope_runs *r = s->runs;
+	pid_t pid;
+
+	if (!r || !__atomic_load_n(&r->any_missed, __ATOMIC_RELAXED))
+		return;
+	while ((pid = take_missed(r)))
+		jitscope_attach_process(s, pid, true);
+}
 
 bool jitscope_runs_copy(struct jitscope_session *s, pid_t pid, uint64_t instance, uint64_t **counts,
 			uint32_t *slots)

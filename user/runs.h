@@ -33,6 +33,7 @@ struct run_map {
 	int fd;		   /* -1: the process has ended, nobody will ask for it again */
 	uint64_t *counts;  /* our mapping: while there is one no process can freeze the map */
 	bool delivered;	   /* the process was sent it */
+	bool missed;	   /* it was no longer there to be sent it, and has to be rung */
 	bool published;
 };
 
@@ -59,6 +60,7 @@ struct jitscope_runs {
 	size_t n_gone;
 	struct jitscope_run_stats stats;
 	size_t next_check;
+	bool any_missed; /* or they have been looked at since */
 	bool told; /* that there were refusals */
 
 	/* runs_publish.c */
@@ -86,8 +88,8 @@ struct run_peer {
 void jitscope_runs_answer(struct jitscope_runs *r, const struct run_peer *peer,
 			  const struct jit_runs_request *request, struct jit_runs_reply *reply,
 			  int *fd);
-/* The reply went out, with a map. */
-void jitscope_runs_delivered(struct jitscope_runs *r, const struct run_peer *peer);
+/* The reply with a map went out, or nobody waited for it any more. */
+void jitscope_runs_delivered(struct jitscope_runs *r, const struct run_peer *peer, bool heard);
 
 /* ---- runs_publish.c ------------------------------------------------------------- */
 

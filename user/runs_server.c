@@ -155,13 +155,15 @@ static void answer(struct runs_server *v, const struct connection *c,
 		.version = JIT_ABI_VERSION,
 		.size = sizeof(reply),
 	};
+	bool heard;
 	int fd;
 
 	jitscope_runs_answer(v->runs, &peer, request, &reply, &fd);
-	if (send_reply(c->fd, &reply, fd) && fd >= 0)
-		jitscope_runs_delivered(v->runs, &peer);
-	if (fd >= 0)
+	heard = send_reply(c->fd, &reply, fd);
+	if (fd >= 0) {
+		jitscope_runs_delivered(v->runs, &peer, heard);
 		close(fd);
+	}
 }
 
 /*

@@ -309,6 +309,8 @@ void jitscope_housekeeping(struct jitscope_session *s)
 			look_again(s, &s->watched[i], now);
 	look_at_newcomers(s, now);
 	inherit(s, now);
+	jitscope_runs_ring(s);
+	jitscope_ring_later(s);
 	if (s->options.system_wide && s->next_scan_ns && now >= s->next_scan_ns)
 		jitscope_watch_all(s);
 	if (now >= s->next_sweep_ns)

@@ -409,6 +409,28 @@ def test_a_loop_that_never_ends_hears_a_second_observer():
     end_observer(second)
 
 
+def test_who_got_no_answer_in_time_is_rung():
+    """A loop that never ends asks once, when it is compiled; the observer is held then."""
+    need_bpf()
+    _, env = runs_dir()
+    jitlua = os.path.join(os.path.dirname(JITSCOPE), "jitlua")
+    folder = for_others(jitlua)
+    command = [folder + "/jitlua", "-jon", "-e",
+               "print 'ready' io.flush() local n = 0 while true do n = n + 1 end"]
+    early = start(command, env=env)
+    watcher = observer(env, "-f", command[0])
+    next_snapshot(watcher, lambda s: s["run_source"] == "kernel")
+    os.kill(watcher.pid, signal.SIGSTOP)
+    late = start(command, env=env)
+    read_line(late, "ready")
+    time.sleep(0.5)
+    assert not mapped_maps(late.pid)
+    os.kill(watcher.pid, signal.SIGCONT)
+    wait_for(lambda: mapped_maps(late.pid), "its map")
+    assert mapped_maps(early.pid)
+    end_observer(watcher)
+
+
 def test_who_leaves_hands_its_process_over():
     need_bpf()
     _, env = runs_dir()
