@@ -13,7 +13,7 @@
  *   by the reference.
  * - Comparisons look one way: > is <, with its arguments exchanged.
  * - Floats only where each result is the same bit for bit: division by a power of two
- *   is multiplication, x + x is 2*x, x - c is x + (-c).
+ *   is multiplication, x - c is x + (-c).
  */
 #include "canon.h"
 
@@ -219,10 +219,6 @@ static IrRef emit_float(Opt *o, enum ir_opcode opcode, const IrRef *args)
 	case IR_FLOAT_TRUEDIV:
 		if (float_constant(o, args[1], &f) && has_exact_inverse(f))
 			return emit2(o, IR_FLOAT_MUL, args[0], ir_float(o->to, 1 / f));
-		return IR_NONE;
-	case IR_FLOAT_ADD:
-		if (args[0] == args[1])
-			return emit2(o, IR_FLOAT_MUL, args[0], ir_float(o->to, 2));
 		return IR_NONE;
 	case IR_FLOAT_SUB:
 		/* What the optimizer folds is left to it: x - 0.0. */
