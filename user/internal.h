@@ -79,7 +79,9 @@ int jitscope_check_pid(pid_t pid);
 /* Are our pids the kernel's? */
 bool jitscope_in_first_pid_namespace(void);
 int jitscope_comm(pid_t pid, char comm[JIT_COMM_LEN]);
+/* While we have no descriptor left to look with, whoever has that pid lives, and is the same. */
 bool jitscope_alive(pid_t pid);
+bool jitscope_has_ended(pid_t pid, uint64_t start_ticks);
 /* Whose rights it has now; false: no such process. */
 bool jitscope_euid(pid_t pid, uid_t *uid);
 

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -211,11 +212,26 @@ bool jitscope_in_first_pid_namespace(void)
 	return stat("/proc/self/ns/pid", &st) || st.st_ino == 0xeffffffcu;
 }
 
+/* Without a descriptor, when there is none to look with. */
+static bool is_known_to_kernel(pid_t pid)
+{
+	return !kill(pid, 0) || errno != ESRCH;
+}
+
 bool jitscope_alive(pid_t pid)
 {
 	char text[128];
 
-	return status_of(pid, "State", text, sizeof(text)) && !strpbrk(text, "ZX");
+	if (status_of(pid, "State", text, sizeof(text)))
+		return !strpbrk(text, "ZX");
+	return is_known_to_kernel(pid);
+}
+
+bool jitscope_has_ended(pid_t pid, uint64_t start_ticks)
+{
+	uint64_t ticks = jitscope_start_ticks(pid);
+
+	return ticks && start_ticks ? ticks != start_ticks : !is_known_to_kernel(pid);
 }
 
 int jitscope_each_process(int (*f)(void *ctx, pid_t pid), void *ctx)

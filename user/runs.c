@@ -405,7 +405,7 @@ static void has_ended(struct run_map *m)
 
 static bool is_there(const struct run_map *m)
 {
-	return jitscope_start_ticks(m->pid) == m->start_ticks && jitscope_alive(m->pid);
+	return !jitscope_has_ended(m->pid, m->start_ticks) && jitscope_alive(m->pid);
 }
 
 /* The process's map, with the lock held; NULL, without it: there is none. */

@@ -257,7 +257,7 @@ static void look_again(struct jitscope_session *s, struct watched *w, uint64_t n
 {
 	size_t files = s->n_files;
 
-	if (jitscope_start_ticks(w->pid) != w->start_ticks) {
+	if (jitscope_has_ended(w->pid, w->start_ticks)) {
 		has_ended(s, w); /* before we heard of it */
 		return;
 	}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Counting loop runs: the three ways, their maps, who may have one, and how all that ends."""
+import contextlib
 import glob
 import itertools
 import json
@@ -733,6 +734,17 @@ def test_connections_leave_descriptors_for_the_rest():
     end_observer(watcher)
 
 
+@contextlib.contextmanager
+def without_descriptors(pid):
+    """It can open nothing, as all that it has open is all that it may have open."""
+    taken = {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")}
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    free = next(fd for fd in itertools.count() if fd not in taken)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, hard))
+    yield
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_who_has_no_descriptor_left_refuses():
     """And lets nobody wait."""
     need_bpf()
@@ -740,16 +752,31 @@ def test_who_has_no_descriptor_left_refuses():
     asking("hold", sockets=sockets, env=env)
     watcher = observer(env, "-f", program("runs_ask"))
     next_snapshot(watcher)
-    taken = {int(fd) for fd in os.listdir(f"/proc/{watcher.pid}/fd")}
-    free = next(fd for fd in itertools.count() if fd not in taken)
-    _, hard = resource.prlimit(watcher.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(watcher.pid, resource.RLIMIT_NOFILE, (free, hard))
-    _, refused = answers(asking("ask:1", sockets=sockets, env=env), 2)
-    assert refused["status"] == 2, refused
-    resource.prlimit(watcher.pid, resource.RLIMIT_NOFILE, (hard, hard))
+    with without_descriptors(watcher.pid):
+        _, refused = answers(asking("ask:1", sockets=sockets, env=env), 2)
+        assert refused["status"] == 2, refused
     _, granted = answers(asking("ask:1", sockets=sockets, env=env), 2)
     assert granted["status"] == 0, granted
     end_observer(watcher)
+
+
+def test_who_has_no_descriptor_left_takes_nobody_for_ended():
+    need_bpf()
+    _, env = runs_dir()
+    counted = Counted("--loops", 3, env=env)
+    watcher = observer(env, "-p", counted.pid)
+    counted.do("wait", "run 1")
+    next_snapshot(watcher, lambda s: s["run_source"] == "kernel")
+    with without_descriptors(watcher.pid):
+        told = counted.do("run 10")
+        time.sleep(1)  # in which it looks several times
+    check_counts(next_snapshot(watcher, lambda s: runs_of(s) == tally_of(told)), told, "kernel")
+    told = counted.do("compile 5000", "run 10")  # for which it needs a larger map, and asks
+    snap = next_snapshot(watcher, lambda s: runs_of(s) == tally_of(told))
+    check_counts(snap, told, "kernel")
+    assert snap["alive"], snap["alive"]
+    end_observer(watcher)
+    counted.end()
 
 
 def test_who_leaves_before_the_answer_costs_nothing():

@@ -34,7 +34,8 @@
 	X(ask)            \
 	X(told)           \
 	X(snapshot)       \
-	X(findings)
+	X(findings)       \
+	X(proc)
 #endif
 
 #define X(name) void suite_##name(void);
