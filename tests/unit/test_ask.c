@@ -484,10 +484,14 @@ static void end_observer_process(pid_t pid)
 /* So many descriptors more may be opened. */
 static void leave_descriptors(unsigned more)
 {
-	int next = dup(0);
-	struct rlimit limit = {.rlim_cur = (rlim_t)next + more, .rlim_max = 4096};
+	struct rlimit limit = {.rlim_cur = 4096, .rlim_max = 4096};
+	int next;
 
+	CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
+	next = dup(0);
+	CHECK(next >= 0);
 	close(next);
+	limit.rlim_cur = (rlim_t)next + more;
 	CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
 }
 
@@ -497,6 +501,8 @@ TEST(with_few_descriptors_left_it_goes_on_without)
 	unsigned more = 0;
 	pid_t pid;
 
+	for (int fd = 3; fd < 256; fd++)
+		close(fd); /* what we were started with is in nobody's count */
 	observer_directory();
 	pid = observer_process();
 	make_process();
