@@ -5,8 +5,8 @@
  * Anybody may connect, so anybody may try to be in the way. The thread does
  * nothing that waits for a peer. A connection is for one request: it is read
  * as soon as it is there, answered and closed; with none it is closed after a
- * second, or earlier if its user, or all together, have too many: then the
- * oldest goes, for who means well sends at once. A user who connects too
+ * second, or earlier if its user, or all together, have too many, or we have no
+ * descriptor left: then the oldest goes, for who means well sends at once. A user who connects too
  * often in one second is cut off without being heard for the rest of it. Who
  * it is says the kernel (SO_PEERCRED), as of the moment of connect(); a request may
  * come when that process has ended, from another that has the connection, and the

@@ -178,9 +178,9 @@ typedef struct global {
 	uint8_t gc_mode;	/* LUA_GCINC or LUA_GCGEN as asked for; gc.c says what runs */
 	uint8_t gc_stopped;	/* GC_STOPPED_* bits */
 	uint8_t gc_emergency;	/* a collection for an allocation that failed: run no Lua code */
-	uint8_t gc_stress;	/* GC_STRESS_*; how many places apart, and until the next */
+	uint8_t gc_stress;	/* GC_STRESS_* (gc_internal.h) */
 	uint8_t stop_emergency; /* building the state: no emergency collection yet */
-	unsigned gc_stress_every, gc_stress_left;
+	unsigned gc_stress_every, gc_stress_left; /* places from one to the next, and until it */
 	int gc_pause, gc_step_multiplier, gc_step_size;
 	int gc_minor_multiplier, gc_major_multiplier; /* kept for lua_gc() */
 	Object *objects, *finalizable, *to_finalize, *fixed;

@@ -760,25 +760,6 @@ def test_who_has_no_descriptor_left_refuses():
     end_observer(watcher)
 
 
-def test_who_has_no_descriptor_left_takes_nobody_for_ended():
-    need_bpf()
-    _, env = runs_dir()
-    counted = Counted("--loops", 3, env=env)
-    watcher = observer(env, "-p", counted.pid)
-    counted.do("wait", "run 1")
-    next_snapshot(watcher, lambda s: s["run_source"] == "kernel")
-    with without_descriptors(watcher.pid):
-        told = counted.do("run 10")
-        time.sleep(1)  # in which it looks several times
-    check_counts(next_snapshot(watcher, lambda s: runs_of(s) == tally_of(told)), told, "kernel")
-    told = counted.do("compile 5000", "run 10")  # for which it needs a larger map, and asks
-    snap = next_snapshot(watcher, lambda s: runs_of(s) == tally_of(told))
-    check_counts(snap, told, "kernel")
-    assert snap["alive"], snap["alive"]
-    end_observer(watcher)
-    counted.end()
-
-
 def test_who_leaves_before_the_answer_costs_nothing():
     need_bpf()
     sockets, env = runs_dir()

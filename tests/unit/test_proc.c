@@ -2,6 +2,7 @@
 /* test_proc.c - who has ended, and who cannot be looked at. */
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@ static pid_t sleeper(void)
 	pid_t pid = fork();
 
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* where a CHECK ends the test */
 		pause();
 		_exit(0);
 	}
