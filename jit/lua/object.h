@@ -115,10 +115,17 @@ typedef struct absolute_line {
 	int line;
 } AbsoluteLine;
 
+/* How a place that is hot has to wait for its trace (trace/budget.c). */
+typedef struct hot_wait {
+	uint8_t put_off; /* times, since the last trace */
+	uint8_t flushes; /* of traces there */
+	uint32_t owed;	 /* times that it is to be come to because of the last flush */
+} HotWait;
+
 /* What the JIT keeps for an instruction that jumps back. */
 typedef struct hot_place {
-	uint8_t aborts;	 /* of traces that began there */
-	uint8_t waited;	 /* times that it was put off (trace/budget.c) */
+	uint8_t aborts; /* of traces that began there */
+	HotWait wait;
 	uint8_t ended;	 /* it was hot, and had few turns ahead */
 	uint8_t doubted; /* its loop may have been given up in vain (trace/anew.c) */
 	uint8_t resting; /* its trace was entered in vain (trace/vain.c) */
@@ -133,7 +140,7 @@ typedef struct proto {
 	uint8_t counted;    /* with a JIT: heat is set */
 	uint8_t calls_itself;
 	uint8_t aborts;	  /* traces of the function that were given up */
-	uint8_t waited;	  /* as HotPlace */
+	HotWait wait;	  /* as HotPlace */
 	uint8_t jit_off;  /* jit.off(f): it is left to the interpreter */
 	uint8_t closures; /* that were made of it; stays at MANY_CLOSURES */
 	uint16_t heat;	  /* calls until it is hot */

@@ -15,6 +15,10 @@
  * is compiled whatever is in the account; if they are less than it had until it was hot,
  * it has to become hot once more.
  *
+ * What the program flushes has not been run for long, if it does so all the time: with
+ * each flush a place has to be come to four times as often until its next trace, up to a
+ * limit.
+ *
  * Costs and times are taken to be what they are on average, not what the clock says, so
  * that a program is compiled in the same way each time.
  */
@@ -39,6 +43,8 @@
 #define LONGEST_TURN 50
 #define MOST_TURNS (1 << 24)
 #define MAX_EXIT_WAIT 3
+/* That make a place wait longer. */
+#define MAX_FLUSHES 7
 
 /* Who asks for lower thresholds than ours wants traces at any price. */
 static bool is_unlimited(const Jit *jit)
@@ -56,6 +62,24 @@ void budget_pay(Jit *jit, const Trace *t, bool compiled)
 
 	jit->spent += compiled ? COMPILED + COMPILED_OPERATION * n
 			       : GIVEN_UP + GIVEN_UP_OPERATION * n;
+}
+
+void budget_flushed(const Jit *jit, const Trace *t)
+{
+	HotWait *wait = &t->proto->wait;
+
+	if (!t->patch || t->retired)
+		return;
+	if (t->kind == TRACE_LOOP) {
+		HotPlace *place = jit_place_of(t->proto, t->patch);
+
+		if (!place)
+			return;
+		wait = &place->wait;
+	}
+	if (wait->flushes < MAX_FLUSHES)
+		wait->flushes++;
+	wait->owed = (uint32_t)jit_start_count(jit, t->kind) << 2 * wait->flushes;
 }
 
 /* ---- Turns and time --------------------------------------------------------------------------- */
@@ -94,14 +118,20 @@ static unsigned dearness(const Jit *jit)
 }
 
 /* A place has been come to `start` times, or as many as it was put off until. */
-static unsigned put_off(Jit *jit, unsigned start, int64_t length, uint8_t *waited)
+static unsigned put_off(Jit *jit, unsigned start, int64_t length, HotWait *wait)
 {
-	interpreted(jit, (int64_t)start << (*waited ? *waited - 1 : 0), length);
-	if (dearness(jit) <= *waited) {
-		*waited = 0; /* of the next trace there */
+	unsigned owed = wait->owed < UINT16_MAX ? wait->owed : UINT16_MAX;
+
+	interpreted(jit, (int64_t)start << (wait->put_off ? wait->put_off - 1 : 0), length);
+	if (owed) {
+		wait->owed -= owed;
+		return owed;
+	}
+	if (dearness(jit) <= wait->put_off) {
+		wait->put_off = 0; /* of the next trace there */
 		return 0;
 	}
-	return start << (*waited)++;
+	return start << wait->put_off++;
 }
 
 unsigned budget_loop(Jit *jit, HotPlace *place, const Frame *f, const Instruction *first,
@@ -120,7 +150,7 @@ unsigned budget_loop(Jit *jit, HotPlace *place, const Frame *f, const Instructio
 		place->ended = 1;
 		return start;
 	}
-	return put_off(jit, start, length, &place->waited);
+	return put_off(jit, start, length, &place->wait);
 }
 
 unsigned budget_function(Jit *jit, Proto *p, unsigned start)
@@ -128,7 +158,7 @@ unsigned budget_function(Jit *jit, Proto *p, unsigned start)
 	if (is_unlimited(jit))
 		return 0;
 	return put_off(jit, start, turn_length(p->code, p->code + p->code_count - 1),
-		       &p->waited);
+		       &p->wait);
 }
 
 unsigned budget_exit(const Jit *jit, TraceExit *e, unsigned start)

@@ -154,6 +154,7 @@ bool traces_lead_to_flushed(const Jit *jit, const Trace *t)
 
 static void flush_family(Jit *jit, Trace *root)
 {
+	budget_flushed(jit, root);
 	jit_unpatch(root);
 	root->retired = true;
 	root->flushed = true;

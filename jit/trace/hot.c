@@ -52,7 +52,7 @@ static HotPlace *make_place(Proto *p, const Instruction *at)
 	return jit_place_of(p, at);
 }
 
-static uint16_t start_count(const Jit *jit, int kind)
+uint16_t jit_start_count(const Jit *jit, int kind)
 {
 	int64_t n = jit->parameters[kind == TRACE_FUNCTION ? JIT_PARAMETER_function_threshold
 							   : JIT_PARAMETER_threshold];
@@ -63,7 +63,7 @@ static uint16_t start_count(const Jit *jit, int kind)
 void jit_restart_counters(Jit *jit)
 {
 	for (int i = 0; i < HOT_COUNTERS; i++)
-		jit->hot[i] = start_count(jit, TRACE_LOOP);
+		jit->hot[i] = jit_start_count(jit, TRACE_LOOP);
 }
 
 /* ---- Instructions ------------------------------------------------------------------------- */
@@ -173,7 +173,7 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	HotPlace *place;
 	Trace *t;
 
-	*counter = start_count(jit, kind);
+	*counter = jit_start_count(jit, kind);
 	if (get_op(*patch_at) != OP_FORLOOP && get_op(*patch_at) != OP_TFORLOOP &&
 	    get_op(*patch_at) != OP_JMP)
 		return; /* a function that begins with its loop is traced already */
@@ -188,7 +188,7 @@ void jit_hot(lua_State *L, Frame *f, const Instruction *pc, Instruction *patch_a
 	if (vain_put_back(jit, f, patch_at) || anew_put_back(jit, f, pc, patch_at))
 		return;
 	place = make_place(frame_function(f)->proto, patch_at);
-	wait = place ? budget_loop(jit, place, f, pc, patch_at, start_count(jit, kind)) : 0;
+	wait = place ? budget_loop(jit, place, f, pc, patch_at, jit_start_count(jit, kind)) : 0;
 	if (wait) {
 		*counter = as_count(wait);
 		return;
@@ -227,7 +227,7 @@ void jit_hot_function(lua_State *L, Frame *f)
 
 	if (!p->counted) {
 		p->counted = 1;
-		p->heat = (uint16_t)(start_count(jit, TRACE_FUNCTION) - 1);
+		p->heat = (uint16_t)(jit_start_count(jit, TRACE_FUNCTION) - 1);
 		if (p->heat)
 			return;
 	}
@@ -238,10 +238,10 @@ void jit_hot_function(lua_State *L, Frame *f)
 	foreign_is_hot(jit, L);
 	/* The abort's hook may have run this very function. */
 	if (!jit_may_record(L) || get_op(*p->code) >= OPCODE_COUNT) {
-		p->heat = (uint16_t)(start_count(jit, TRACE_FUNCTION));
+		p->heat = (uint16_t)(jit_start_count(jit, TRACE_FUNCTION));
 		return;
 	}
-	wait = budget_function(jit, p, start_count(jit, TRACE_FUNCTION));
+	wait = budget_function(jit, p, jit_start_count(jit, TRACE_FUNCTION));
 	if (wait) {
 		p->heat = as_count(wait);
 		return;
@@ -271,7 +271,7 @@ static void punish_function(Jit *jit, const Trace *t, enum jit_abort_reason reas
 
 	p->aborts++;
 	p->heat = is_short ? (uint16_t)(rand_r(&jit->random) & SHORT_RETRY)
-			   : (uint16_t)(start_count(jit, TRACE_FUNCTION)
+			   : (uint16_t)(jit_start_count(jit, TRACE_FUNCTION)
 					<< (p->aborts < 8 ? p->aborts : 8));
 	if (p->aborts >= limit) {
 		p->aborts = NOT_TRACED;
@@ -296,7 +296,7 @@ static void retire(Jit *jit, Trace *t)
 static void punish_loop(Jit *jit, Trace *t)
 {
 	HotPlace *place = make_place(t->proto, t->patch);
-	int64_t count = start_count(jit, t->kind);
+	int64_t count = jit_start_count(jit, t->kind);
 
 	if (!place || ++place->aborts >= jit->parameters[JIT_PARAMETER_max_aborts] ||
 	    place->aborts == UINT8_MAX) {

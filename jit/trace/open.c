@@ -131,8 +131,10 @@ void jit_flush(lua_State *L, const char *cause)
 	if (jit->current)
 		jit_abort(jit->recording, ABORT_ERROR, NULL);
 	for (uint32_t i = 1; i < jit->n_traces; i++)
-		if (jit->traces[i])
+		if (jit->traces[i]) {
+			budget_flushed(jit, jit->traces[i]);
 			jit_unpatch(jit->traces[i]);
+		}
 	listen_flushed(jit, cause);
 	jit->flushes++;
 	traces_forget_all(L);

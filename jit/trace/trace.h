@@ -351,6 +351,8 @@ static inline uint16_t *jit_counter_of(uint16_t *hot, const Instruction *patch)
 {
 	return &hot[((uintptr_t)patch >> 2) & (HOT_COUNTERS - 1)];
 }
+/* How often a place is come to until it is hot for a trace of that kind, by the parameters. */
+uint16_t jit_start_count(const Jit *jit, int kind);
 /* Hot places are counted anew, from a threshold that has changed. */
 void jit_restart_counters(Jit *jit);
 /* Replaces what jumps back (or the first instruction) by one that enters trace t. */
@@ -404,6 +406,8 @@ bool vain_put_back(const Jit *jit, const Frame *f, Instruction *patch_at);
 #define MAX_WAIT 10
 /* t was compiled and installed, or given up after what it has by now. */
 void budget_pay(Jit *jit, const Trace *t, bool compiled);
+/* The program flushes t, whose place still enters it. */
+void budget_flushed(const Jit *jit, const Trace *t);
 /*
  * A place is hot, its threshold is `start`: 0, it may be traced; or how many times it is
  * to be come to until that is asked again. The loop from first to last, in frame f; a
