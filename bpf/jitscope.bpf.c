@@ -149,6 +149,8 @@ static __always_inline bool take_row(struct jitscope_process *p, __u32 pid, __u3
 	(!loops_share || bpf_map_lookup_elem(&(map), key) || \
 	 take_row(p, pid, offsetof(struct rows, map), share))
 
+#include "last_runs.h"
+
 /* ---- Processes --------------------------------------------------------------- */
 
 static __always_inline struct jitscope_process *add_process(__u32 pid, struct jitscope_process *new)
@@ -234,9 +236,12 @@ static __always_inline void note_process(struct jitscope_process *p, struct jit_
 		p->refused = 0;
 		p->fires_runs = 0;
 		p->bad = 0;
+		p->runs_kept = 0;
 		bpf_get_current_comm(p->comm, sizeof(p->comm));
 	}
 	p->region = e->region;
+	p->runs_session = e->runs_session;
+	p->counting = e->counting;
 	p->last_ns = now;
 	p->alive = 1;
 	__sync_fetch_and_add(&p->events, 1);
@@ -386,6 +391,10 @@ int jit_event(void *ctx)
 	case JIT_PROBE_FLUSH:
 		enter_flush(p, &s->e, pid);
 		break;
+	case JIT_PROBE_UPDATE:
+		if (s->e.ending)
+			keep_runs(p, pid);
+		break;
 	}
 	if (stream & (1u << (probe & 31)))
 		send(&s->e, probe);
@@ -467,6 +476,18 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
+/* An exec that can no longer fail: the memory is still the old program's. Since 6.10. */
+SEC("tp_btf/sched_prepare_exec")
+int BPF_PROG(before_exec, struct task_struct *task)
+{
+	__u32 pid = task->tgid;
+	struct jitscope_process *p = bpf_map_lookup_elem(&processes, &pid);
+
+	if (p && p->start_ticks == start_of(task))
+		keep_runs(p, pid);
+	return 0;
+}
+
 /* The old program is gone; the next event, if any, brings a new instance. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
@@ -500,6 +521,9 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	p = bpf_map_lookup_elem(&processes, &pid);
 	if (!p || p->start_ticks != start_of(task))
 		return 0;
+	/* Who sees that it has ended finds its counts. */
+	if (task->mm)
+		keep_runs(p, pid);
 	/* Two threads that exit together may both find nobody left: one tells. */
 	if (!__sync_lock_test_and_set(&p->alive, 0))
 		return 0;

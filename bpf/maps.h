@@ -28,6 +28,7 @@ HASH(counter_times, __u32, struct jit_times, 8192);
 HASH(loops, struct jitscope_loop_key, struct jit_loop, 65536);
 HASH(aborts, struct jitscope_abort_key, struct jit_abort, 65536);
 HASH(flushes, struct jitscope_vm_key, struct jit_flush, 8192);
+HASH(last_runs, struct jitscope_part_key, struct jitscope_part, 16384);
 HASH(unseeded, __u32, struct jitscope_unseeded, 8192);
 HASH(rows, __u32, struct rows, 8192);
 
@@ -80,7 +81,10 @@ struct {
 struct scratch {
 	__u32 taken;
 	__u32 pad;
-	struct jit_event e;
+	union {
+		struct jit_event e;
+		struct jitscope_part runs;
+	};
 };
 
 struct {

@@ -6,7 +6,8 @@
  * so that one cannot take the room of all. What a process may have is more
  * than an honest one needs: of loops, as many as --max-loops says, and the
  * map holds LOOPS_SHARES times that; of aborts and flushes a quarter of the
- * map (libjithooks keeps at most 8192 rows of aborts).
+ * map (libjithooks keeps at most 8192 rows of aborts); of run counts, parts for
+ * all the loops that it may have, and some that are not full.
  *
  * Handlers count in the map `rows` what they add and remove. What the
  * observer seeds and sweeps out is not counted there; each sweep has read the
@@ -19,13 +20,14 @@
 #define LOOPS_SHARES 4
 #define ABORTS_SHARE 16384
 #define FLUSHES_SHARE 2048
+#define LAST_RUNS_SHARE(loops) ((loops) / JITSCOPE_RUNS_PART + 512)
 
 /*
  * The rows that a process has in each of these maps. Signed: a row that is
  * counted out may never have been counted in.
  */
 struct rows {
-	__s32 loops, aborts, flushes;
+	__s32 loops, aborts, flushes, last_runs;
 };
 
 #endif

@@ -379,6 +379,7 @@ int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st
 				     strerror(-err));
 	}
 	s->files[s->n_files++] = f;
+	s->attached_ns = jitscope_clock(CLOCK_BOOTTIME);
 	return 0;
 }
 

@@ -14,12 +14,17 @@
 /* Keeps the line for jitscope_error() and returns err. */
 int jitscope_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-static inline uint64_t jitscope_now(void)
+static inline uint64_t jitscope_clock(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static inline uint64_t jitscope_now(void)
+{
+	return jitscope_clock(CLOCK_MONOTONIC);
 }
 
 /* ---- notes.c: what an ELF file says of probes and region -------------------- */
@@ -118,6 +123,17 @@ int jitscope_read_memory(pid_t pid, uint64_t addr, void *buf, size_t size);
 
 /* Sorts, and makes loop_run_times from the loops. */
 int jitscope_finish_snapshot(struct jitscope_snapshot *snapshot);
+/* Is there the region of that instance? Its head, as it is now. */
+bool jitscope_read_head(pid_t pid, uint64_t region, uint64_t instance, struct jit_region *r);
+/* Counts that only rise: the larger one is the newer. */
+static inline void jitscope_raise(void *to, const void *from, size_t words)
+{
+	for (size_t i = 0; i < words; i++) {
+		uint64_t *old = (uint64_t *)to + i, new = ((const uint64_t *)from)[i];
+
+		*old = new > *old ? new : *old;
+	}
+}
 /* Forgets what the maps said. */
 void jitscope_drop_rows(struct jitscope_session *s);
 
@@ -184,6 +200,7 @@ struct jitscope_session {
 	bool multi; /* uprobe_multi, since 6.6 */
 	struct attached_file *files;
 	size_t n_files;
+	uint64_t attached_ns; /* CLOCK_BOOTTIME when the last of them was */
 	struct {
 		dev_t dev;
 		ino_t ino;
@@ -197,7 +214,8 @@ struct jitscope_session {
 		uint64_t look_ns;
 	} * newcomers; /* system-wide: programs that were just started */
 	size_t n_newcomers;
-	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns, next_inherit_ns;
+	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns, next_inherit_ns,
+		next_runs_ns;
 	bool sweep_wanted;
 	struct heir *heirs; /* see inherit.c */
 	size_t n_heirs;
@@ -213,6 +231,7 @@ struct jitscope_session {
 	/* What the snapshots until the next poll are made of. */
 	struct map_rows loops, aborts, flushes;
 	bool have_rows;
+	uint64_t rows_ns; /* when they were read */
 };
 
 #define JITSCOPE_UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, since 6.6 */
@@ -248,6 +267,20 @@ bool jitscope_is_heir(const struct jitscope_session *s, pid_t pid);
 bool jitscope_inherits(struct jitscope_session *s, pid_t pid);
 /* Gives the processes remembered what they had of their parents. */
 void jitscope_inherit(struct jitscope_session *s);
+
+/* last_runs.c: run counts in the processes' own memory */
+/*
+ * Raises the counts of the snapshot to those that the handlers have kept of its process,
+ * or to what was `seen` last. Of when that is; 0: there are none.
+ */
+uint64_t jitscope_last_runs(struct jitscope_session *s, struct jitscope_snapshot *snap, bool seen);
+/* For that: what somebody has read just now. */
+void jitscope_saw_runs(struct jitscope_session *s, pid_t pid, uint64_t instance,
+		       const uint64_t *counts, uint32_t n);
+/* r->runs.used of them, to be freed; NULL: none, or they cannot be read. */
+uint64_t *jitscope_region_runs(pid_t pid, uint64_t region, const struct jit_region *r);
+/* Now and then: looks what is not in our maps. */
+void jitscope_look_at_runs(struct jitscope_session *s, uint64_t now);
 
 /* watch.c */
 int jitscope_mark_watched(struct jitscope_session *s, pid_t pid);

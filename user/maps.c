@@ -283,7 +283,8 @@ void jitscope_sweep(struct jitscope_session *s, bool forget)
 
 	if (!know_processes(&w, forget) && !know_flushes(&w) &&
 	    !sweep_map(&w, bpf->maps.loops, is_gone, offsetof(struct rows, loops)) &&
-	    !sweep_map(&w, bpf->maps.aborts, NULL, offsetof(struct rows, aborts)))
+	    !sweep_map(&w, bpf->maps.aborts, NULL, offsetof(struct rows, aborts)) &&
+	    !sweep_map(&w, bpf->maps.last_runs, NULL, offsetof(struct rows, last_runs)))
 		tell_rows(&w);
 	if (forget)
 		jitscope_sweep_unseeded(s);

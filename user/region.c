@@ -287,6 +287,7 @@ int jitscope_parse_region(const struct region_source *source, struct jitscope_sn
 	s->inherited = region.inherited != 0;
 	s->run_source = jitscope_region_run_source(&region);
 	s->counting = region.counting;
+	s->runs_session = region.runs_session;
 	s->taken_ns = jitscope_now();
 	s->pid = (pid_t)region.pid;
 	s->info.counters = region.event.totals.counters;

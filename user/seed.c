@@ -172,6 +172,9 @@ static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region,
 	p.instance = snap->instance;
 	p.region = region;
 	p.last_ns = snap->taken_ns;
+	p.counting = snap->counting;
+	p.runs_session = snap->runs_session;
+	p.runs_kept = 0;
 	memcpy(p.comm, snap->comm, sizeof(p.comm));
 	memcpy(p.jitdriver, snap->jitdriver, sizeof(p.jitdriver));
 	/* The totals first: with the instance there, they have to be right. */

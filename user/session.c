@@ -69,6 +69,9 @@ static int configure(struct jitscope_session *s)
 		bpf_map__set_max_entries(b->maps.loops, o->max_loops);
 	if (o->system_wide)
 		set_shares(s);
+	bpf_program__set_autoload(b->progs.before_exec, /* since Linux 6.10 */
+				  libbpf_find_vmlinux_btf_id("sched_prepare_exec",
+							     BPF_TRACE_RAW_TP) > 0);
 	if (o->max_processes) {
 		bpf_map__set_max_entries(b->maps.processes, o->max_processes);
 		bpf_map__set_max_entries(b->maps.counters, o->max_processes);
@@ -77,6 +80,10 @@ static int configure(struct jitscope_session *s)
 		bpf_map__set_max_entries(b->maps.rows, o->max_processes);
 		bpf_map__set_max_entries(b->maps.loop_run_times, o->max_processes);
 	}
+	/* Full parts for the loops, and for each process two that are not. */
+	bpf_map__set_max_entries(b->maps.last_runs,
+				 bpf_map__max_entries(b->maps.loops) / JITSCOPE_RUNS_PART +
+					 2 * bpf_map__max_entries(b->maps.processes));
 	if (o->ring_bytes)
 		bpf_map__set_max_entries(b->maps.events, o->ring_bytes);
 	/* Allocation from tracing programs is safe since 6.1 (bpf_mem_alloc). */

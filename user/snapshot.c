@@ -98,6 +98,7 @@ static int have_rows(struct jitscope_session *s)
 
 	if (s->have_rows)
 		return 0;
+	s->rows_ns = jitscope_now();
 	err = jitscope_read_map(s->bpf->maps.flushes, &s->flushes);
 	if (!err)
 		err = jitscope_read_map(s->bpf->maps.loops, &s->loops);
@@ -185,25 +186,10 @@ static void take_process(struct jitscope_snapshot *s, const struct jitscope_proc
 	memcpy(s->jitdriver, p->jitdriver, sizeof(s->jitdriver) - 1);
 }
 
-/*
- * Counters, times and run counts can change without an event; a process that
- * lives has the newest in its region. All of them only rise, so the larger
- * one is the newer.
- */
-static void raise(void *to, const void *from, size_t words)
+bool jitscope_read_head(pid_t pid, uint64_t region, uint64_t instance, struct jit_region *r)
 {
-	for (size_t i = 0; i < words; i++) {
-		uint64_t *old = (uint64_t *)to + i, new = ((const uint64_t *)from)[i];
-
-		*old = new > *old ? new : *old;
-	}
-}
-
-/* Does the process have the region that it had? Its head, as it is now. */
-static bool read_head(const struct jitscope_snapshot *s, uint64_t region, struct jit_region *r)
-{
-	return !jitscope_read_memory(s->pid, region, r, sizeof(*r)) && r->magic == JIT_ABI_MAGIC &&
-	       r->version == JIT_ABI_VERSION && r->size == sizeof(*r) && r->instance == s->instance;
+	return !jitscope_read_memory(pid, region, r, sizeof(*r)) && r->magic == JIT_ABI_MAGIC &&
+	       r->version == JIT_ABI_VERSION && r->size == sizeof(*r) && r->instance == instance;
 }
 
 /* Returns whether there were any. */
@@ -212,68 +198,105 @@ static bool raise_runs(struct jitscope_snapshot *s, const uint64_t *counts, uint
 	bool any = n && counts[JIT_RUNS_OVERFLOW];
 
 	if (n)
-		raise(&s->info.overflow_runs, &counts[JIT_RUNS_OVERFLOW], 1);
+		jitscope_raise(&s->info.overflow_runs, &counts[JIT_RUNS_OVERFLOW], 1);
 	for (size_t i = 0; i < s->n_loops; i++) {
 		uint64_t runs = jitscope_runs_of(&s->loops[i].loop, counts, n);
 
-		raise(&s->loops[i].loop.runs, &runs, 1);
+		jitscope_raise(&s->loops[i].loop.runs, &runs, 1);
 		any |= runs != 0;
 	}
 	return any;
 }
 
-static void take_region_runs(struct jitscope_snapshot *s, uint64_t region,
-			     const struct jit_region *r)
+static bool is_ours(const jitscope_session *session, uint64_t runs_session)
 {
-	size_t size = r->runs.used * sizeof(uint64_t);
+	return runs_session && runs_session == jitscope_runs_id(session);
+}
+
+/* From the map that the process shares with us; false: there is nothing. */
+static bool take_shared_runs(jitscope_session *session, struct jitscope_snapshot *s)
+{
 	uint64_t *counts;
+	uint32_t n;
+	bool any;
+
+	if (!jitscope_runs_copy(session, s->pid, s->instance, &counts, &n))
+		return false;
+	any = raise_runs(s, counts, n);
+	free(counts);
+	return any;
+}
+
+/*
+ * From the memory of a process that lives: that has besides what is not in the map (yet),
+ * and all, if it counts in the map of another session. What is in our map then is old.
+ */
+static void take_live_runs(jitscope_session *session, struct jitscope_snapshot *s, uint64_t region,
+			   const struct jit_region *r)
+{
+	uint64_t *counts = jitscope_region_runs(s->pid, region, r);
 
 	s->run_source = jitscope_region_run_source(r);
-	if (!r->runs.used || !jitscope_area_is_sane(&r->runs, sizeof(*counts)))
-		return;
-	counts = malloc(size);
-	if (counts && !jitscope_read_memory(s->pid, region + r->runs.offset, counts, size))
+	if (counts)
 		raise_runs(s, counts, r->runs.used);
+	if (is_ours(session, r->runs_session))
+		take_shared_runs(session, s);
+	else if (counts)
+		jitscope_saw_runs(session, s->pid, s->instance, counts, r->runs.used);
 	free(counts);
 }
 
 /*
- * From the map that the process shares with us and, while it lives, from its
- * memory: that has besides what is not in the map (yet), and all, if it counts
- * in the map of another session. What is in our map then is old.
+ * Of a process whose memory is gone, or another program's: what was kept of it is all. Else
+ * there is its map, and if it did not count there, what somebody saw last.
  */
-static void take_runs(jitscope_session *session, struct jitscope_snapshot *s, uint64_t region,
-		      const struct jit_region *r)
+static void take_left_runs(jitscope_session *session, struct jitscope_snapshot *s,
+			   const struct jitscope_process *p)
 {
-	uint64_t *counts;
-	uint32_t n;
+	uint64_t end_ns = p->alive ? s->taken_ns : p->last_ns, seen_ns;
 
-	if (r)
-		take_region_runs(s, region, r);
-	if ((r && r->runs_session != jitscope_runs_id(session)) ||
-	    !jitscope_runs_copy(session, s->pid, s->instance, &counts, &n))
+	if (p->runs_kept) {
+		if (jitscope_last_runs(session, s, false) || p->counting)
+			s->run_source =
+				p->runs_session ? JITSCOPE_RUNS_KERNEL : JITSCOPE_RUNS_REGION;
 		return;
-	if (raise_runs(s, counts, n) || r)
+	}
+	if (take_shared_runs(session, s))
 		s->run_source = JITSCOPE_RUNS_KERNEL;
-	free(counts);
+	if (is_ours(session, p->runs_session))
+		return;
+	seen_ns = jitscope_last_runs(session, s, true);
+	if (!seen_ns && !p->counting)
+		return;
+	seen_ns = seen_ns ? seen_ns : s->start_ns;
+	s->runs_missing_ns = end_ns > seen_ns ? end_ns - seen_ns : 1;
+	s->complete = false;
+	if (!p->runs_session)
+		s->run_source = JITSCOPE_RUNS_REGION;
 }
 
-static void refresh(jitscope_session *session, struct jitscope_snapshot *s,
+/* False: its memory could not be read. */
+static bool refresh(jitscope_session *session, struct jitscope_snapshot *s,
 		    const struct jitscope_process *p)
 {
 	bool there = p->alive && p->region && p->start_ticks == jitscope_start_ticks(s->pid);
 	struct jit_region r;
 
-	there = there && read_head(s, p->region, &r);
+	there = there && jitscope_read_head(s->pid, p->region, s->instance, &r);
+	/* Counters and times can change without an event. */
 	if (there) {
 		s->counting = r.counting;
-		raise(&s->info.counters, &r.event.totals.counters, JIT_NCOUNTERS);
-		raise(&s->info.counter_times, &r.event.totals.times, JIT_NTIMES);
+		s->runs_session = r.runs_session;
+		jitscope_raise(&s->info.counters, &r.event.totals.counters, JIT_NCOUNTERS);
+		jitscope_raise(&s->info.counter_times, &r.event.totals.times, JIT_NTIMES);
 	}
 	if (p->fires_runs)
 		s->run_source = JITSCOPE_RUNS_PROBE;
+	else if (there)
+		take_live_runs(session, s, p->region, &r);
 	else
-		take_runs(session, s, p->region, there ? &r : NULL);
+		take_left_runs(session, s, p);
+	return there;
 }
 
 /* What another process has lost or garbled by itself is not missing here. */
@@ -285,27 +308,39 @@ static bool is_complete(jitscope_session *session, const struct jitscope_snapsho
 }
 
 /* Of a process that has just ended the rest may be on its way, and is shown but once. */
-static void settle(jitscope_session *session, pid_t pid)
+static void settle(jitscope_session *session, pid_t pid, uint64_t ended_ns)
 {
 	if (session->ring)
 		ring_buffer__consume(session->ring);
+	if (ended_ns > session->rows_ns)
+		jitscope_drop_rows(session);
 	if (!jitscope_is_heir(session, pid))
 		return;
 	jitscope_inherit(session);
 	jitscope_drop_rows(session);
 }
 
-int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snapshot **out)
+static bool look_up(jitscope_session *session, pid_t pid, struct jitscope_process *p)
 {
-	struct jitscope_process p;
+	uint32_t key = (uint32_t)pid;
+
+	return !bpf_map__lookup_elem(session->bpf->maps.processes, &key, sizeof(key), p, sizeof(*p),
+				     0);
+}
+
+/* *gone: it has ended since we looked, and what it did last may be missing. */
+static int make_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snapshot **out,
+			 bool *gone)
+{
+	struct jitscope_process p, now;
 	uint32_t key = (uint32_t)pid;
 	struct jitscope_bpf *bpf = session->bpf;
 	struct jitscope_snapshot *s;
 	int err;
 
 	*out = NULL;
-	if (bpf_map__lookup_elem(bpf->maps.processes, &key, sizeof(key), &p, sizeof(p), 0) ||
-	    !p.instance)
+	*gone = false;
+	if (!look_up(session, pid, &p) || !p.instance)
 		return jitscope_fail(-ENOENT, "nothing was seen of process %d", pid);
 	s = calloc(1, sizeof(*s));
 	if (!s)
@@ -317,14 +352,14 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 	bpf_map__lookup_elem(bpf->maps.counter_times, &key, sizeof(key), &s->info.counter_times,
 			     sizeof(s->info.counter_times), 0);
 	if (!p.alive)
-		settle(session, pid);
+		settle(session, pid, p.last_ns);
 	err = have_rows(session);
 	if (!err)
 		err = take_tables(session, s);
 	if (!err)
 		err = jitscope_stats(session, &s->stats);
-	if (!err)
-		refresh(session, s, &p);
+	if (!err && !refresh(session, s, &p))
+		*gone = p.alive && look_up(session, pid, &now) && !now.alive;
 	if (!err)
 		err = jitscope_finish_snapshot(s);
 	if (err) {
@@ -332,9 +367,20 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 		return jitscope_fail(err, "cannot read the maps: %s", strerror(-err));
 	}
 	s->lost = p.refused;
-	s->complete = is_complete(session, s, &p);
+	s->complete &= is_complete(session, s, &p);
 	*out = s;
 	return 0;
+}
+
+int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snapshot **out)
+{
+	bool gone;
+	int err = make_snapshot(session, pid, out, &gone);
+
+	if (err || !gone)
+		return err;
+	jitscope_snapshot_free(*out);
+	return make_snapshot(session, pid, out, &gone);
 }
 
 int jitscope_stats(jitscope_session *session, struct jitscope_stats *out)

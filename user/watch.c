@@ -103,12 +103,28 @@ int jitscope_mark_watched(struct jitscope_session *s, pid_t pid)
 			     err == -E2BIG ? "the map `processes` is full" : strerror(-err));
 }
 
+/*
+ * It started, not as a copy of another, when all files were attached already: events have
+ * told everything. (It may have ended before its memory could be looked at.)
+ */
+static bool was_watched_from_start(const struct jitscope_session *s, pid_t pid)
+{
+	const uint64_t tick = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+	struct jitscope_process p;
+	uint32_t key = (uint32_t)pid;
+
+	return !bpf_map__lookup_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p), 0) &&
+	       (!p.ppid || p.execs) && p.start_ticks * tick > s->attached_ns;
+}
+
 /* What could not be seeded is missing in the figures of this session. */
 static int seed(struct jitscope_session *s, pid_t pid)
 {
 	int err = jitscope_seed(s, pid);
 
 	if (!err || err == -ENODATA || err == -ENOENT) /* it has no VM yet */
+		return 0;
+	if (was_watched_from_start(s, pid))
 		return 0;
 	if (jitscope_mark_unseeded(s, pid))
 		s->seed_failed += err != -ESRCH;
@@ -309,6 +325,7 @@ void jitscope_housekeeping(struct jitscope_session *s)
 			look_again(s, &s->watched[i], now);
 	look_at_newcomers(s, now);
 	inherit(s, now);
+	jitscope_look_at_runs(s, now);
 	jitscope_runs_ring(s);
 	jitscope_ring_later(s);
 	if (s->options.system_wide && s->next_scan_ns && now >= s->next_scan_ns)

@@ -58,9 +58,12 @@ struct signal_struct {
 	atomic_t live; /* threads that have not passed exit */
 };
 
+struct mm_struct;
+
 struct task_struct {
 	__s32 pid;
 	__s32 tgid;
+	struct mm_struct *mm; /* NULL: given up already */
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
 	__u64 start_boottime; /* ns; since 5.5, real_start_time before */

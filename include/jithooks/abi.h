@@ -20,7 +20,7 @@
 #endif
 
 #define JIT_ABI_MAGIC 0x31534b4f4f48544aULL /* "JTHOOKS1", little endian */
-#define JIT_ABI_VERSION 2
+#define JIT_ABI_VERSION 3
 
 /* Sizes of the inline strings, each with room for its terminating zero. */
 #define JIT_COMM_LEN 16
@@ -224,6 +224,9 @@ struct jit_event {
 	__u64 trace_no;		/* the trace's own number */
 	__u32 probe;		/* enum jit_probe */
 	__u32 ops_before;	/* optimize: operations before optimization */
+	__u64 runs_session;	/* as in struct jit_region, */
+	__u32 counting;		/* and this as well */
+	__u32 ending;		/* update: 1: the last word of a process that ends normally */
 	struct jit_loop loop;	/* trace__start, optimize, compile, free */
 	struct jit_abort abort; /* abort */
 	struct jit_flush flush; /* the last flush, in every event */

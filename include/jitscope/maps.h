@@ -12,6 +12,7 @@
  *   loops          hash         struct jitscope_loop_key -> struct jit_loop
  *   aborts         hash         struct jitscope_abort_key -> struct jit_abort
  *   flushes        hash         struct jitscope_vm_key -> struct jit_flush
+ *   last_runs      hash         struct jitscope_part_key -> struct jitscope_part
  *   unseeded       hash         pid -> struct jitscope_unseeded
  *   loop_run_times hash of maps pid -> array, run_slot -> struct jit_run (abi.h)
  *   events         ring buffer  struct jitscope_event
@@ -44,6 +45,9 @@ struct jitscope_process {
 	__u32 execs;
 	__u32 fires_runs; /* 1: it has fired loop__run */
 	__u32 bad;	  /* its events that could not be read, or made no sense */
+	__u64 runs_session; /* in whose map it counts loop runs, by its last event; 0: its own */
+	__u32 counting;	    /* JIT_RUNS_*, likewise */
+	__u32 runs_kept;    /* 1: last_runs has all run counts, as of its end */
 	char comm[JIT_COMM_LEN];
 	char jitdriver[JIT_DRIVER_LEN];
 };
@@ -63,6 +67,25 @@ struct jitscope_abort_key {
 struct jitscope_vm_key {
 	__u32 pid;
 	__u32 vm;
+};
+
+/*
+ * Run counts of a process that has ended, or is about to, copied from its memory wherever
+ * that was, or (`seen`) of one that lives, as somebody saw them last. Parts that are all
+ * zero may be missing. What it counts in loop_run_times is there at any time.
+ */
+#define JITSCOPE_RUNS_PART 64 /* slots */
+
+struct jitscope_part_key {
+	__u32 pid;
+	__u32 part; /* run_slot / JITSCOPE_RUNS_PART */
+	__u32 seen;
+};
+
+struct jitscope_part {
+	__u64 instance;
+	__u64 when_ns; /* CLOCK_MONOTONIC when they were copied */
+	__u64 runs[JITSCOPE_RUNS_PART];
 };
 
 /*

@@ -152,7 +152,6 @@ void jit_slots_save(void);
 
 void jit_runs_open(void);
 void jit_runs_leave(const jit_vm *vm);
-void jit_runs_last_word(void);
 void jit_runs_before_fork(void);
 void jit_runs_in_parent(void);
 void jit_runs_in_child(void);

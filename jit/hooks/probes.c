@@ -129,6 +129,8 @@ void jit_fire(enum jit_probe probe)
 	e->seq++;
 	e->when_ns = jit_now();
 	e->probe = probe;
+	e->runs_session = jit_region->runs_session;
+	e->counting = jit_region->counting;
 	switch (probe) {
 	case JIT_PROBE_TRACE_START:
 		fire_trace__start(e);

@@ -291,22 +291,6 @@ void jit_runs_leave(const jit_vm *vm)
 	note_counting(0, vm->how);
 }
 
-/*
- * A process that found no answer in time, or ended before it could ask again, asks a
- * last time, or its counts would go with it.
- */
-void jit_runs_last_word(void)
-{
-	struct jit_runs_request request;
-
-	if (!attached() || !jit_region->counting || !jit_lock_try(&self.lock))
-		return;
-	self.again_ns = 0;
-	if (!in_hand() && need(NULL, self.wish, &request))
-		ask(NULL, self.wish, &request);
-	jit_lock_drop(&self.lock);
-}
-
 /* ---- fork() ------------------------------------------------------------------------- */
 
 void jit_runs_before_fork(void)

@@ -391,18 +391,19 @@ uint64_t *jit_run_count(jit_vm *vm, uint64_t no)
 	return count;
 }
 
-/* Counters can change after the last event: the last word at a normal exit. */
+/*
+ * Counters and run counts can change after the last event: the last word at a normal exit.
+ * An observer takes all of them from it (bpf/runs.h), so nobody is asked or waited for.
+ */
 __attribute__((destructor)) static void last_word(void)
 {
 	/* exit() may have been called from a signal handler: do not wait for locks. */
 	if (!jit_region || !jit_region_trylock())
 		return;
-	jit_region_unlock();
-	jit_runs_last_word();
-	if (!jit_region_trylock())
-		return;
-	if (jit_region->next_no > 1 && JIT_PROBE_ON(update))
+	if (jit_region->next_no > 1 && JIT_PROBE_ON(update)) {
+		jit_region->event.ending = 1;
 		jit_fire(JIT_PROBE_UPDATE);
+	}
 	jit_slots_save();
 	jit_region_unlock();
 }

@@ -14,7 +14,7 @@ from harness import (JITSCOPE, TIMEOUT, build_observer, check_totals, embed, fin
 PROBES = ("trace__start", "optimize", "compile", "abort", "free", "flush", "update", "loop__run")
 TRACED = PROBES[:-2]  # what `jitscope trace` shows of them
 ATTACHED = PROBES[:-1]  # what it attaches to
-MAPS = ("processes", "counters", "counter_times", "loops", "aborts", "flushes", "unseeded", "events", "stats",
+MAPS = ("processes", "counters", "counter_times", "loops", "aborts", "flushes", "last_runs", "unseeded", "events", "stats",
         "session", "loop_run_times")
 
 

@@ -285,6 +285,7 @@ static void head(struct object *o, const struct jitscope_snapshot *s)
 	       s->run_source == JITSCOPE_RUNS_NONE
 		       ? json_null()
 		       : json_string(jitscope_run_source_name(s->run_source)));
+	member(o, "runs_missing_seconds", json_seconds(s->runs_missing_ns));
 	member(o, "taken_ns", json_count(s->taken_ns));
 	member(o, "start_ns", json_count(s->start_ns));
 	member(o, "alive", json_boolean(s->alive));

@@ -154,13 +154,17 @@ void report_run_source(const struct report *r, const struct jitscope_snapshot *s
 		[JITSCOPE_RUNS_REGION] = "counted by the process, in its own memory",
 	};
 	const char *text = NULL;
+	char age[64] = "";
 
 	if (snap->run_source != JITSCOPE_RUNS_NONE)
 		text = texts[snap->run_source];
 	else if (r->count != JITSCOPE_COUNT_OFF)
 		text = "not counted: this JIT cannot, or has not noticed yet";
+	if (text && snap->runs_missing_ns)
+		snprintf(age, sizeof(age), ", as of %s before %s", text_time(snap->runs_missing_ns),
+			 snap->alive ? "now" : "its end");
 	if (text)
-		fprintf(r->f, " Runs of loops: %s%s.\n", text,
+		fprintf(r->f, " Runs of loops: %s%s%s.\n", text, age,
 			is_out_of_reach(r, snap) ? " (it does not reach the socket in " JIT_RUNS_DIR
 						   ", as in a container)"
 						 : "");
