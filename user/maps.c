@@ -136,29 +136,19 @@ static void forget_process(struct jitscope_session *s, uint32_t pid)
 	jitscope_runs_forget(s, (pid_t)pid);
 }
 
-static int know_processes(struct sweep *w, bool forget)
+static void forget_processes(struct jitscope_session *s)
 {
-	uint64_t now = jitscope_now();
-	uint64_t keep = jitscope_keep_ns(w->s);
+	uint64_t now = jitscope_now(), keep = jitscope_keep_ns(s);
 	struct map_rows rows;
-	int err = jitscope_read_map(w->s->bpf->maps.processes, &rows);
-	const struct jitscope_process *p = (void *)rows.values;
-	const uint32_t *pids = (void *)rows.keys;
+	const struct jitscope_process *p;
 
-	if (err)
-		return err;
-	w->known = calloc(rows.n + 1, sizeof(*w->known));
-	for (size_t i = 0; w->known && i < rows.n; i++)
-		if (forget && !p[i].alive && now - p[i].last_ns > keep)
-			forget_process(w->s, pids[i]);
-		else
-			w->known[w->n_known++] =
-				(struct known){.pid = pids[i], .instance = p[i].instance};
+	if (jitscope_read_map(s->bpf->maps.processes, &rows))
+		return;
+	p = (void *)rows.values;
+	for (size_t i = 0; i < rows.n; i++)
+		if (!p[i].alive && now - p[i].last_ns > keep)
+			forget_process(s, jitscope_row_pid(&rows, i));
 	jitscope_free_rows(&rows);
-	if (!w->known)
-		return -ENOMEM;
-	qsort(w->known, w->n_known, sizeof(*w->known), by_pid);
-	return 0;
 }
 
 /* The process whose entry it is; NULL if the pid is another one's now. */
@@ -170,10 +160,55 @@ static struct known *current(const struct sweep *w, uint32_t pid, uint64_t insta
 	return k && k->instance == instance ? k : NULL;
 }
 
+/*
+ * All processes that there are. To be asked for after the rows were read that are to be
+ * held against it, or those of one that has just come would go as nobody's.
+ */
+static int know_processes(struct sweep *w)
+{
+	struct sweep before = *w;
+	struct map_rows rows;
+	int err = jitscope_read_map(w->s->bpf->maps.processes, &rows);
+	const struct jitscope_process *p = (void *)rows.values;
+
+	if (err)
+		return err;
+	w->known = calloc(rows.n + 1, sizeof(*w->known));
+	w->n_known = w->known ? rows.n : 0;
+	for (size_t i = 0; i < w->n_known; i++) {
+		uint32_t pid = jitscope_row_pid(&rows, i);
+		const struct known *old =
+			before.n_known ? current(&before, pid, p[i].instance) : NULL;
+
+		w->known[i] = (struct known){.pid = pid, .instance = p[i].instance};
+		if (old)
+			w->known[i].rows = old->rows;
+	}
+	free(before.known);
+	jitscope_free_rows(&rows);
+	if (!w->known)
+		return -ENOMEM;
+	qsort(w->known, w->n_known, sizeof(*w->known), by_pid);
+	return 0;
+}
+
+/* A map, and the processes that its rows may be of. */
+static int read_rows(struct sweep *w, const struct bpf_map *map, struct map_rows *rows)
+{
+	int err = jitscope_read_map(map, rows);
+
+	if (err)
+		return err;
+	err = know_processes(w);
+	if (err)
+		jitscope_free_rows(rows);
+	return err;
+}
+
 static int know_flushes(struct sweep *w)
 {
 	struct map_rows rows;
-	int err = jitscope_read_map(w->s->bpf->maps.flushes, &rows);
+	int err = read_rows(w, w->s->bpf->maps.flushes, &rows);
 	const struct jitscope_vm_key *keys = (void *)rows.keys;
 	const struct jit_flush *f = (void *)rows.values;
 
@@ -240,7 +275,7 @@ static int sweep_map(struct sweep *w, const struct bpf_map *map,
 		     size_t count)
 {
 	struct map_rows rows;
-	int err = jitscope_read_map(map, &rows);
+	int err = read_rows(w, map, &rows);
 	size_t n = 0;
 
 	if (err)
@@ -281,7 +316,9 @@ void jitscope_sweep(struct jitscope_session *s, bool forget)
 	struct jitscope_bpf *bpf = s->bpf;
 	struct sweep w = {.s = s};
 
-	if (!know_processes(&w, forget) && !know_flushes(&w) &&
+	if (forget)
+		forget_processes(s);
+	if (!know_flushes(&w) &&
 	    !sweep_map(&w, bpf->maps.loops, is_gone, offsetof(struct rows, loops)) &&
 	    !sweep_map(&w, bpf->maps.aborts, NULL, offsetof(struct rows, aborts)) &&
 	    !sweep_map(&w, bpf->maps.last_runs, NULL, offsetof(struct rows, last_runs)))

@@ -18,8 +18,8 @@ WHOLE(jit_totals, sizeof(struct jit_counters) + sizeof(struct jit_times));
 WHOLE(jit_loop, 8 * 8 + 6 * 4 + JIT_GREENKEY_LEN);
 WHOLE(jit_abort, 4 * 8 + 2 * 4 + JIT_REASON_LEN + JIT_GREENKEY_LEN);
 WHOLE(jit_flush, 6 * 8 + 2 * 4 + JIT_REASON_LEN);
-WHOLE(jit_event, 8 + 2 * 4 + 5 * 8 + 2 * 4 + sizeof(struct jit_loop) + sizeof(struct jit_abort) +
-			 sizeof(struct jit_flush) + JIT_DRIVER_LEN + sizeof(struct jit_totals));
+WHOLE(jit_event, 8 + 2 * 4 + 5 * 8 + 2 * 4 + 8 + 2 * 4 + sizeof(struct jit_loop) +
+			 sizeof(struct jit_abort) + sizeof(struct jit_flush) + JIT_DRIVER_LEN + sizeof(struct jit_totals));
 WHOLE(jit_area, 8 + 4 * 4);
 WHOLE(jit_region, 8 + 2 * 4 + 2 * 8 + 2 * 4 + JIT_COMM_LEN + 8 + 3 * sizeof(struct jit_area) + 8 +
 			  2 * 4 + sizeof(struct jit_event));

@@ -107,30 +107,6 @@ TEST(who_comes_after_one_that_refused_is_asked_at_once)
 	end_watched(vm, &o);
 }
 
-/* Who found nobody to ask in time must not take its counts with it when it ends. */
-TEST(a_process_asks_a_last_time_before_it_ends)
-{
-	struct told t = {0};
-	struct observer o;
-	uint64_t no;
-	jit_vm *vm;
-
-	observer_directory();
-	vm = vm_that_counts(&t);
-	no = unit_loop(vm);
-	observer_attach(1);
-	jit_runs_update(vm);
-	run(jit_run_count(vm, no), 10);
-	CHECK_EQ(jit_region->runs_session, 0);
-	observer_start(&o, 1, PLENTY);
-	jit_runs_last_word();
-	CHECK_EQ(jit_region->runs_session, 1);
-	CHECK_EQ(in_map(&o, no), 10);
-	jit_runs_last_word();
-	CHECK_EQ(o.requests, 1);
-	end_watched(vm, &o);
-}
-
 TEST(a_session_that_knows_us_no_longer_is_left)
 {
 	struct told t = {0};
@@ -224,7 +200,6 @@ void suite_runs_observers(void)
 	ADD(an_observer_that_took_anothers_place_unseen_is_found_in_time);
 	ADD(who_refuses_is_asked_again_later);
 	ADD(who_comes_after_one_that_refused_is_asked_at_once);
-	ADD(a_process_asks_a_last_time_before_it_ends);
 	ADD(a_session_that_knows_us_no_longer_is_left);
 	ADD(an_observer_at_its_limit_keeps_what_it_has_given);
 	ADD(runs_that_are_told_are_in_the_map);

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <jithooks/probes.h>
+
 #include "counting.h"
 
 /* ---- Several threads ----------------------------------------------------------------- */
@@ -252,6 +254,18 @@ static const char *file_of(const char *dir, pid_t pid)
 	return path;
 }
 
+/* The last event as it stands in the file. */
+static struct jit_event event_in_file(const char *dir, pid_t pid)
+{
+	struct jit_event e = {.magic = 0};
+	int fd = open(file_of(dir, pid), O_RDONLY);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(pread(fd, &e, sizeof(e), offsetof(struct jit_region, event)), sizeof(e));
+	close(fd);
+	return e;
+}
+
 /* The count of a loop as it stands in the file. */
 static uint64_t in_file(const char *dir, pid_t pid, uint64_t no)
 {
@@ -321,6 +335,43 @@ TEST(a_region_file_has_the_counts_again_when_the_map_is_gone)
 	end_watched(vm, &o);
 }
 
+/* An observer takes the counts with it; nobody is asked for a map any more. */
+TEST(the_last_word_at_a_normal_end_says_so)
+{
+	char dir[] = "/tmp/jithooks-runs-XXXXXX";
+	struct told t = {0};
+	struct observer o;
+	struct jit_event e;
+	jit_vm *vm;
+	pid_t pid;
+
+	CHECK(mkdtemp(dir));
+	CHECK(!setenv("JITHOOKS_REGION_DIR", dir, 1));
+	observer_directory();
+	vm = vm_that_counts(&t);
+	unit_loop(vm);
+	observer_attach(1);
+	jit_runs_update(vm); /* finds nobody */
+	observer_start(&o, 1, PLENTY);
+	pid = fork();
+	if (!pid) {
+		jit_update_semaphore = 1;
+		exit(0);
+	}
+	check_child(pid);
+	CHECK_EQ(o.requests, 0);
+	e = event_in_file(dir, pid);
+	CHECK_EQ(e.probe, JIT_PROBE_UPDATE);
+	CHECK_EQ(e.ending, 1);
+	CHECK_EQ(e.counting, JIT_RUNS_MEMORY);
+	CHECK_EQ(e.runs_session, 0);
+	CHECK_EQ(event_in_file(dir, getpid()).ending, 0);
+	unlink(file_of(dir, getpid()));
+	unlink(file_of(dir, pid));
+	CHECK(!rmdir(dir));
+	end_watched(vm, &o);
+}
+
 void suite_runs_threads(void)
 {
 	unit_suite("runs_threads");
@@ -330,4 +381,5 @@ void suite_runs_threads(void)
 	ADD(a_child_that_is_refused_counts_in_memory_of_its_own);
 	ADD(a_fork_while_another_thread_counts);
 	ADD(a_region_file_has_the_counts_again_when_the_map_is_gone);
+	ADD(the_last_word_at_a_normal_end_says_so);
 }
