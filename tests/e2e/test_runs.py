@@ -43,7 +43,6 @@ def runs_dir():
 
 class Counted:
     """A running tests/programs/runs.c."""
-
     def __init__(self, *arguments, path=None, **more):
         self.process = start([path or program("runs"), *map(str, arguments)],
                              stdin=subprocess.PIPE, **more)
@@ -63,6 +62,10 @@ class Counted:
     def send(self, command):
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
+
+    def kill(self, command="die"):
+        self.send(command)
+        assert self.process.wait(TIMEOUT) == -signal.SIGKILL
 
     def end(self):
         self.process.stdin.close()

@@ -14,6 +14,7 @@ import time
 from harness import (JITSCOPE, check_totals, embed, finish, for_others, held, jitscope, kill,
                      need, need_bpf, nonzero, pin_dir, program, read_line, run, semaphores, snapshot, start,
                      tempdir, wait_for)
+from test_jitlua import JITLUA
 from test_runs import Counted, check_counts, pinned, runs_dir, runs_of, tally_of
 
 LOAD = ["--loops", "7", "--bridges", "3", "--aborts", "2"]
@@ -348,6 +349,204 @@ def test_counts_of_the_program_before_are_not_those_of_the_next():
     wait_for(lambda: not known(counted.pid, env)["alive"], "its end")
     snap = known(counted.pid, env)
     assert len(snap["loops"]) == 9 and runs_of(snap) == {}, (snap, told)
+    stop(process)
+
+
+# ---- Run counts of who has no map, and ends ---------------------------------------------
+
+
+NO_SOCKET = {"JITHOOKS_RUNS_DIR": "/nonexistent"}
+
+
+def linux(*version):
+    return tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= version
+
+
+def alone(env, *commands):
+    """A process that counts in its own memory, and what it says that it has counted."""
+    counted = Counted("--loops", 9, env={**env, **NO_SOCKET})
+    told = counted.do(*commands)
+    assert told["mapped"] is False, told
+    return counted, told
+
+
+def dead(pid, env):
+    return wait_for(lambda: (lambda s: s and not s["alive"] and s)(known(pid, env)), "its end")
+
+
+def check_all_is_there(snap, told):
+    assert runs_of(snap) == tally_of(told), (snap, told)
+    assert (snap["run_source"], snap["complete"]) == ("region", True), snap
+    assert snap["runs_missing_seconds"] == 0, snap
+
+
+def test_counts_in_own_memory_are_there_after_the_end():
+    process, env = counting_serve()
+    counted, told = alone(env, "wait", "run 50")
+    assert known(counted.pid, env)["run_source"] == "region"
+    told = counted.do("run 70")  # nobody looks any more
+    counted.end()
+    check_all_is_there(dead(counted.pid, env), told)
+    counted, told = alone(env, "wait", "compile 600", "run 3")
+    counted.end()
+    check_all_is_there(dead(counted.pid, env), told)
+    stop(process)
+
+
+def test_counts_in_own_memory_of_children_are_there_after_their_end():
+    process, env = counting_serve("-f", program("runs"))
+    one = start([program("runs"), "--loops", "9"], stdin=subprocess.PIPE, env={**env, **NO_SOCKET})
+    out, err = one.communicate("wait\nrun 3\nforks 20 5 2\n")
+    assert one.returncode == 0, err
+    told = {t["pid"]: t for t in map(json.loads, out.splitlines())}
+    assert len(told) == 21, out
+    for pid, last in told.items():
+        check_all_is_there(dead(pid, env), last)
+    stop(process)
+
+
+def test_counts_in_own_memory_are_there_after_a_kill():
+    process, env = counting_serve()
+    counted, told = alone(env, "wait", "run 50")
+    seen = known(counted.pid, env)
+    assert runs_of(seen) == tally_of(told), (seen, told)
+    told = counted.do("run 70")
+    counted.kill()
+    snap = dead(counted.pid, env)
+    if linux(6, 16):
+        check_all_is_there(snap, told)
+    else:
+        assert snap["complete"] is False and snap["runs_missing_seconds"] > 0, snap
+        assert all(runs_of(snap)[no] >= n for no, n in runs_of(seen).items()), (snap, seen)
+    stop(process)
+
+
+def test_what_could_not_be_read_at_the_end_is_as_it_was_seen():
+    process, env = counting_serve()
+    counted, told = alone(env, "wait", "run 50")
+    assert runs_of(known(counted.pid, env)) == tally_of(told)
+    counted.kill("vanish")
+    snap = dead(counted.pid, env)
+    assert runs_of(snap) == tally_of(told) and snap["run_source"] == "region", (snap, told)
+    assert snap["complete"] is False and 0 < snap["runs_missing_seconds"] < 5, snap
+    text = jitscope("snapshot", "-a", env=env).out
+    assert re.search(r"^ Runs of loops: .*own memory, as of .*s before its end", text, re.M), text
+    assert "INCOMPLETE" in text, text
+    stop(process)
+
+
+def test_what_nobody_looked_at_is_looked_at_now_and_then():
+    process, env = counting_serve()
+    counted, told = alone(env, "wait", "run 50")
+    time.sleep(2.5)
+    counted.kill("vanish")
+    snap = dead(counted.pid, env)
+    assert runs_of(snap) == tally_of(told) and snap["complete"] is False, (snap, told)
+    stop(process)
+
+
+def test_counts_in_the_map_are_there_when_the_memory_is_not():
+    process, env = counting_serve()
+    counted = Counted("--loops", 9, env=env)
+    told = counted.do("wait", "run 50")
+    assert told["mapped"] is True, told
+    counted.kill("vanish")
+    check_counts(dead(counted.pid, env), told, "kernel")
+    assert known(counted.pid, env)["complete"] is True
+    stop(process)
+
+
+def test_counts_in_own_memory_are_there_after_an_exec():
+    if not linux(6, 10):
+        return
+    process, env = counting_serve()
+    counted, _ = alone(env, "wait", "run 50")
+    assert known(counted.pid, env)["loops"]
+    told = counted.do("run 70")
+    counted.send("become")
+    wait_for(lambda: known(counted.pid, env)["comm"] == "sleep", "another program")
+    check_all_is_there(known(counted.pid, env), told)
+    stop(process)
+
+
+def test_run_shows_counts_in_own_memory():
+    report = os.path.join(tempdir(), "report.json")
+    one = start([JITSCOPE, "run", "--json", "-o", report, "--", program("runs"), "--loops", "5"],
+                stdin=subprocess.PIPE, env={**runs_dir()[1], **NO_SOCKET})
+    out, err = one.communicate("wait\nrun 100\n")
+    assert one.returncode == 0, (out, err)
+    with open(report) as f:
+        check_all_is_there(json.load(f), json.loads(out.splitlines()[-1]))
+
+
+def test_the_last_word_is_enough():
+    """Where the kernel cannot look at what exits (before Linux 6.16)."""
+    path = own_program("hostile")
+    process, env = counting_serve("-f", path)
+    one = start([path, "--mode", "last_word"])
+    one.wait()
+    snap = dead(one.pid, env)
+    assert runs_of(snap) == {1: 77} and snap["complete"] is True, snap
+    stop(process)
+
+
+def last_runs(env, pid):
+    path = f"{env['JITSCOPE_PIN_DIR']}/last_runs"
+    rows = json.loads(run(["bpftool", "--json", "map", "dump", "pinned", path]).out)
+    return [r for r in rows if r["formatted"]["key"]["pid"] == pid]
+
+
+def test_absurd_counts_at_the_end_are_nobody_elses():
+    need("bpftool")
+    path = own_program("hostile")
+    process, env = counting_serve("-f", path)
+    share = 65536 // 64 + 512
+    for mode, least in (("last_word_absurd", 0), ("last_word_many", share)):
+        one = start([path, "--mode", mode])
+        for _ in range(2):
+            counted, told = alone(env, "wait", "run 20")
+            counted.end()
+            check_all_is_there(dead(counted.pid, env), told)
+        one.wait()
+        dead(one.pid, env)
+        assert least <= len(last_runs(env, one.pid)) <= share, mode
+    stop(process)
+
+
+KNOWN = """
+local hooks = require "jithooks"
+local s = 0
+for i = 1, 300000 do if i % 3 == 0 then s = s + 1 else s = s + 2 end end
+for i = 1, 100 do for j = 1, 100 do s = s + j end end
+for kind, runs in pairs(hooks.get_stats_snapshot().loop_run_times) do
+    for number, n in pairs(runs) do print(kind, number, n) end
+end
+"""
+
+
+def test_two_hundred_jitluas_at_once_are_all_accounted_for():
+    """Of so many some find the observer too busy to give them a map in time."""
+    path = os.path.join(for_others(JITLUA), "jitlua")
+    script = os.path.join(tempdir(), "known.lua")
+    with open(script, "w") as f:
+        f.write(KNOWN)
+    process, env = counting_serve("--keep", "10", "-f", path)
+    before = resources(process)
+    crowd = [start([path, script], env=env) for _ in range(200)]
+    told = {one.pid: {(kind, int(number)): int(n) for kind, number, n in
+                      (line.split() for line in one.communicate()[0].splitlines())}
+            for one in crowd}
+    seen = {s["pid"]: s for s in all_known(env)}
+    for pid, counts in told.items():
+        snap = seen[pid]
+        assert counts and {(r["type"], r["number"]): r["runs"] for r in
+                           snap["loop_run_times"]} == counts, (counts, snap)
+        assert snap["complete"] is True and snap["run_source"] in ("kernel", "region"), snap
+    wait_for(lambda: not told.keys() & {s["pid"] for s in all_known(env)},
+             "all of them to be forgotten", 90)
+    wait_for(lambda: resources(process)[0] <= before[0], "the maps to be closed")
+    assert resources(process)[1] <= before[1] + 16384, (before, resources(process))
+    wait_for(lambda: not any(last_runs(env, pid) for pid in told), "their counts to go")
     stop(process)
 
 

@@ -332,21 +332,70 @@ static void event_many_loops(void)
 	}
 }
 
+/* One probe. */
+#define FIRE(name, site)                        \
+	event->probe = JIT_PROBE_##name;        \
+	site_##site(event, "", event->trace_no, 0); \
+	fired[JIT_PROBE_##name]++;
+
 /* Rows that stay, in each table. */
 static void event_many_rows(void)
 {
 	for (__u32 i = 1; i <= 100000; i++) {
 		event->trace_no = event->loop.loop_no = event->abort.hash = event->flush.vm = i;
 		event->loop.vm = 0; /* no flush is of this one */
-#define FIRE(name, site)                 \
-	event->probe = JIT_PROBE_##name; \
-	site_##site(event, "", i, 0);    \
-	fired[JIT_PROBE_##name]++;
 		FIRE(COMPILE, compile)
 		FIRE(ABORT, abort)
 		FIRE(FLUSH, flush)
-#undef FIRE
 	}
+}
+
+/* ---- Last words: the handler is to copy the run counts ---- */
+
+/* All that is said is true, and nothing of it is left when the process exits. */
+static void last_word(void)
+{
+	event->loop.run_slot = 5;
+	whole.runs[5] = 77;
+	FIRE(COMPILE, compile)
+	event->ending = 1;
+	FIRE(UPDATE, update)
+	region->instance = 0;
+}
+
+/* More counts than there can be, then more than there is memory for, each nowhere. */
+static void last_word_absurd(void)
+{
+	static const __u64 offsets[] = {HUGE_OFFSET, -1ull, 0, KERNEL_ADDRESS, NON_CANONICAL};
+
+	event->ending = 1;
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(*offsets); i++) {
+		region->runs.offset = offsets[i];
+		region->runs.capacity = region->runs.used = 0xffffffff;
+		fire_event();
+		region->runs.used = 1 << 20;
+		fire_event();
+		region->runs.used = 0xfffffff0;
+		fire_event();
+	}
+}
+
+/* As many counts as it is let leave behind, again and again. */
+static void last_word_many(void)
+{
+	const __u32 slots = 1 << 20;
+	__u64 *counts = mmap(NULL, slots * sizeof(*counts), PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (counts == MAP_FAILED)
+		exit(1);
+	for (__u32 i = 0; i < slots; i++)
+		counts[i] = i + 1;
+	region->runs.offset = (__u64)(unsigned long)counts - (__u64)(unsigned long)region;
+	region->runs.capacity = region->runs.used = slots;
+	event->ending = 1;
+	for (int i = 0; i < 10; i++)
+		fire_event();
 }
 
 static void show_region(__u64 address)
@@ -519,6 +568,9 @@ static void exit_while_firing(void)
 	X(event_numbers)       \
 	X(event_many_loops)    \
 	X(event_many_rows)     \
+	X(last_word)           \
+	X(last_word_absurd)    \
+	X(last_word_many)      \
 	X(region_null)         \
 	X(region_kernel)       \
 	X(region_unmapped)     \

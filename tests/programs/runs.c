@@ -21,6 +21,8 @@
  *	exec N		starts this program anew, in the same process; N not 0: as
  *			one that finds nobody to ask for a map
  *	die		SIGKILL
+ *	vanish		the same, when nobody can read the counts any more
+ *	become		another program in the same process, one without a JIT
  *
  * Each is answered with a line of JSON: the tally. At the end of the input it
  * exits. Runs are counted, and tallied, only while the library says so, but
@@ -32,6 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -247,6 +250,19 @@ static void execute_anew(unsigned long alone)
 	execv("/proc/self/exe", arguments);
 }
 
+/* An observer finds at its end what it has seen before. */
+static void vanish(void)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	for (unsigned long i = 0; i < opt.threads; i++)
+		for (unsigned long k = vms[i].freed; k < vms[i].n; k++)
+			if (mprotect((void *)((uintptr_t)vms[i].loops[k].count & ~(page - 1)), page,
+				     PROT_NONE))
+				abort();
+	raise(SIGKILL);
+}
+
 static void execute(char *line)
 {
 	unsigned long n = 0, m = 0, l = 0;
@@ -270,6 +286,10 @@ static void execute(char *line)
 		execute_anew(n);
 	else if (!strcmp(word, "die"))
 		raise(SIGKILL);
+	else if (!strcmp(word, "vanish"))
+		vanish();
+	else if (!strcmp(word, "become"))
+		execlp("sleep", "sleep", "600", (char *)NULL);
 	print();
 }
 
