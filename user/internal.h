@@ -161,6 +161,8 @@ struct watched {
 	uint64_t look_again_ns; /* when to look for newly mapped files; 0: never */
 	uint64_t pause_ns;	/* how long the last wait was */
 	uint64_t start_ticks;	/* tells a pid used again */
+	uint64_t offered_ns;	/* when it was told to ask for a map, though it had not asked */
+	uint32_t offers;	/* how often */
 };
 
 /*

@@ -7,6 +7,8 @@
  * Linux 6.16; memory that cannot be read) there is what was seen last: whoever reads
  * such counts, for a snapshot or now and then to have them, leaves them in the same map
  * under a key of their own. So nobody sees fewer afterwards than were seen before.
+ *
+ * Whom we find so, and could give a map, we tell that once more.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -19,6 +21,7 @@
 
 #define BATCH 64
 #define LOOK_EVERY 1000000000ull
+#define MAX_OFFERS 4
 #define MAX_SLOTS ((1u << 20) + 8192) /* that a loop can have */
 
 /* ---- What is there --------------------------------------------------------------- */
@@ -151,8 +154,25 @@ uint64_t *jitscope_region_runs(pid_t pid, uint64_t region, const struct jit_regi
 	return NULL;
 }
 
-static void look_at(struct jitscope_session *s, pid_t pid)
+/*
+ * It counts, and is in nobody's map: it found nobody to ask in time, and asks again only
+ * when it hears something. What it is told all hear that use the file, so not often.
+ */
+static void offer_map(struct jitscope_session *s, struct watched *w, const struct jit_region *r)
 {
+	uint64_t now = jitscope_now();
+
+	if (!s->runs || !r->counting || r->runs_session || w->offers == MAX_OFFERS ||
+	    now < w->offered_ns + (LOOK_EVERY << 2 * w->offers))
+		return;
+	w->offered_ns = now;
+	w->offers++;
+	jitscope_attach_process(s, w->pid, true);
+}
+
+static void look_at(struct jitscope_session *s, struct watched *w)
+{
+	pid_t pid = w->pid;
 	uint32_t key = (uint32_t)pid;
 	struct jitscope_process p;
 	struct jit_region r;
@@ -167,6 +187,7 @@ static void look_at(struct jitscope_session *s, pid_t pid)
 	if (counts)
 		jitscope_saw_runs(s, pid, p.instance, counts, r.runs.used);
 	free(counts);
+	offer_map(s, w, &r);
 }
 
 /* Seldom enough that it takes a small part of our time. */
@@ -176,6 +197,6 @@ void jitscope_look_at_runs(struct jitscope_session *s, uint64_t now)
 		return;
 	for (size_t i = 0; i < s->n_watched; i++)
 		if (s->watched[i].alive)
-			look_at(s, s->watched[i].pid);
+			look_at(s, &s->watched[i]);
 	s->next_runs_ns = jitscope_now() + LOOK_EVERY + 20 * (jitscope_now() - now);
 }

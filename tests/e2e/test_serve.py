@@ -469,6 +469,18 @@ def test_counts_in_own_memory_are_there_after_an_exec():
     stop(process)
 
 
+def test_who_found_nobody_to_ask_is_offered_a_map():
+    """A session is there, the process does not reach it yet, and hears nothing of its own."""
+    process, env = counting_serve()
+    link = os.path.join(tempdir(), "sockets")
+    counted = Counted("--loops", 9, env={**env, "JITHOOKS_RUNS_DIR": link})
+    assert counted.do("wait", "run 50")["mapped"] is False
+    os.symlink(env["JITSCOPE_RUNS_DIR"], link)
+    wait_for(lambda: counted.do("run 1")["mapped"], "its map")
+    check_counts(snapshot(counted.pid, env=env), counted.said, "kernel")
+    stop(process)
+
+
 def test_run_shows_counts_in_own_memory():
     report = os.path.join(tempdir(), "report.json")
     one = start([JITSCOPE, "run", "--json", "-o", report, "--", program("runs"), "--loops", "5"],
