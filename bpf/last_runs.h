@@ -88,9 +88,8 @@ __noinline int keep_counts(__u32 pid, __u64 instance, __u64 region)
 	if (bpf_probe_read_user(head, sizeof(head), (void *)region))
 		return -1;
 	end = (r->runs.used + JITSCOPE_RUNS_PART - 1) / JITSCOPE_RUNS_PART;
-	if (r->magic != JIT_ABI_MAGIC || r->version != JIT_ABI_VERSION ||
-	    r->size != sizeof(*r) || r->instance != instance ||
-	    r->runs.used > r->runs.capacity || end > MAX_PARTS)
+	if (r->magic != JIT_ABI_MAGIC || r->version != JIT_ABI_VERSION || r->size != sizeof(*r) ||
+	    r->instance != instance || r->runs.used > r->runs.capacity || end > MAX_PARTS)
 		return -1;
 	for (__u32 part = 0; part < MAX_PARTS && part < end; part += PARTS_AT_ONCE)
 		if (keep_parts(pid, instance, region + r->runs.offset, part, end))

@@ -7,7 +7,8 @@
  * than an honest one needs: of loops, as many as --max-loops says, and the
  * map holds LOOPS_SHARES times that; of aborts and flushes a quarter of the
  * map (libjithooks keeps at most 8192 rows of aborts); of run counts, parts for
- * all the loops that it may have, and some that are not full.
+ * all the loops that it may have, and some that are not full, twice: those that
+ * were seen, and those of its end.
  *
  * Handlers count in the map `rows` what they add and remove. What the
  * observer seeds and sweeps out is not counted there; each sweep has read the
@@ -20,7 +21,8 @@
 #define LOOPS_SHARES 4
 #define ABORTS_SHARE 16384
 #define FLUSHES_SHARE 2048
-#define LAST_RUNS_SHARE(loops) ((loops) / JITSCOPE_RUNS_PART + 512)
+#define SEEN_RUNS_SHARE(loops) ((loops) / JITSCOPE_RUNS_PART + 256)
+#define LAST_RUNS_SHARE(loops) (2 * SEEN_RUNS_SHARE(loops))
 
 /*
  * The rows that a process has in each of these maps. Signed: a row that is

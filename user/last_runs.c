@@ -106,6 +106,16 @@ static bool is_zero(const uint64_t *counts, uint32_t n)
 	return !any;
 }
 
+/* So many parts of one process. A reader has no options to go by, but the map is as large. */
+static uint32_t seen_share(const struct jitscope_session *s)
+{
+	uint32_t share = s->loops_share;
+
+	if (*s->shared_dir)
+		share = bpf_map__max_entries(s->bpf->maps.loops) / LOOPS_SHARES;
+	return share ? SEEN_RUNS_SHARE(share) : UINT32_MAX;
+}
+
 /* What finds no room is not kept; that is no more than if nobody had looked. */
 static void put(struct jitscope_session *s, const struct jitscope_part_key *keys,
 		const struct jitscope_part *parts, uint32_t n)
@@ -120,13 +130,15 @@ void jitscope_saw_runs(struct jitscope_session *s, pid_t pid, uint64_t instance,
 	struct jitscope_part *parts = calloc(BATCH, sizeof(*parts));
 	struct jitscope_part_key keys[BATCH];
 	uint64_t now = jitscope_now();
-	uint32_t k = 0, room = LAST_RUNS_SHARE(s->loops_share);
+	uint32_t k = 0, room = seen_share(s);
 
 	for (uint32_t at = 0; parts && at < n; at += JITSCOPE_RUNS_PART) {
 		uint32_t m = n - at < JITSCOPE_RUNS_PART ? n - at : JITSCOPE_RUNS_PART;
 
-		if (is_zero(counts + at, m) || (s->loops_share && !room--))
+		if (is_zero(counts + at, m))
 			continue;
+		if (!room--)
+			break;
 		keys[k] = (struct jitscope_part_key){(uint32_t)pid, at / JITSCOPE_RUNS_PART, 1};
 		parts[k] = (struct jitscope_part){.instance = instance, .when_ns = now};
 		memcpy(parts[k].runs, counts + at, m * sizeof(*counts));

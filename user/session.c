@@ -80,9 +80,9 @@ static int configure(struct jitscope_session *s)
 		bpf_map__set_max_entries(b->maps.rows, o->max_processes);
 		bpf_map__set_max_entries(b->maps.loop_run_times, o->max_processes);
 	}
-	/* Full parts for the loops, and for each process two that are not. */
+	/* Full parts for the loops, seen and at the end, and for each process two that are not. */
 	bpf_map__set_max_entries(b->maps.last_runs,
-				 bpf_map__max_entries(b->maps.loops) / JITSCOPE_RUNS_PART +
+				 2 * bpf_map__max_entries(b->maps.loops) / JITSCOPE_RUNS_PART +
 					 2 * bpf_map__max_entries(b->maps.processes));
 	if (o->ring_bytes)
 		bpf_map__set_max_entries(b->maps.events, o->ring_bytes);

@@ -23,8 +23,8 @@
  * process of that pid a value belongs to tells its `instance`: it equals
  * that in `processes`, or else the value is left over from an earlier one
  * and the next sweep removes it, as it does rows of `loops` whose type is none
- * of enum jit_trace_type: loops that a forked child has freed. counters and counter_times are always those
- * of the instance in `processes`.
+ * of enum jit_trace_type: loops that a forked child has freed. counters and counter_times are
+ * always those of the instance in `processes`.
  */
 #ifndef JITSCOPE_MAPS_H
 #define JITSCOPE_MAPS_H
@@ -43,8 +43,8 @@ struct jitscope_process {
 	__u32 alive;
 	__u32 watched; /* 1: asked for, or forked from one that was */
 	__u32 execs;
-	__u32 fires_runs; /* 1: it has fired loop__run */
-	__u32 bad;	  /* its events that could not be read, or made no sense */
+	__u32 fires_runs;   /* 1: it has fired loop__run */
+	__u32 bad;	    /* its events that could not be read, or made no sense */
 	__u64 runs_session; /* in whose map it counts loop runs, by its last event; 0: its own */
 	__u32 counting;	    /* JIT_RUNS_*, likewise */
 	__u32 runs_kept;    /* 1: last_runs has all run counts, as of its end */

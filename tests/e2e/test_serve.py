@@ -512,7 +512,7 @@ def test_absurd_counts_at_the_end_are_nobody_elses():
     need("bpftool")
     path = own_program("hostile")
     process, env = counting_serve("-f", path)
-    share = 65536 // 64 + 512
+    share = 2 * (65536 // 64 + 256)
     for mode, least in (("last_word_absurd", 0), ("last_word_many", share)):
         one = start([path, "--mode", mode])
         for _ in range(2):

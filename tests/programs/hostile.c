@@ -333,8 +333,8 @@ static void event_many_loops(void)
 }
 
 /* One probe. */
-#define FIRE(name, site)                        \
-	event->probe = JIT_PROBE_##name;        \
+#define FIRE(name, site)                            \
+	event->probe = JIT_PROBE_##name;            \
 	site_##site(event, "", event->trace_no, 0); \
 	fired[JIT_PROBE_##name]++;
 
