@@ -541,8 +541,26 @@ print(total)
 def test_bridges_that_go_around_a_loop_lead_to_its_trace():
     _, compiled, _ = events_of(LONGER)
     inner = [e["no"] for e in compiled if e["link"] == "loop" and e["place"].endswith(":4")]
-    around = [e["link"] for e in compiled if e["parent"] and e["place"].endswith(":5")]
+    around = [e["link"] for e in compiled if e["parent"]]
     assert len(inner) == 1 and f"loop {inner[0]}" in around, [e[0] for e in compiled]
+
+
+# A turn each time until the loop is hot, then some more, but not many.
+LEFT = """
+local function turns(n)
+  local s, i = 0, 0
+  while i < n do s = s + i i = i + 1 end
+  return s
+end
+for i = 1, 57 do turns(1) end
+print(turns(20) + turns(20))
+"""
+
+
+def test_a_loop_that_was_left_while_it_was_recorded_is_recorded_soon():
+    _, compiled, aborted = events_of(LEFT)
+    assert [e["place"][-2:] for e in aborted] == [":4"], [e[0] for e in aborted]
+    assert any(e["link"] == "loop" and e["place"].endswith(":4") for e in compiled), [e[0] for e in compiled]
 
 
 def loops_compiled(code, line):
