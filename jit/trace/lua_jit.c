@@ -187,7 +187,8 @@ static int refuse(lua_State *L, const char *text, const char *why)
 		luaL_addstring(&known, ", ");
 	}
 	luaL_pushresult(&known);
-	return luaL_error(L, "unknown or malformed optimization flag '%s' (%s0 to 3, or NAME=VALUE)",
+	return luaL_error(L,
+			  "unknown or malformed optimization flag '%s' (%s0 to 3, or NAME=VALUE)",
 			  text, lua_tostring(L, -1));
 }
 

@@ -141,7 +141,8 @@ static enum proof prove_not_invalidated(const Opt *o)
 {
 	int32_t asked = o->last[IR_GUARD_NOT_INVALIDATED];
 
-	return opt_does(o, PASS_PURE) && asked > o->to->label && asked > o->last_call ? HOLDS : UNKNOWN;
+	return opt_does(o, PASS_PURE) && asked > o->to->label && asked > o->last_call ? HOLDS
+										      : UNKNOWN;
 }
 
 /* What is known of a guard's condition. */
