@@ -1057,3 +1057,23 @@ def test_old_families_make_room():
         assert counters["TOTAL_FREED_LOOPS"] > 100 and counters["FLUSHES"] == 0, (option, counters)
         size = sum(l["asmlen"] for l in snap["loops"])
         assert "code_limit" not in option or 100000 < size <= 1 << 20, size
+
+
+FLUSHING = """
+local jit = require "jit"
+local function f(n) local s = 0 for i = 1, n do s = (s * 3 + i) %% 1009 end return s end
+local total = 0
+for i = 1, 2000 do total = total + f(150) if i %% 2 == 0 then %s end end
+print(total)
+"""
+
+
+def test_what_is_flushed_again_and_again_waits():
+    expected = jitlua("-joff", "-e", FLUSHING % "").out
+    for flush in ("jit.flush()", "jit.flush(f)"):
+        made = {}
+        for option in ("-jon", "-jbudget=0"):
+            snap, result = watch([JITLUA, option, "-e", FLUSHING % flush], "--no-bpf", env=ENVIRONMENT)
+            assert result.out == expected, (option, result)
+            made[option] = snap["counters"]["TOTAL_COMPILED_LOOPS"]
+        assert made["-jon"] < 20 and made["-jbudget=0"] > 900, (flush, made)
