@@ -214,6 +214,7 @@ __attribute__((noinline)) void gc_step(lua_State *L)
 		stress_step(L);
 	else
 		incremental_step(L);
+	state_listen(L);
 }
 
 void gc_full(lua_State *L, bool emergency)

@@ -20,10 +20,12 @@
 #include "gc.h"
 #include "gc_internal.h"
 
-static inline void account(Global *g, size_t old_size, size_t new_size)
+static inline void account(lua_State *L, size_t old_size, size_t new_size)
 {
+	Global *g = L->global;
+
 	g->total_bytes += new_size - old_size;
-	g->debt += (ptrdiff_t)(new_size - old_size);
+	state_owe(L, (ptrdiff_t)(new_size - old_size));
 }
 
 /*
@@ -85,7 +87,7 @@ void *mem_try_realloc(lua_State *L, void *p, size_t old_size, size_t new_size)
 		if (!block)
 			return NULL;
 	}
-	account(g, old_size, new_size);
+	account(L, old_size, new_size);
 	return block;
 }
 
@@ -106,7 +108,7 @@ void mem_free(lua_State *L, void *p, size_t size)
 	if (!p)
 		return;
 	put_block(g, p, size);
-	account(g, size, 0);
+	account(L, size, 0);
 }
 
 static inline void *allocate(lua_State *L, size_t size, int tag)
@@ -121,7 +123,7 @@ static inline void *allocate(lua_State *L, size_t size, int tag)
 		if (!p)
 			throw_memory(L);
 	}
-	account(g, 0, size);
+	account(L, 0, size);
 	return p;
 }
 
@@ -143,7 +145,7 @@ static inline void *try_allocate(lua_State *L, size_t size, int tag)
 	void *p = get_block(L->global, size, tag & 0x0f);
 
 	if (likely(p))
-		account(L->global, 0, size);
+		account(L, 0, size);
 	return p;
 }
 

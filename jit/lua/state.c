@@ -32,7 +32,7 @@ typedef struct main_block {
 #define DEFAULT_MINOR_MULTIPLIER 20
 #define DEFAULT_MAJOR_MULTIPLIER 100
 
-const ptrdiff_t state_always_due = 1;
+const uint32_t state_stop = UINT32_MAX;
 
 /* ---- Frames ------------------------------------------------------------------------- */
 
@@ -87,7 +87,7 @@ void state_shrink_frames(lua_State *L)
 static void init_thread(lua_State *thread, Global *g)
 {
 	thread->global = g;
-	thread->due = &state_always_due;
+	thread->listens_to = &state_stop;
 	thread->status = LUA_OK;
 	thread->allow_hook = true;
 	thread->next_open = thread;

@@ -105,7 +105,7 @@ enum {
 enum { MODE_NORMAL, MODE_JIT, MODE_HOOK, MODE_RECORD, MODE_SWITCH, MODE_COUNT };
 #define mode_is_quick(L) ((L)->mode <= MODE_JIT)
 
-extern const ptrdiff_t state_always_due; /* 1 */
+extern const uint32_t state_stop; /* a word that is never heard */
 
 struct longjmp_handler;
 struct Global;
@@ -119,10 +119,11 @@ struct lua_State {
 	Value *top; /* first free slot */
 	struct global *global;
 	/*
-	 * A trace goes on while this is not above 0: in MODE_JIT it is Global.debt, else
-	 * state_always_due, so that traces look at the mode and at the debt at once.
+	 * A trace goes on while this word is Global.heard. It is Global.wish, but state_stop in
+	 * another mode than MODE_JIT, and once the thread has allocated so much that a step of
+	 * the collector is due: traces look at the wish, the mode and the debt at once.
 	 */
-	const ptrdiff_t *due;
+	const uint32_t *listens_to;
 	Frame *frame; /* the running function's */
 	Value *stack;
 	Value *stack_last; /* stack + size; STACK_EXTRA more slots follow */
@@ -201,7 +202,8 @@ typedef struct global {
 	void *warn_data;
 	struct running_trace *running; /* traces on the C stack, the innermost first */
 	struct jit *jit; /* NULL: there is none */
-	uint32_t heard;	 /* what *jit_runs_wish() was when it was acted upon */
+	const uint32_t *wish; /* with a JIT: jit_runs_wish() */
+	uint32_t heard;	      /* what it was when it was acted upon */
 	void *front; /* the compiler's own state, made when it is first needed */
 	/* By place, count down (trace/hot.c); here, where each turn finds them soonest. */
 	uint16_t hot[HOT_COUNTERS];
@@ -210,8 +212,27 @@ typedef struct global {
 /* In this order: it may interrupt itself (lua_sethook() in a signal's handler). */
 static inline void state_set_mode(struct lua_State *L, uint8_t mode)
 {
-	L->due = mode == MODE_JIT ? &L->global->debt : &state_always_due;
+	L->listens_to = mode == MODE_JIT ? L->global->wish : &state_stop;
 	L->mode = mode;
+}
+
+/* More memory is in use. */
+static inline void state_owe(struct lua_State *L, ptrdiff_t bytes)
+{
+	L->global->debt += bytes;
+	if (unlikely(L->global->debt > 0))
+		L->listens_to = &state_stop;
+}
+
+/* What was due may have been done; interrupted as well. */
+static inline void state_listen(struct lua_State *L)
+{
+	if (L->mode != MODE_JIT || L->global->debt > 0)
+		return;
+	L->listens_to = L->global->wish;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (unlikely(*(volatile uint8_t *)&L->mode != MODE_JIT))
+		L->listens_to = &state_stop;
 }
 
 #define save_slot(L, p) ((char *)(p) - (char *)(L)->stack)

@@ -82,7 +82,7 @@ void jit_listen(lua_State *L)
 	uint32_t before = g->heard;
 
 	/* First of all, so that what changes meanwhile is heard the next time. */
-	g->heard = __atomic_load_n(jit->wish, __ATOMIC_RELAXED);
+	g->heard = __atomic_load_n(g->wish, __ATOMIC_RELAXED);
 	jit_runs_update(jit->vm);
 	if (g->heard == before)
 		return; /* as at most compiles: no code is to be made writable */

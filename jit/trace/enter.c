@@ -293,6 +293,7 @@ static bool run_trace(lua_State *L, RunningTrace *here, const LoopRun *run)
 	bool wished;
 
 	reserve_frames(L, t->ir.max_frames);
+	state_listen(L);
 	exit = jit->backend->run(L, t, &here->t);
 	t = here->t;
 	left_at = jit->backend->left_at(L, t);

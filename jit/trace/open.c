@@ -37,7 +37,7 @@ bool jit_open(lua_State *L)
 	jit->no_slots = getenv("JITLUA_NO_SLOTS");
 	L->global->jit = jit;
 	listen_environment(jit);
-	jit->wish = jit_runs_wish();
+	L->global->wish = jit_runs_wish();
 	jit_listen(L);
 	jit_switch(L, true);
 	return true;

@@ -343,7 +343,7 @@ static bool holds(const struct run *r, const IrOp *op)
 	case IR_GUARD_ISNULL:
 		return !get(r, op->arg[0]).p;
 	case IR_GUARD_NOT_INVALIDATED:
-		return *L->due <= 0 && !jit_has_wish(L->global);
+		return *L->listens_to == L->global->heard;
 	case IR_GUARD_FRAME_STATUS:
 		return frame_status(frame_before(L, op->descr)) == get(r, op->arg[0]).i;
 	case IR_GUARD_FRAME_EXTRA:
@@ -373,7 +373,7 @@ static void count_removed(lua_State *L)
 	uint32_t *removed = &L->global->jit->removed;
 
 	if (__builtin_add_overflow(*removed, UINT32_MAX / REMOVED_SHARE + 1, removed))
-		L->global->debt++;
+		state_owe(L, 1);
 }
 
 static void count_run(const Trace *t)

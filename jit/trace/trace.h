@@ -279,7 +279,6 @@ typedef struct jit {
 	bool no_slots;	  /* for measuring: code without what counting needs */
 	bool lingering;	  /* there are families that are flushed and not freed yet */
 	unsigned counting; /* how runs of all traces are counted: JIT_RUNS_*, 0 */
-	const uint32_t *wish; /* jit_runs_wish() */
 	const Backend *backend;
 	void *machine; /* backend_x64's: code memory, state at an exit */
 	int64_t parameters[JIT_PARAMETER_COUNT];
@@ -460,7 +459,7 @@ void jit_count_new(lua_State *L, Trace *t);
 /* Has an observer come or gone since it was listened to? */
 static inline bool jit_has_wish(const Global *g)
 {
-	return g->heard != __atomic_load_n(g->jit->wish, __ATOMIC_RELAXED);
+	return g->heard != __atomic_load_n(g->wish, __ATOMIC_RELAXED);
 }
 /* At a safe point: what is wished now is done, whether it is new or not. */
 void jit_listen(lua_State *L);

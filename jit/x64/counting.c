@@ -140,7 +140,7 @@ void x64_count(lua_State *L, Trace *t)
 
 /* ---- The wish ------------------------------------------------------------------------------ */
 
-void compare_wish(Compile *c)
+void compare_heard(Compile *c)
 {
 	MachineTrace *x = c->x;
 	Code *code = &c->code;
@@ -148,13 +148,9 @@ void compare_wish(Compile *c)
 	if (!room_for(c, &x->wishes, x->n_wishes + 1, &x->size_wishes, sizeof(*x->wishes)))
 		return;
 	x->heard = c->L->global->heard;
-	if (c->m->near_wish) {
-		emit_compare32_near(code, c->jit->wish, x->heard);
-	} else {
-		emit_mov_imm(code, RAX, (uintptr_t)c->jit->wish);
-		emit_rm(code, 0x81, ALU_CMP, at_reg(RAX, 0), 4);
-		emit_u32(code, x->heard);
-	}
+	emit_load(code, RAX, at_reg(STATE, offsetof(lua_State, listens_to)));
+	emit_rm(code, 0x81, ALU_CMP, at_reg(RAX, 0), 4);
+	emit_u32(code, x->heard);
 	x->wishes[x->n_wishes++] = code->n - 4;
 }
 

@@ -92,10 +92,24 @@ static void modrm(Code *code, unsigned mod, int reg, int rm)
 	emit_byte(code, mod << 6 | (unsigned)(reg & 7) << 3 | (unsigned)(rm & 7));
 }
 
+static bool is_alu(unsigned opcode)
+{
+	return (opcode & ~0x38u) == X_ALU(0);
+}
+
+/* After arithmetic whose result is in reg. */
+static void note_result(Code *code, int reg)
+{
+	code->zero_at = code->n;
+	code->zero_of = reg;
+}
+
 void emit_rr(Code *code, unsigned opcode, int reg, int rm)
 {
 	head(code, opcode, reg, 0, rm);
 	modrm(code, 3, reg, rm);
+	if (is_alu(opcode) && opcode != X_ALU(ALU_CMP))
+		note_result(code, reg);
 }
 
 void emit_rm(Code *code, unsigned opcode, int reg, Mem mem, unsigned trail)
@@ -140,6 +154,8 @@ void emit_alu_imm(Code *code, int op, int rm, int32_t imm)
 {
 	emit_rr(code, (is_small(imm) ? 0x83 : 0x81) | X_W, op, rm);
 	immediate(code, imm);
+	if (op != ALU_CMP)
+		note_result(code, rm);
 }
 
 void emit_shift_imm(Code *code, int op, int rm, int count)
@@ -242,6 +258,12 @@ void emit_compare_imm32(Code *code, Mem with, uint32_t imm)
 	emit_alu_memory_imm32(code, ALU_CMP, with, imm);
 }
 
+void emit_test_zero(Code *code, int reg)
+{
+	if (code->zero_at != code->n || code->zero_of != reg || !code->n)
+		emit_rr(code, X_TEST, reg, reg);
+}
+
 void emit_test_byte(Code *code, Mem with, uint8_t imm)
 {
 	emit_rm(code, 0xf6, 0, with, 1);
@@ -259,6 +281,7 @@ uint32_t emit_jump_short(Code *code, int cc)
 
 void emit_here(Code *code, uint32_t jump)
 {
+	code->zero_at = 0;
 	if (!code->failed)
 		code->bytes[jump - 1] = (uint8_t)(code->n - jump);
 }
@@ -331,6 +354,7 @@ void emit_nop(Code *code, unsigned n)
 
 void emit_align(Code *code, uint32_t to)
 {
+	code->zero_at = 0; /* who jumps here has other flags */
 	while (code->n % to && !code->failed) {
 		uint32_t n = to - code->n % to;
 
@@ -373,14 +397,6 @@ void emit_move(Code *code, int to, int from)
 void emit_load(Code *code, int to, Mem from)
 {
 	emit_rm(code, to >= XMM0 ? X_MOVSD : X_MOV, to, from, 0);
-}
-
-void emit_compare32_near(Code *code, const void *with, uint32_t imm)
-{
-	head(code, 0x81, ALU_CMP, 0, 0);
-	modrm(code, 0, ALU_CMP, 5);
-	fixup(code, FIX_ADDRESS, (uintptr_t)with, 4);
-	emit_u32(code, imm);
 }
 
 void emit_store(Code *code, Mem to, int from)

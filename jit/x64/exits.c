@@ -146,7 +146,7 @@ static void compare_register(Compile *c, int reg, IrRef with)
 	} else if (imm) {
 		emit_alu_imm(&c->code, ALU_CMP, reg, imm);
 	} else {
-		emit_rr(&c->code, X_TEST, reg, reg);
+		emit_test_zero(&c->code, reg);
 	}
 }
 
@@ -278,11 +278,8 @@ static void guard_not_invalidated(Compile *c, const IrOp *op)
 		exit_if(c, record, CC_G);
 		return;
 	}
-	compare_wish(c);
+	compare_heard(c);
 	exit_if(c, record, CC_NE);
-	emit_load(&c->code, RAX, at_reg(STATE, offsetof(lua_State, due)));
-	emit_compare_imm(&c->code, at_reg(RAX, 0), 0);
-	exit_if(c, record, CC_G);
 }
 
 /* Is it true that nothing was done yet if the guard fails? */
@@ -469,7 +466,7 @@ static void check_room(Code *code, const Trace *from, const Snapshot *s, const T
 		emit_load(code, RAX, at_reg(RAX, offsetof(Frame, next)));
 		if (n <= from->ir.max_frames)
 			continue;
-		emit_rr(code, X_TEST, RAX, RAX);
+		emit_test_zero(code, RAX);
 		emit_jump_fixup(code, CC_E, out.kind, out.target);
 	}
 }

@@ -377,6 +377,13 @@ void machine_close(Jit *jit)
 	jit->machine = NULL;
 }
 
+static uint8_t *reserve(size_t size)
+{
+	void *area = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return area == MAP_FAILED ? NULL : area;
+}
+
 Machine *machine_of(lua_State *L)
 {
 	Jit *jit = L->global->jit;
@@ -392,8 +399,7 @@ Machine *machine_of(lua_State *L)
 	m->space.size = (size_t)(mib < 1 ? 1 : mib > 1024 ? 1024 : mib) << 20;
 	m->has_round = __builtin_cpu_supports("sse4.1");
 	m->counts = jit_run_count(jit->vm, 0);
-	m->area = area_reserve(m->space.size, jit->wish);
-	m->near_wish = m->area && area_is_near(m->area, m->space.size, jit->wish);
+	m->area = reserve(m->space.size);
 	if (!m->area || !make_shared(m)) {
 		machine_close(jit);
 		return NULL;

@@ -492,7 +492,10 @@ static int compare_integers(Compile *c, const IrOp *op)
 	    cc != CC_BE) {
 		int reg = need(c, a);
 
-		emit_rr(&c->code, X_TEST, reg, reg);
+		if (cc == CC_E || cc == CC_NE)
+			emit_test_zero(&c->code, reg);
+		else
+			emit_rr(&c->code, X_TEST, reg, reg);
 	} else {
 		alu(c, ALU_CMP, need(c, a), b);
 	}
@@ -707,10 +710,16 @@ static void compile_pure(Compile *c, const IrOp *op)
 
 static void compile_count_removed(Compile *c)
 {
+	uint32_t no_debt;
+
 	emit_mov_imm(&c->code, RAX, (uintptr_t)&c->jit->removed);
 	emit_alu_memory_imm32(&c->code, ALU_ADD, at_reg(RAX, 0), UINT32_MAX / REMOVED_SHARE + 1);
 	emit_load(&c->code, RAX, at_reg(STATE, offsetof(lua_State, global)));
 	emit_alu_memory_imm(&c->code, ALU_ADC, at_reg(RAX, offsetof(Global, debt)), 0);
+	no_debt = emit_jump_short(&c->code, CC_LE);
+	emit_mov_imm(&c->code, RAX, (uintptr_t)&state_stop);
+	emit_store(&c->code, at_reg(STATE, offsetof(lua_State, listens_to)), RAX);
+	emit_here(&c->code, no_debt);
 }
 
 void compile_operation(Compile *c, const IrOp *op)

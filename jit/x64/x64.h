@@ -89,6 +89,8 @@ typedef struct code {
 	uint32_t n_fixups, size_fixups;
 	uint64_t *pool;
 	uint32_t n_pool, size_pool;
+	uint32_t zero_at; /* here the zero flag tells of zero_of, the last result */
+	int zero_of;
 	bool failed; /* no memory */
 } Code;
 
@@ -177,6 +179,8 @@ void emit_alu_memory_imm(Code *code, int op, Mem to, int32_t imm);
 void emit_alu_memory_imm32(Code *code, int op, Mem to, uint32_t imm);
 void emit_compare_imm(Code *code, Mem with, int32_t imm);    /* of eight bytes */
 void emit_compare_imm32(Code *code, Mem with, uint32_t imm); /* of four */
+/* Equal: reg is 0. Of other conditions nothing is said. */
+void emit_test_zero(Code *code, int reg);
 void emit_test_byte(Code *code, Mem with, uint8_t imm);
 /* A jump whose target is bound later, at emit_here(). */
 uint32_t emit_jump_short(Code *code, int cc);
@@ -194,8 +198,6 @@ Mem emit_constant(Code *code, uint64_t bits);
 /* Moves between registers of any kind. */
 void emit_move(Code *code, int to, int from);
 void emit_load(Code *code, int to, Mem from);
-/* Compares four bytes at an address that a rel32 reaches; imm is the last of the code. */
-void emit_compare32_near(Code *code, const void *with, uint32_t imm);
 void emit_store(Code *code, Mem to, int from);
 
 /* ---- Locations, records ------------------------------------------------------------------ */
@@ -262,17 +264,10 @@ typedef struct machine_trace {
 	bool has_count_base;	      /* COUNT_BASE is loaded there */
 	const uint8_t *counter; /* code that counts and tells, in counter_runs; NULL: none yet */
 	const uint64_t *counter_runs;
-	uint32_t *wishes; /* places of what *jit->wish is compared with: four bytes */
+	uint32_t *wishes; /* places of what Global.heard is compared with: four bytes */
 	uint32_t n_wishes, size_wishes;
 	uint32_t heard; /* what they are */
 } MachineTrace;
-
-/* ---- area.c -------------------------------------------------------------------------------- */
-
-/* Address space for code, if it can be near `to`; NULL without memory. */
-uint8_t *area_reserve(size_t size, const void *to);
-/* Can all of it address what is there? */
-bool area_is_near(const uint8_t *area, size_t size, const void *to);
 
 /* ---- memory.c ------------------------------------------------------------------------------ */
 
@@ -297,7 +292,6 @@ typedef struct machine {
 	unsigned n_written;
 	uint32_t apart; /* where those end that are kept apart */
 	bool has_round;	    /* SSE4.1 */
-	bool near_wish;	    /* all of the area is near enough to *jit->wish for a rel32 */
 	const void *counts; /* run counts are not far from here; the same for good */
 	/* Code that all traces share: one block. */
 	int32_t (*enter)(lua_State *L, const void *code);
@@ -488,7 +482,7 @@ void count_base_begin(Compile *c);
 void count_base_end(Compile *c);
 void x64_count(lua_State *L, Trace *t);
 /* Equal: the wish word is as it was when it was heard. */
-void compare_wish(Compile *c);
+void compare_heard(Compile *c);
 void x64_hear(lua_State *L, Trace *t);
 /* Called by code. */
 void x64_tell_run(lua_State *L, uint64_t no, uint64_t type);

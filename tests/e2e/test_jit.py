@@ -348,11 +348,11 @@ def test_flushes_are_told():
     log = os.path.join(tempdir(), "log")
     script = os.path.join(tempdir(), "flushing.lua")
     with open(script, "w") as f:
-        f.write("local jit = require 'jit'\nlocal s = 0\nfor n = 1, 3 do\n  for i = 1, 500 do s = s + i end\n  jit.flush()\nend\n"
+        f.write("local jit = require 'jit'\nlocal s = 0\nfor n = 1, 3 do\n  for i = 1, 5000 do s = s + i end\n  jit.flush()\nend\n"
                 "print(s)\n")
     snap, result = watch([JITLUA, f"-jv={log}", f"-jdump=t,{log}.dump", script], "--no-bpf", env=ENVIRONMENT)
     events, flushes = verbose_events(log)
-    assert result.out == "375750\n" and flushes == snap["counters"]["FLUSHES"] == 3, (flushes, result, open(log).read())
+    assert result.out == "37507500\n" and flushes == snap["counters"]["FLUSHES"] == 3, (flushes, result, open(log).read())
     assert len(kinds(events)[1]) >= 3 and open(log + ".dump").read().count("---- TRACE flush: ") == 3
 
 
