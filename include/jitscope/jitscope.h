@@ -68,8 +68,8 @@ struct jitscope_snapshot {
 	JitInfoSnapshot info; /* as pypyjit's; times in ns */
 	enum jitscope_source source;
 	enum jitscope_run_source run_source;
-	uint32_t counting; /* JIT_RUNS_*: how its VMs count runs now, as they say; 0 if dead */
-	uint64_t runs_session;	  /* in whose map it counts, as it says (abi.h); 0: its own */
+	uint32_t counting;     /* JIT_RUNS_*: how its VMs count runs now, as they say; 0 if dead */
+	uint64_t runs_session; /* in whose map it counts, as it says (abi.h); 0: its own */
 	uint64_t runs_missing_ns; /* what it counted in this time before its end (or now) went with
 				     its memory; 0: nothing did */
 	pid_t pid;
