@@ -52,8 +52,10 @@ static __always_inline int put_part(struct jitscope_part_key *key, struct jitsco
 	return bpf_map_update_elem(&last_runs, key, runs, BPF_ANY) ? -1 : 0;
 }
 
-__noinline int keep_part(__u32 pid, __u64 instance, __u64 from, __u32 part)
+/* Of so many slots that it has in all. */
+__noinline int keep_part(__u32 pid, __u64 instance, __u64 from, __u32 slots, __u32 part)
 {
+	__u32 left = slots - part * JITSCOPE_RUNS_PART, size = PART_BYTES;
 	struct jitscope_part_key key = {.pid = pid, .part = part};
 	struct scratch *s = take_scratch();
 	int err = -1;
@@ -62,17 +64,21 @@ __noinline int keep_part(__u32 pid, __u64 instance, __u64 from, __u32 part)
 		return err;
 	s->runs.instance = instance;
 	s->runs.when_ns = bpf_ktime_get_ns();
-	if (!bpf_probe_read_user(s->runs.runs, PART_BYTES, (void *)from + part * PART_BYTES))
+	if (left < JITSCOPE_RUNS_PART) {
+		__builtin_memset(s->runs.runs, 0, PART_BYTES);
+		size = left * sizeof(struct jit_run);
+	}
+	if (!bpf_probe_read_user(s->runs.runs, size, (void *)from + part * PART_BYTES))
 		err = put_part(&key, &s->runs);
 	give_back(s);
 	return err;
 }
 
-/* The parts from `part` to `end`, PARTS_AT_ONCE at most. */
-__noinline int keep_parts(__u32 pid, __u64 instance, __u64 from, __u32 part, __u32 end)
+/* The parts from `part` on, PARTS_AT_ONCE at most. */
+__noinline int keep_parts(__u32 pid, __u64 instance, __u64 from, __u32 slots, __u32 part)
 {
-	for (__u32 i = 0; i < PARTS_AT_ONCE && part + i < end; i++)
-		if (keep_part(pid, instance, from, part + i))
+	for (__u32 i = 0; i < PARTS_AT_ONCE && (part + i) * JITSCOPE_RUNS_PART < slots; i++)
+		if (keep_part(pid, instance, from, slots, part + i))
 			return -1;
 	return 0;
 }
@@ -83,16 +89,16 @@ __noinline int keep_counts(__u32 pid, __u64 instance, __u64 region)
 	/* Without the event, which is at its end. */
 	__u64 head[offsetof(struct jit_region, event) / sizeof(__u64)];
 	struct jit_region *r = (void *)head;
-	__u32 end;
 
 	if (bpf_probe_read_user(head, sizeof(head), (void *)region))
 		return -1;
-	end = (r->runs.used + JITSCOPE_RUNS_PART - 1) / JITSCOPE_RUNS_PART;
 	if (r->magic != JIT_ABI_MAGIC || r->version != JIT_ABI_VERSION || r->size != sizeof(*r) ||
-	    r->instance != instance || r->runs.used > r->runs.capacity || end > MAX_PARTS)
+	    r->instance != instance || r->runs.used > r->runs.capacity ||
+	    r->runs.used > MAX_PARTS * JITSCOPE_RUNS_PART)
 		return -1;
-	for (__u32 part = 0; part < MAX_PARTS && part < end; part += PARTS_AT_ONCE)
-		if (keep_parts(pid, instance, region + r->runs.offset, part, end))
+	for (__u32 part = 0; part < MAX_PARTS; part += PARTS_AT_ONCE)
+		if (part * JITSCOPE_RUNS_PART < r->runs.used &&
+		    keep_parts(pid, instance, region + r->runs.offset, r->runs.used, part))
 			return -1;
 	return 0;
 }

@@ -213,18 +213,17 @@ static bool is_ours(const jitscope_session *session, uint64_t runs_session)
 	return runs_session && runs_session == jitscope_runs_id(session);
 }
 
-/* From the map that the process shares with us; false: there is nothing. */
-static bool take_shared_runs(jitscope_session *session, struct jitscope_snapshot *s)
+/* From the map that the process shares with us, if there is one; of a live one even if empty. */
+static void take_shared_runs(jitscope_session *session, struct jitscope_snapshot *s, bool live)
 {
 	uint64_t *counts;
 	uint32_t n;
-	bool any;
 
 	if (!jitscope_runs_copy(session, s->pid, s->instance, &counts, &n))
-		return false;
-	any = raise_runs(s, counts, n);
+		return;
+	if (raise_runs(s, counts, n) || live)
+		s->run_source = JITSCOPE_RUNS_KERNEL;
 	free(counts);
-	return any;
 }
 
 /*
@@ -240,7 +239,7 @@ static void take_live_runs(jitscope_session *session, struct jitscope_snapshot *
 	if (counts)
 		raise_runs(s, counts, r->runs.used);
 	if (is_ours(session, r->runs_session))
-		take_shared_runs(session, s);
+		take_shared_runs(session, s, true);
 	else if (counts)
 		jitscope_saw_runs(session, s->pid, s->instance, counts, r->runs.used);
 	free(counts);
@@ -261,8 +260,7 @@ static void take_left_runs(jitscope_session *session, struct jitscope_snapshot *
 				p->runs_session ? JITSCOPE_RUNS_KERNEL : JITSCOPE_RUNS_REGION;
 		return;
 	}
-	if (take_shared_runs(session, s))
-		s->run_source = JITSCOPE_RUNS_KERNEL;
+	take_shared_runs(session, s, false);
 	if (is_ours(session, p->runs_session))
 		return;
 	seen_ns = jitscope_last_runs(session, s, true);
