@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 
-from harness import (JITSCOPE, check_totals, embed, finish, for_others, held, jitscope, kill,
+from harness import (JITSCOPE, TIMEOUT, check_totals, embed, finish, for_others, held, jitscope, kill,
                      need, need_bpf, nonzero, pin_dir, program, read_line, run, semaphores, snapshot, start,
                      tempdir, wait_for)
 from test_jitlua import JITLUA
@@ -282,6 +282,22 @@ def test_two_hundred_at_once_are_all_accounted_for():
 def all_known(env):
     return [json.loads(line) for line in
             jitscope("snapshot", "-a", "--json", env=env, status=None).out.splitlines()]
+
+
+def test_who_comes_during_a_sweep_keeps_its_rows():
+    """A sweep takes long where much is in the maps; what it has not heard of yet is not left over."""
+    greedy = own_program("hostile")
+    process, env = serve("-f", greedy, "-f", program("embed"))
+    read_line(start([greedy, "--mode", "event_many_rows", "--hold"]), r"^\{", timeout=TIMEOUT)
+    start([greedy, "--mode", "honest", "--count", "1000000000"])  # each flush wants a sweep
+    told = {}
+    for _ in range(150):
+        one = start(embed("--loops", "50", "--flushes", "0", "--frees", "0"))
+        told[one.pid] = json.loads(one.communicate()[0])
+    seen = {s["pid"]: s for s in all_known(env)}
+    for pid, totals in told.items():
+        check_totals(seen[pid], totals)
+    stop(process)
 
 
 def test_whose_rows_found_no_room_is_known_to_those_who_read():
