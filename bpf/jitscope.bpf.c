@@ -224,7 +224,8 @@ refused:
 }
 
 /* What every event says of its process. */
-static __always_inline void note_process(struct jitscope_process *p, struct jit_event *e, __u32 pid)
+static __always_inline void note_process(struct jitscope_process *p, struct jit_event *e, __u32 pid,
+					 __u32 file)
 {
 	__u64 now = bpf_ktime_get_ns();
 
@@ -237,6 +238,7 @@ static __always_inline void note_process(struct jitscope_process *p, struct jit_
 		bpf_get_current_comm(p->comm, sizeof(p->comm));
 	}
 	p->region = e->region;
+	p->file = file;
 	p->last_ns = now;
 	p->alive = 1;
 	__sync_fetch_and_add(&p->events, 1);
@@ -365,14 +367,15 @@ SEC("uprobe")
 int jit_event(void *ctx)
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-	__u32 spec = (__u32)bpf_get_attach_cookie(ctx), probe = SPEC_PROBE(spec);
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u32 spec = (__u32)cookie, probe = SPEC_PROBE(spec);
 	struct jitscope_process *p;
 	struct scratch *s;
 
 	s = take_event(ctx, spec, pid, &p);
 	if (!s)
 		return 0;
-	note_process(p, &s->e, pid);
+	note_process(p, &s->e, pid, cookie >> 32);
 	switch (probe) {
 	case JIT_PROBE_COMPILE:
 		enter_loop(p, &s->e, pid, s->e.loop.type);
@@ -460,6 +463,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	new.start_ticks = child->start_boottime / 10000000;
 	new.watched = p->watched;
+	new.file = p->file;
 	bpf_probe_read_kernel_str(new.comm, sizeof(new.comm), child->comm);
 	if (!add_process(pid, &new))
 		return 0;

@@ -153,7 +153,7 @@ static void put_totals(struct jitscope_session *s, uint32_t key,
 			     BPF_NOEXIST);
 }
 
-static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region,
+static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region, uint32_t file,
 		       const struct jitscope_snapshot *snap)
 {
 	struct jitscope_process p = {0};
@@ -171,6 +171,7 @@ static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region,
 	p.alive = 1;
 	p.instance = snap->instance;
 	p.region = region;
+	p.file = file;
 	p.last_ns = snap->taken_ns;
 	memcpy(p.comm, snap->comm, sizeof(p.comm));
 	memcpy(p.jitdriver, snap->jitdriver, sizeof(p.jitdriver));
@@ -238,7 +239,8 @@ int jitscope_seed(struct jitscope_session *s, pid_t pid)
 {
 	struct jitscope_snapshot *snap;
 	uint64_t region, seq = 0;
-	int err = jitscope_find_region(pid, &region);
+	uint32_t file;
+	int err = jitscope_find_region(pid, &region, &file);
 
 	if (err)
 		return err;
@@ -250,7 +252,7 @@ int jitscope_seed(struct jitscope_session *s, pid_t pid)
 	put_aborts(s, pid, snap);
 	err = put_loops(s, pid, snap);
 	if (!err)
-		err = put_process(s, pid, region, snap);
+		err = put_process(s, pid, region, file, snap);
 	if (!err && moved_on(pid, region, &seq))
 		take_back_freed(s, pid, snap);
 	s->sweep_wanted |= s->loops_share != 0; /* what was put there is to be counted */

@@ -44,9 +44,21 @@ struct jitscope_process {
 	__u32 execs;
 	__u32 fires_runs; /* 1: it has fired loop__run */
 	__u32 bad;	  /* its events that could not be read, or made no sense */
+	__u32 file;	  /* jitscope_file_id() of that which its events come from; 0: not known */
+	__u32 pad;
 	char comm[JIT_COMM_LEN];
 	char jitdriver[JIT_DRIVER_LEN];
 };
+
+/* Tells files apart in few bits; never 0. Two may share one, but hardly on one machine. */
+static inline __u32 jitscope_file_id(__u64 dev, __u64 ino)
+{
+	__u64 h = (ino * 0x9e3779b97f4a7c15ull) ^ (dev * 0xc2b2ae3d27d4eb4full);
+
+	h ^= h >> 29;
+	h *= 0xbf58476d1ce4e5b9ull;
+	return (__u32)(h >> 32) | !(h >> 32);
+}
 
 struct jitscope_loop_key {
 	__u32 pid;

@@ -144,6 +144,40 @@ def test_the_dead_are_kept_for_a_time():
     stop(process)
 
 
+def test_the_dead_are_shown_by_number_and_by_file():
+    """Each way that there is to ask for them; nothing is attached for that."""
+    path, other = own_program("runs"), own_program("embed")
+    process, env = serve("-f", path)
+    counted, lives = Counted("--loops", 4, path=path, env=env), Counted(path=path, env=env)
+    runs = tally_of(counted.do("wait", "run 50"))
+    counted.send("die")
+    counted.process.wait()
+    wait_for(lambda: not known(counted.pid, env)["alive"], "its end")
+    snap = snapshot(counted.pid, env=env)
+    assert snap["alive"] is False and runs_of(snap) == runs, snap
+    text = jitscope("snapshot", "-p", counted.pid, env=env).out
+    assert re.search(rf"^ runs, process {counted.pid}, JIT runs, ended$", text, re.M), text
+    one = start([other, *LOAD, "--quiet", "--hold", "600", "--json"], stdin=subprocess.DEVNULL)
+    one.stdout.readline()
+    wait_for(lambda: known(one.pid, env), "a process of another file")
+    for file, pids in ((path, {counted.pid: False, lives.pid: True}), (other, {one.pid: True})):
+        result = jitscope("snapshot", "-v", "--json", "-f", file, env=env)
+        found = {s["pid"]: s["alive"] for s in map(json.loads, result.out.splitlines())}
+        assert found == pids and "reading the maps" in result.err, (found, pids, result.err)
+    gone = start(["true"])
+    gone.wait()
+    result = jitscope("snapshot", "-p", gone.pid, env=env, status=1)
+    assert result.err == f"jitscope: no process {gone.pid}\n", result
+    stop(process)
+
+
+def test_who_asks_for_a_file_that_it_has_not_seen_attaches():
+    process, env = serve()
+    result = jitscope("snapshot", "-v", "-f", own_program("embed"), env=env, status=1)
+    assert "no process that uses" in result.err and "reading the maps" not in result.err, result
+    stop(process)
+
+
 def test_it_leaves_nothing_behind():
     one, _ = held("embed", *LOAD)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -234,8 +234,7 @@ static bool shares(struct work *w)
 {
 	const struct options *o = w->options;
 
-	if (o->no_bpf || o->own || o->pin_dir || o->file || o->max_loops ||
-	    o->count == JITSCOPE_COUNT_PROBE)
+	if (o->no_bpf || o->own || o->pin_dir || o->max_loops || o->count == JITSCOPE_COUNT_PROBE)
 		return false;
 	if (jitscope_open_pinned(&w->session, options_pin_dir()))
 		return false;
