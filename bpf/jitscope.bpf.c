@@ -238,6 +238,8 @@ static __always_inline void note_process(struct jitscope_process *p, struct jit_
 		bpf_get_current_comm(p->comm, sizeof(p->comm));
 	}
 	p->region = e->region;
+	p->runs_since_ns = e->runs_since_ns;
+	p->runs_missed = e->runs_missed;
 	p->file = file;
 	p->last_ns = now;
 	p->alive = 1;

@@ -290,6 +290,8 @@ int jitscope_parse_region(const struct region_source *source, struct jitscope_sn
 	s->inherited = region.inherited != 0;
 	s->run_source = jitscope_region_run_source(&region);
 	s->counting = region.counting;
+	s->runs_since_ns = region.event.runs_since_ns;
+	s->runs_missed = region.event.runs_missed;
 	s->taken_ns = jitscope_now();
 	s->pid = (pid_t)region.pid;
 	s->info.counters = region.event.totals.counters;

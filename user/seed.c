@@ -172,6 +172,8 @@ static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region, u
 	p.instance = snap->instance;
 	p.region = region;
 	p.file = file;
+	p.runs_since_ns = snap->runs_since_ns;
+	p.runs_missed = snap->runs_missed;
 	p.last_ns = snap->taken_ns;
 	memcpy(p.comm, snap->comm, sizeof(p.comm));
 	memcpy(p.jitdriver, snap->jitdriver, sizeof(p.jitdriver));
@@ -299,6 +301,8 @@ static int add_rest(struct jitscope_session *s, uint32_t pid, const struct jitsc
 		return err;
 	p.instance = snap->instance;
 	p.last_ns = snap->taken_ns;
+	p.runs_since_ns = snap->runs_since_ns;
+	p.runs_missed = snap->runs_missed;
 	memcpy(p.comm, snap->comm, sizeof(p.comm));
 	memcpy(p.jitdriver, snap->jitdriver, sizeof(p.jitdriver));
 	return bpf_map__update_elem(s->bpf->maps.processes, &pid, sizeof(pid), &p, sizeof(p),

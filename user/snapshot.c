@@ -181,6 +181,8 @@ static void take_process(struct jitscope_snapshot *s, const struct jitscope_proc
 	s->instance = p->instance;
 	s->start_ns = p->instance; /* an instance is the time it was made */
 	s->taken_ns = jitscope_now();
+	s->runs_since_ns = p->runs_since_ns;
+	s->runs_missed = p->runs_missed;
 	memcpy(s->comm, p->comm, sizeof(s->comm) - 1);
 	memcpy(s->jitdriver, p->jitdriver, sizeof(s->jitdriver) - 1);
 }
@@ -267,6 +269,8 @@ static void refresh(jitscope_session *session, struct jitscope_snapshot *s,
 	there = there && read_head(s, p->region, &r);
 	if (there) {
 		s->counting = r.counting;
+		s->runs_since_ns = r.event.runs_since_ns;
+		s->runs_missed = r.event.runs_missed;
 		raise(&s->info.counters, &r.event.totals.counters, JIT_NCOUNTERS);
 		raise(&s->info.counter_times, &r.event.totals.times, JIT_NTIMES);
 	}

@@ -44,8 +44,9 @@ struct jitscope_process {
 	__u32 execs;
 	__u32 fires_runs; /* 1: it has fired loop__run */
 	__u32 bad;	  /* its events that could not be read, or made no sense */
-	__u32 file;	  /* jitscope_file_id() of that which its events come from; 0: not known */
-	__u32 pad;
+	__u64 runs_since_ns; /* since when it counts loop runs, and what is not */
+	__u32 runs_missed;   /* in the counts: as in struct jit_event */
+	__u32 file; /* jitscope_file_id() of that which its events come from; 0: not known */
 	char comm[JIT_COMM_LEN];
 	char jitdriver[JIT_DRIVER_LEN];
 };

@@ -130,6 +130,7 @@ STATS = """hits foreign sent dropped map_full over_share bad_event read_fault bu
 SNAPSHOT = {
     "schema": "jitscope.snapshot/1", "pid": int, "comm": str, "jitdriver": str,
     "source": ("kernel", "region"), "run_source": Maybe(("kernel", "probe", "region")),
+    "runs_since_ns": Maybe(int), "runs_complete": Maybe(bool), "counting": Maybe(bool),
     "taken_ns": int, "start_ns": int, "alive": bool, "complete": bool,
     "counters": dict.fromkeys(COUNTERS + OWN_COUNTERS, int),
     "counter_times": dict.fromkeys(("TRACING", "BACKEND", "HOOKS"), float),

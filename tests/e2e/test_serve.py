@@ -14,7 +14,7 @@ import time
 from harness import (JITSCOPE, check_totals, embed, finish, for_others, held, jitscope, kill,
                      need, need_bpf, nonzero, pin_dir, program, read_line, run, semaphores, snapshot, start,
                      tempdir, wait_for)
-from test_runs import Counted, check_counts, pinned, runs_dir, runs_of, tally_of
+from test_runs import Counted, check_counts, pinned, runs_dir, runs_of, said_of, tally_of
 
 LOAD = ["--loops", "7", "--bridges", "3", "--aborts", "2"]
 
@@ -382,6 +382,37 @@ def test_counts_of_the_program_before_are_not_those_of_the_next():
     wait_for(lambda: not known(counted.pid, env)["alive"], "its end")
     snap = known(counted.pid, env)
     assert len(snap["loops"]) == 9 and runs_of(snap) == {}, (snap, told)
+    stop(process)
+
+
+def test_who_wants_counts_of_one_that_does_not_count_is_told():
+    process, env = serve("--count=off")
+    counted = Counted(env=env)
+    wait_for(lambda: known(counted.pid, env), "the process")
+    again = ("-i", "0.1", "-n", "3", "--count=memory", "-p", counted.pid)
+    text = jitscope("snapshot", *again, env=env).out
+    assert said_of(text) == ["not counted: `jitscope serve`, whose maps these are, was told not "
+                             "to (--count); --own counts"] * 3, text
+    watcher = start([JITSCOPE, "snapshot", "--own", "--json", *map(str, again)], env=env)
+    watcher.stdout.readline()
+    told = counted.do("wait", "run 50")
+    assert runs_of(json.loads(finish(watcher).out.splitlines()[-1])) == tally_of(told)
+    counted.end()
+    stop(process)
+
+
+def test_what_ran_before_a_file_was_known_is_not_called_complete():
+    process, env = serve()
+    counted = Counted("--loops", 3, path=own_program("runs"), env=env)
+    told = counted.do("run 100", "wait", "run 50")
+    snap = snapshot(counted.pid, env=env)
+    check_counts(snap, told, "kernel")
+    assert snap["runs_complete"] is False and snap["runs_since_ns"], snap
+    later = Counted("--loops", 3, path=counted.process.args[0], env=env)
+    told = later.do("run 50")
+    snap = snapshot(later.pid, env=env)
+    check_counts(snap, told, "kernel")
+    assert snap["runs_complete"] is True, snap
     stop(process)
 
 
