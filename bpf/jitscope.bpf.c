@@ -230,6 +230,8 @@ static __always_inline void note_process(struct jitscope_process *p, struct jit_
 	__u64 now = bpf_ktime_get_ns();
 
 	if (p->instance != e->instance) {
+		if (p->instance) /* else it is a child that has run what it inherited */
+			p->unknown_runs = 0;
 		p->instance = e->instance;
 		p->first_ns = now;
 		p->refused = 0;
@@ -420,10 +422,12 @@ int jit_loop__run(void *ctx)
 	if (!p->fires_runs)
 		p->fires_runs = 1;
 	loop = bpf_map_lookup_elem(&loops, &key);
-	if (loop && loop->instance == p->instance)
+	if (loop && loop->instance == p->instance) {
 		__sync_fetch_and_add(&loop->runs, 1);
-	else
+	} else {
+		__sync_fetch_and_add(&p->unknown_runs, 1);
 		COUNT(unknown_loop);
+	}
 	return 0;
 }
 

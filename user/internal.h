@@ -243,6 +243,8 @@ void jitscope_sweep_unseeded(struct jitscope_session *s);
 /* inherit.c */
 /* It has ended before its memory could be looked at. */
 void jitscope_remember_heir(struct jitscope_session *s, const struct watched *w);
+/* What it had is known from elsewhere. */
+void jitscope_forget_heir(struct jitscope_session *s, pid_t pid);
 /* Has it still to be given that? */
 bool jitscope_is_heir(const struct jitscope_session *s, pid_t pid);
 /* Is it alive, perhaps, and its memory to be looked at, or an heir? */

@@ -260,10 +260,26 @@ static void take_runs(jitscope_session *session, struct jitscope_snapshot *s, ui
 	free(counts);
 }
 
+/*
+ * The probe was hit in loops that were not in the map yet, as in a forked child or one
+ * that had code when it was attached. What the process counted beside it has them all.
+ */
+static bool counts_better(struct jitscope_snapshot *s, const struct jitscope_process *p,
+			  const struct jit_region *r)
+{
+	if (!p->unknown_runs || !(r->counting & JIT_RUNS_MEMORY))
+		return false;
+	for (size_t i = 0; i < s->n_loops; i++)
+		s->loops[i].loop.runs = 0;
+	s->stats.unknown_loop = 0;
+	return true;
+}
+
 static void refresh(jitscope_session *session, struct jitscope_snapshot *s,
 		    const struct jitscope_process *p)
 {
 	bool there = p->alive && p->region && p->start_ticks == jitscope_start_ticks(s->pid);
+	bool by_probe = p->fires_runs;
 	struct jit_region r;
 
 	there = there && read_head(s, p->region, &r);
@@ -274,7 +290,9 @@ static void refresh(jitscope_session *session, struct jitscope_snapshot *s,
 		raise(&s->info.counters, &r.event.totals.counters, JIT_NCOUNTERS);
 		raise(&s->info.counter_times, &r.event.totals.times, JIT_NTIMES);
 	}
-	if (p->fires_runs)
+	if (by_probe && there && counts_better(s, p, &r))
+		by_probe = false;
+	if (by_probe)
 		s->run_source = JITSCOPE_RUNS_PROBE;
 	else
 		take_runs(session, s, p->region, there ? &r : NULL);
@@ -327,6 +345,7 @@ int jitscope_snapshot(jitscope_session *session, pid_t pid, struct jitscope_snap
 		err = take_tables(session, s);
 	if (!err)
 		err = jitscope_stats(session, &s->stats);
+	s->stats.unknown_loop = p.unknown_runs;
 	if (!err)
 		refresh(session, s, &p);
 	if (!err)

@@ -22,8 +22,8 @@
  * process of that pid a value belongs to tells its `instance`: it equals
  * that in `processes`, or else the value is left over from an earlier one
  * and the next sweep removes it, as it does rows of `loops` whose type is none
- * of enum jit_trace_type: loops that a forked child has freed. counters and counter_times are always those
- * of the instance in `processes`.
+ * of enum jit_trace_type: loops that a forked child has freed. counters and counter_times are
+ * always those of the instance in `processes`.
  */
 #ifndef JITSCOPE_MAPS_H
 #define JITSCOPE_MAPS_H
@@ -42,8 +42,9 @@ struct jitscope_process {
 	__u32 alive;
 	__u32 watched; /* 1: asked for, or forked from one that was */
 	__u32 execs;
-	__u32 fires_runs; /* 1: it has fired loop__run */
-	__u32 bad;	  /* its events that could not be read, or made no sense */
+	__u32 fires_runs;    /* 1: it has fired loop__run */
+	__u32 bad;	     /* its events that could not be read, or made no sense */
+	__u64 unknown_runs;  /* hits of loop__run that found no loop of that number */
 	__u64 runs_since_ns; /* since when it counts loop runs, and what is not */
 	__u32 runs_missed;   /* in the counts: as in struct jit_event */
 	__u32 file; /* jitscope_file_id() of that which its events come from; 0: not known */
@@ -99,7 +100,7 @@ struct jitscope_unseeded {
 	X(bad_event, "events refused: wrong magic, version, size or kind") \
 	X(read_fault, "events lost: unreadable memory in the process")     \
 	X(busy, "events lost: no scratch space on that CPU")               \
-	X(unknown_loop, "runs of a loop that is not in the map")
+	X(unknown_loop, "runs of a loop that was not in the map")
 
 struct jitscope_stats {
 #define X(name, text) __u64 name;

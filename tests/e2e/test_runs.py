@@ -615,6 +615,47 @@ def test_a_forked_child_counts_for_itself():
     end_observer(watcher)
 
 
+def test_what_the_probe_missed_in_children_is_not_missing():
+    """They run what they inherited before anybody has looked at it."""
+    need_bpf()
+    _, env = runs_dir()
+    for children, rounds in ((3, 50), (20, 2)):
+        report = os.path.join(tempdir(), "report.json")
+        process = start([JITSCOPE, "run", "--count=probe", "--json", "-o", report, "--",
+                         program("runs"), "--loops", "30", "--threads", "4"],
+                        stdin=subprocess.PIPE, env=env)
+        out, err = process.communicate(f"wait\nrun 100\nforks {children} {rounds} 2\n",
+                                       timeout=TIMEOUT)
+        assert process.returncode == 0, (out, err)
+        told = {t["pid"]: tally_of(t) for t in map(json.loads, out.splitlines())}
+        with open(report) as f:
+            snap = json.load(f)
+        found = [snap, *snap["children"]]
+        assert len(found) == children + 1, len(found)
+        for one in found:
+            assert runs_of(one) == told[one["pid"]], (one["loop_run_times"], told[one["pid"]])
+            assert one["stats"]["unknown_loop"] == 0 and one["run_source"], one["stats"]
+
+
+def test_what_the_probe_missed_is_shown_of_whom_it_was():
+    """Its memory went with it, and nobody looked before."""
+    need_bpf()
+    _, env = runs_dir()
+    counted = Counted("--loops", 3, "--threads", 1, env=env)
+    watcher = observer(env, "-f", program("runs"), "--count=probe")
+    next_snapshot(watcher)
+    told = counted.do("wait", "run 10")
+    kill(watcher, signal.SIGSTOP)
+    counted.do("forks 1 7 0")
+    kill(watcher, signal.SIGCONT)
+    child = next_snapshot(watcher, lambda s: s["pid"] != counted.pid and not s["alive"])
+    assert child["stats"]["unknown_loop"] == 7 * 6, child["stats"]
+    parent = next_snapshot(watcher, lambda s: s["pid"] == counted.pid)
+    assert runs_of(parent) == tally_of(told) and parent["stats"]["unknown_loop"] == 0, parent
+    end_observer(watcher)
+    counted.end()
+
+
 def test_what_a_child_has_freed_is_not_live_after_its_end():
     """It ends before anybody looks at it, and its parent still has these loops."""
     need_bpf()
