@@ -226,11 +226,14 @@ refused:
 }
 
 /* What every event says of its process. */
-static __always_inline void note_process(struct jitscope_process *p, struct jit_event *e, __u32 pid)
+static __always_inline void note_process(struct jitscope_process *p, struct jit_event *e, __u32 pid,
+					 __u32 file)
 {
 	__u64 now = bpf_ktime_get_ns();
 
 	if (p->instance != e->instance) {
+		if (p->instance) /* else it is a child that has run what it inherited */
+			p->unknown_runs = 0;
 		p->instance = e->instance;
 		p->first_ns = now;
 		p->refused = 0;
@@ -242,6 +245,9 @@ static __always_inline void note_process(struct jitscope_process *p, struct jit_
 	p->region = e->region;
 	p->runs_session = e->runs_session;
 	p->counting = e->counting;
+	p->runs_since_ns = e->runs_since_ns;
+	p->runs_missed = e->runs_missed;
+	p->file = file;
 	p->last_ns = now;
 	p->alive = 1;
 	__sync_fetch_and_add(&p->events, 1);
@@ -370,14 +376,15 @@ SEC("uprobe")
 int jit_event(void *ctx)
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-	__u32 spec = (__u32)bpf_get_attach_cookie(ctx), probe = SPEC_PROBE(spec);
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u32 spec = (__u32)cookie, probe = SPEC_PROBE(spec);
 	struct jitscope_process *p;
 	struct scratch *s;
 
 	s = take_event(ctx, spec, pid, &p);
 	if (!s)
 		return 0;
-	note_process(p, &s->e, pid);
+	note_process(p, &s->e, pid, cookie >> 32);
 	switch (probe) {
 	case JIT_PROBE_COMPILE:
 		enter_loop(p, &s->e, pid, s->e.loop.type);
@@ -424,10 +431,12 @@ int jit_loop__run(void *ctx)
 	if (!p->fires_runs)
 		p->fires_runs = 1;
 	loop = bpf_map_lookup_elem(&loops, &key);
-	if (loop && loop->instance == p->instance)
+	if (loop && loop->instance == p->instance) {
 		__sync_fetch_and_add(&loop->runs, 1);
-	else
+	} else {
+		__sync_fetch_and_add(&p->unknown_runs, 1);
 		COUNT(unknown_loop);
+	}
 	return 0;
 }
 
@@ -469,6 +478,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	new.start_ticks = child->start_boottime / 10000000;
 	new.watched = p->watched;
+	new.file = p->file;
 	bpf_probe_read_kernel_str(new.comm, sizeof(new.comm), child->comm);
 	if (!add_process(pid, &new))
 		return 0;

@@ -11,6 +11,9 @@
  *	bits 20-21  SPEC_REGISTER or SPEC_CONSTANT
  *	bits 24-31  which probe it is (enum jit_probe)
  *
+ * The events' first argument says all; there the upper half is the file's
+ * jitscope_file_id() instead.
+ *
  * The loader never lets an offset pass that lies outside struct pt_regs.
  */
 #ifndef JITSCOPE_BPF_SPEC_H

@@ -110,6 +110,14 @@ static const struct note_site *site_at(const struct jitscope_session *s, const s
 	return i < notes->n_sites ? &notes->sites[i] : bell(s, notes);
 }
 
+/* What the handler is told of its site, and of the file it is in. */
+static uint64_t cookie_of(const struct note_site *site, const struct attached_file *f)
+{
+	if (site->probe == JIT_PROBE_LOOP_RUN)
+		return site->cookie;
+	return (uint64_t)jitscope_file_id(f->dev, f->ino) << 32 | (uint32_t)site->cookie;
+}
+
 /* What the session has no use for is not attached, and costs nothing. */
 static bool wanted(struct jitscope_session *s, const struct note_site *site)
 {
@@ -129,7 +137,7 @@ static bool wanted(struct jitscope_session *s, const struct note_site *site)
 
 /* All wanted sites of one program in one link; -ENOENT if there are none. */
 static int attach_multi(struct jitscope_session *s, const char *path, const struct notes *notes,
-			struct bpf_program *prog)
+			const struct attached_file *f, struct bpf_program *prog)
 {
 	size_t n = notes->n_sites + 1;
 	uint64_t *offsets = calloc(3 * n, sizeof(*offsets));
@@ -153,7 +161,7 @@ static int attach_multi(struct jitscope_session *s, const char *path, const stru
 			continue;
 		offsets[attr.count] = site->offset;
 		semaphores[attr.count] = site->semaphore;
-		cookies[attr.count++] = site->cookie;
+		cookies[attr.count++] = cookie_of(site, f);
 	}
 	fd = attr.count ? link_create(&attr) : -ENOENT;
 	free(offsets);
@@ -161,10 +169,10 @@ static int attach_multi(struct jitscope_session *s, const char *path, const stru
 }
 
 static int attach_perf(struct jitscope_session *s, const char *path, const struct note_site *site,
-		       struct bpf_link **link)
+		       const struct attached_file *f, struct bpf_link **link)
 {
 	LIBBPF_OPTS(bpf_uprobe_opts, opts, .ref_ctr_offset = site->semaphore,
-		    .bpf_cookie = site->cookie);
+		    .bpf_cookie = cookie_of(site, f));
 
 	*link = bpf_program__attach_uprobe_opts(program(s, site->probe), -1, path, site->offset,
 						&opts);
@@ -223,7 +231,7 @@ static void ring(struct jitscope_session *s, struct attached_file *f, int fd)
 	if (s->multi)
 		f->ring = ring_multi(s, path, &f->second_bell);
 	else
-		attach_perf(s, path, &f->second_bell, (struct bpf_link **)&f->perf_ring);
+		attach_perf(s, path, &f->second_bell, f, (struct bpf_link **)&f->perf_ring);
 }
 
 void jitscope_ring_later(struct jitscope_session *s)
@@ -279,7 +287,7 @@ static int attach_multis(struct jitscope_session *s, const char *path, const str
 	if (!f->links)
 		return -ENOMEM;
 	for (size_t i = 0; i < 2; i++) {
-		int fd = attach_multi(s, path, notes, programs[i]);
+		int fd = attach_multi(s, path, notes, f, programs[i]);
 
 		if (fd >= 0)
 			f->links[f->n++] = fd;
@@ -301,7 +309,7 @@ static int attach_perfs(struct jitscope_session *s, const char *path, const stru
 
 		if (!wanted(s, site))
 			continue;
-		err = attach_perf(s, path, site, (struct bpf_link **)&f->perf[f->n]);
+		err = attach_perf(s, path, site, f, (struct bpf_link **)&f->perf[f->n]);
 		if (err)
 			return err;
 		f->n++;
@@ -391,6 +399,10 @@ int jitscope_watch_file(struct jitscope_session *s, const char *path)
 	if (fd < 0)
 		return jitscope_fail(fd, "cannot read %s: %s", path,
 				     fd == -ENOEXEC ? "not a regular file" : strerror(-fd));
+	if (*s->shared_dir) {
+		close(fd);
+		return jitscope_reader_keep_to(s, &st, path);
+	}
 	err = jitscope_attach_fd(s, fd, &st, path);
 	close(fd);
 	return err < 0 ? err : 0;

@@ -50,6 +50,17 @@ void jitscope_remember_heir(struct jitscope_session *s, const struct watched *w)
 					    .forked_ns = w->forked_ns};
 }
 
+void jitscope_forget_heir(struct jitscope_session *s, pid_t pid)
+{
+	struct watched *w = jitscope_watched(s, pid, false);
+
+	if (w)
+		w->inherits = false;
+	for (size_t i = 0; i < s->n_heirs; i++)
+		if (s->heirs[i].pid == (uint32_t)pid)
+			s->heirs[i--] = s->heirs[--s->n_heirs];
+}
+
 bool jitscope_inherits(struct jitscope_session *s, pid_t pid)
 {
 	const struct watched *w = jitscope_watched(s, pid, false);

@@ -115,8 +115,8 @@ static inline uint64_t jitscope_runs_of(const struct jit_loop *loop, const uint6
 enum jitscope_run_source jitscope_region_run_source(const struct jit_region *region);
 int jitscope_parse_region(const struct region_source *source, struct jitscope_snapshot **out);
 
-/* The address of the region of a process; errors as jitscope_region_snapshot. */
-int jitscope_find_region(pid_t pid, uint64_t *address);
+/* Address and file (its id) of the region of a process; errors as jitscope_region_snapshot. */
+int jitscope_find_region(pid_t pid, uint64_t *address, uint32_t *file);
 int jitscope_read_memory(pid_t pid, uint64_t addr, void *buf, size_t size);
 
 /* ---- snapshot.c ---------------------------------------------------------------- */
@@ -229,6 +229,7 @@ struct jitscope_session {
 	/* A reader of maps that are another session's: */
 	char shared_dir[256]; /* where it has pinned them; else "" */
 	uint64_t shared_runs; /* its number in requests for run-count maps */
+	uint32_t shared_file; /* of this file only, by its id; 0: of all */
 	/* What the snapshots until the next poll are made of. */
 	struct map_rows loops, aborts, flushes;
 	bool have_rows;
@@ -262,6 +263,8 @@ void jitscope_sweep_unseeded(struct jitscope_session *s);
 /* inherit.c */
 /* It has ended before its memory could be looked at. */
 void jitscope_remember_heir(struct jitscope_session *s, const struct watched *w);
+/* What it had is known from elsewhere. */
+void jitscope_forget_heir(struct jitscope_session *s, pid_t pid);
 /* Has it still to be given that? */
 bool jitscope_is_heir(const struct jitscope_session *s, pid_t pid);
 /* Is it alive, perhaps, and its memory to be looked at, or an heir? */
@@ -353,5 +356,7 @@ int jitscope_reader_poll(struct jitscope_session *s);
 bool jitscope_reader_runs(struct jitscope_session *s, pid_t pid, uint64_t **counts,
 			  uint32_t *slots);
 int jitscope_reader_has(struct jitscope_session *s, pid_t pid);
+/* From now on only processes of that file are there; -ENOENT: it knows none. */
+int jitscope_reader_keep_to(struct jitscope_session *s, const struct stat *st, const char *path);
 
 #endif

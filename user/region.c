@@ -41,6 +41,7 @@ int jitscope_read_memory(pid_t pid, uint64_t addr, void *buf, size_t size)
 struct anchor_search {
 	pid_t pid;
 	uint64_t region;
+	uint32_t file; /* that it belongs to */
 	bool provider; /* some file has the note */
 	int err;
 };
@@ -78,12 +79,13 @@ static int on_mapping(void *ctx, const struct mapping *m)
 		s->err = -EPROTO;
 	} else if (anchor.region) {
 		s->region = anchor.region;
+		s->file = jitscope_file_id(m->dev, m->ino);
 		return 1;
 	}
 	return 0;
 }
 
-int jitscope_find_region(pid_t pid, uint64_t *address)
+int jitscope_find_region(pid_t pid, uint64_t *address, uint32_t *file)
 {
 	struct anchor_search s = {.pid = pid};
 	int err = jitscope_check_pid(pid);
@@ -100,6 +102,7 @@ int jitscope_find_region(pid_t pid, uint64_t *address)
 				     pid);
 	if (s.region) {
 		*address = s.region;
+		*file = s.file;
 		return 0;
 	}
 	if (s.err)
@@ -288,6 +291,8 @@ int jitscope_parse_region(const struct region_source *source, struct jitscope_sn
 	s->run_source = jitscope_region_run_source(&region);
 	s->counting = region.counting;
 	s->runs_session = region.runs_session;
+	s->runs_since_ns = region.event.runs_since_ns;
+	s->runs_missed = region.event.runs_missed;
 	s->taken_ns = jitscope_now();
 	s->pid = (pid_t)region.pid;
 	s->info.counters = region.event.totals.counters;
@@ -322,7 +327,8 @@ static int read_process(void *ctx, uint64_t addr, void *buf, size_t size)
 int jitscope_region_snapshot(pid_t pid, struct jitscope_snapshot **out)
 {
 	struct region_source source = {.read = read_process, .ctx = &pid};
-	int err = jitscope_find_region(pid, &source.base);
+	uint32_t file;
+	int err = jitscope_find_region(pid, &source.base, &file);
 
 	*out = NULL;
 	if (err)

@@ -306,6 +306,12 @@ uint64_t jitscope_runs_id(const struct jitscope_session *s)
 	return s->runs ? s->runs->id : s->shared_runs;
 }
 
+/* Without a socket for maps as well: the wish is in the probe that is attached. */
+bool jitscope_counts_runs(const struct jitscope_session *s)
+{
+	return *s->shared_dir ? s->shared_runs != 0 : s->options.count != JITSCOPE_COUNT_OFF;
+}
+
 unsigned jitscope_runs_number(const struct jitscope_session *s)
 {
 	return s->runs ? s->runs->number : 0;

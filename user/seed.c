@@ -80,7 +80,8 @@ static size_t share_of(const struct jitscope_session *s, size_t n, uint32_t shar
  * handler has put there meanwhile is the same loop: writing it once more does
  * no harm.
  */
-static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscope_snapshot *snap)
+static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscope_snapshot *snap,
+		     bool keep)
 {
 	struct jitscope_loop_key *keys = malloc(BATCH * sizeof(*keys));
 	struct jit_loop *values = malloc(BATCH * sizeof(*values));
@@ -93,7 +94,7 @@ static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscop
 		for (; n < BATCH && at + n < end; n++) {
 			keys[n] = loop_key(pid, &snap->loops[at + n]);
 			values[n] = snap->loops[at + n].loop;
-			if (s->options.count == JITSCOPE_COUNT_PROBE)
+			if (keep && s->options.count == JITSCOPE_COUNT_PROBE)
 				keep_runs(s, &keys[n], &values[n]);
 		}
 		err = bpf_map_update_batch(fd, keys, values, &n, NULL);
@@ -153,7 +154,7 @@ static void put_totals(struct jitscope_session *s, uint32_t key,
 			     BPF_NOEXIST);
 }
 
-static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region,
+static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region, uint32_t file,
 		       const struct jitscope_snapshot *snap)
 {
 	struct jitscope_process p = {0};
@@ -171,6 +172,9 @@ static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region,
 	p.alive = 1;
 	p.instance = snap->instance;
 	p.region = region;
+	p.file = file;
+	p.runs_since_ns = snap->runs_since_ns;
+	p.runs_missed = snap->runs_missed;
 	p.last_ns = snap->taken_ns;
 	p.counting = snap->counting;
 	p.runs_session = snap->runs_session;
@@ -241,7 +245,8 @@ int jitscope_seed(struct jitscope_session *s, pid_t pid)
 {
 	struct jitscope_snapshot *snap;
 	uint64_t region, seq = 0;
-	int err = jitscope_find_region(pid, &region);
+	uint32_t file;
+	int err = jitscope_find_region(pid, &region, &file);
 
 	if (err)
 		return err;
@@ -251,9 +256,9 @@ int jitscope_seed(struct jitscope_session *s, pid_t pid)
 		return err;
 	jitscope_unmark_unseeded(s, pid); /* until a row finds no room */
 	put_aborts(s, pid, snap);
-	err = put_loops(s, pid, snap);
+	err = put_loops(s, pid, snap, true);
 	if (!err)
-		err = put_process(s, pid, region, snap);
+		err = put_process(s, pid, region, file, snap);
 	if (!err && moved_on(pid, region, &seq))
 		take_back_freed(s, pid, snap);
 	s->sweep_wanted |= s->loops_share != 0; /* what was put there is to be counted */
@@ -286,20 +291,28 @@ static int add_rest(struct jitscope_session *s, uint32_t pid, const struct jitsc
 {
 	struct jitscope_process p = {.watched = 1};
 	struct jitscope_stats stats;
+	bool better;
 	int err = 0;
 
 	bpf_map__lookup_elem(s->bpf->maps.processes, &pid, sizeof(pid), &p, sizeof(p), 0);
 	if (p.instance > snap->instance)
 		return 0; /* the process went on to another program, which counts */
+	/* As in snapshot.c: its own counts have all that the probe's lack. */
+	better = p.unknown_runs && snap->counting & JIT_RUNS_MEMORY;
+	jitscope_forget_heir(s, (pid_t)pid);
 	put_aborts(s, (pid_t)pid, snap);
 	/* If the map was full, what found no room is counted already. */
 	if (!jitscope_stats(s, &stats) && !stats.map_full)
-		err = put_loops(s, (pid_t)pid, snap);
+		err = put_loops(s, (pid_t)pid, snap, !better);
 	put_totals(s, pid, snap);
-	if (p.instance == snap->instance || err)
+	if ((p.instance == snap->instance && !better) || err)
 		return err;
+	if (better)
+		p.unknown_runs = p.fires_runs = 0;
 	p.instance = snap->instance;
 	p.last_ns = snap->taken_ns;
+	p.runs_since_ns = snap->runs_since_ns;
+	p.runs_missed = snap->runs_missed;
 	memcpy(p.comm, snap->comm, sizeof(p.comm));
 	memcpy(p.jitdriver, snap->jitdriver, sizeof(p.jitdriver));
 	return bpf_map__update_elem(s->bpf->maps.processes, &pid, sizeof(pid), &p, sizeof(p),
@@ -313,6 +326,8 @@ int jitscope_add_region_file(jitscope_session *s, const char *path)
 
 	if (err)
 		return err;
+	if (s->ring)
+		ring_buffer__consume(s->ring); /* that it was forked, or has ended, comes before */
 	if (!snap->inherited)
 		err = add_rest(s, pid_of(s, snap), snap);
 	jitscope_snapshot_free(snap);

@@ -142,15 +142,38 @@ int jitscope_reader_has(struct jitscope_session *s, pid_t pid)
 {
 	struct jitscope_process p;
 	uint32_t key = (uint32_t)pid;
-	int err = jitscope_check_pid(pid);
+	uint64_t start_ticks = jitscope_start_ticks(pid);
+	bool seen = !bpf_map__lookup_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
+					  0) &&
+		    p.instance;
+	int err;
 
+	if (seen && !start_ticks && !p.alive)
+		return 0; /* it has ended, and what it did is kept for a time */
+	err = jitscope_check_pid(pid);
 	if (err)
 		return err;
-	if (bpf_map__lookup_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p), 0) ||
-	    !p.instance || p.start_ticks != jitscope_start_ticks(pid))
+	if (!seen || p.start_ticks != start_ticks)
 		return jitscope_fail(-ENOENT,
 				     "the session that watches everything has not seen "
 				     "process %d yet",
 				     pid);
 	return 0;
+}
+
+int jitscope_reader_keep_to(struct jitscope_session *s, const struct stat *st, const char *path)
+{
+	pid_t *pids;
+	size_t n;
+	int err;
+
+	s->shared_file = jitscope_file_id(st->st_dev, st->st_ino);
+	err = jitscope_pids(s, &pids, &n);
+	if (err)
+		return err;
+	free(pids);
+	return n ? 0
+		 : jitscope_fail(-ENOENT,
+				 "the session that watches everything has seen no process of %s",
+				 path);
 }

@@ -182,6 +182,8 @@ static void take_process(struct jitscope_snapshot *s, const struct jitscope_proc
 	s->instance = p->instance;
 	s->start_ns = p->instance; /* an instance is the time it was made */
 	s->taken_ns = jitscope_now();
+	s->runs_since_ns = p->runs_since_ns;
+	s->runs_missed = p->runs_missed;
 	memcpy(s->comm, p->comm, sizeof(s->comm) - 1);
 	memcpy(s->jitdriver, p->jitdriver, sizeof(s->jitdriver) - 1);
 }
@@ -273,11 +275,27 @@ static void take_left_runs(jitscope_session *session, struct jitscope_snapshot *
 		s->run_source = JITSCOPE_RUNS_REGION;
 }
 
+/*
+ * The probe was hit in loops that were not in the map yet, as in a forked child or one
+ * that had code when it was attached. What the process counted beside it has them all.
+ */
+static bool counts_better(struct jitscope_snapshot *s, const struct jitscope_process *p,
+			  const struct jit_region *r)
+{
+	if (!p->unknown_runs || !(r->counting & JIT_RUNS_MEMORY))
+		return false;
+	for (size_t i = 0; i < s->n_loops; i++)
+		s->loops[i].loop.runs = 0;
+	s->stats.unknown_loop = 0;
+	return true;
+}
+
 /* False: its memory could not be read. */
 static bool refresh(jitscope_session *session, struct jitscope_snapshot *s,
 		    const struct jitscope_process *p)
 {
 	bool there = p->alive && p->region && p->start_ticks == jitscope_start_ticks(s->pid);
+	bool by_probe = p->fires_runs;
 	struct jit_region r;
 
 	there = there && jitscope_read_head(s->pid, p->region, s->instance, &r);
@@ -285,10 +303,14 @@ static bool refresh(jitscope_session *session, struct jitscope_snapshot *s,
 	if (there) {
 		s->counting = r.counting;
 		s->runs_session = r.runs_session;
+		s->runs_since_ns = r.event.runs_since_ns;
+		s->runs_missed = r.event.runs_missed;
 		jitscope_raise(&s->info.counters, &r.event.totals.counters, JIT_NCOUNTERS);
 		jitscope_raise(&s->info.counter_times, &r.event.totals.times, JIT_NTIMES);
 	}
-	if (p->fires_runs)
+	if (by_probe && there && counts_better(s, p, &r))
+		by_probe = false;
+	if (by_probe)
 		s->run_source = JITSCOPE_RUNS_PROBE;
 	else if (there)
 		take_live_runs(session, s, p->region, &r);
@@ -356,6 +378,7 @@ static int make_snapshot(jitscope_session *session, pid_t pid, struct jitscope_s
 		err = take_tables(session, s);
 	if (!err)
 		err = jitscope_stats(session, &s->stats);
+	s->stats.unknown_loop = p.unknown_runs;
 	if (!err && !refresh(session, s, &p))
 		*gone = p.alive && look_up(session, pid, &now) && !now.alive;
 	if (!err)
@@ -417,7 +440,7 @@ int jitscope_pids(jitscope_session *session, pid_t **pids, size_t *n)
 		return jitscope_fail(err, "cannot read the maps: %s", strerror(-err));
 	*pids = calloc(rows.n + 1, sizeof(**pids));
 	for (size_t i = 0; *pids && i < rows.n; i++)
-		if (p[i].instance)
+		if (p[i].instance && (!session->shared_file || p[i].file == session->shared_file))
 			(*pids)[(*n)++] = (pid_t)((const uint32_t *)rows.keys)[i];
 	jitscope_free_rows(&rows);
 	return *pids ? 0 : -ENOMEM;

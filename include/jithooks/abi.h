@@ -231,6 +231,9 @@ struct jit_event {
 	struct jit_abort abort; /* abort */
 	struct jit_flush flush; /* the last flush, in every event */
 	char jitdriver[JIT_DRIVER_LEN];
+	__u64 runs_since_ns; /* when loop runs began to be counted; 0: they were not */
+	__u32 runs_missed;   /* JIT_RUNS_LATE | JIT_RUNS_GAPS: those that were not */
+	__u32 pad;
 	struct jit_totals totals;
 };
 
@@ -280,6 +283,13 @@ struct jit_region {
 /* How runs are counted; both at once is allowed. 0: they are not. */
 #define JIT_RUNS_MEMORY 1 /* each loop in its slot */
 #define JIT_RUNS_PROBE 2  /* loop__run fires as well */
+
+/*
+ * Which runs are in no count: of code that was there before counting began, and of
+ * later moments at which some VM did not count what it had.
+ */
+#define JIT_RUNS_LATE 1
+#define JIT_RUNS_GAPS 2
 
 /* The slot of loops that have none of their own, all together. */
 #define JIT_RUNS_OVERFLOW 0

@@ -68,8 +68,10 @@ struct jitscope_snapshot {
 	JitInfoSnapshot info; /* as pypyjit's; times in ns */
 	enum jitscope_source source;
 	enum jitscope_run_source run_source;
-	uint32_t counting;     /* JIT_RUNS_*: how its VMs count runs now, as they say; 0 if dead */
-	uint64_t runs_session; /* in whose map it counts, as it says (abi.h); 0: its own */
+	uint32_t counting;	/* JIT_RUNS_*: how its VMs count runs now, as they say; 0 if dead */
+	uint64_t runs_since_ns; /* since when it counts them itself; 0: it does not say */
+	uint32_t runs_missed;	/* JIT_RUNS_LATE, _GAPS: runs that are not in the counts (abi.h) */
+	uint64_t runs_session;	/* in whose map it counts, as it says (abi.h); 0: its own */
 	uint64_t runs_missing_ns; /* what it counted in this time before its end (or now) went with
 				     its memory; 0: nothing did */
 	pid_t pid;
@@ -89,7 +91,7 @@ struct jitscope_snapshot {
 	size_t n_aborts;
 	struct jit_flush *flushes; /* per VM; region: the last one */
 	size_t n_flushes;
-	struct jitscope_stats stats; /* of the session; kernel only */
+	struct jitscope_stats stats; /* of the session, unknown_loop of the process; kernel only */
 };
 
 JITSCOPE_API void jitscope_snapshot_free(struct jitscope_snapshot *snapshot);
@@ -265,6 +267,10 @@ JITSCOPE_API int jitscope_stats(jitscope_session *session, struct jitscope_stats
  */
 JITSCOPE_API int jitscope_run_counts(jitscope_session *session, pid_t pid, uint64_t **counts,
 				     size_t *n);
+
+/* Does it have processes count loop runs? A reader: that whose maps it reads, as of the last poll.
+ */
+JITSCOPE_API bool jitscope_counts_runs(const jitscope_session *session);
 
 /* What became of the requests for run-count maps. */
 #define JITSCOPE_RUN_STATS(X)                                               \

@@ -43,14 +43,28 @@ struct jitscope_process {
 	__u32 alive;
 	__u32 watched; /* 1: asked for, or forked from one that was */
 	__u32 execs;
-	__u32 fires_runs;   /* 1: it has fired loop__run */
-	__u32 bad;	    /* its events that could not be read, or made no sense */
+	__u32 fires_runs;    /* 1: it has fired loop__run */
+	__u32 bad;	     /* its events that could not be read, or made no sense */
+	__u64 unknown_runs;  /* hits of loop__run that found no loop of that number */
+	__u64 runs_since_ns; /* since when it counts loop runs, and what is not */
+	__u32 runs_missed;   /* in the counts: as in struct jit_event */
+	__u32 file; /* jitscope_file_id() of that which its events come from; 0: not known */
 	__u64 runs_session; /* in whose map it counts loop runs, by its last event; 0: its own */
 	__u32 counting;	    /* JIT_RUNS_*, likewise */
 	__u32 runs_kept;    /* 1: last_runs has all run counts, as of its end */
 	char comm[JIT_COMM_LEN];
 	char jitdriver[JIT_DRIVER_LEN];
 };
+
+/* Tells files apart in few bits; never 0. Two may share one, but hardly on one machine. */
+static inline __u32 jitscope_file_id(__u64 dev, __u64 ino)
+{
+	__u64 h = (ino * 0x9e3779b97f4a7c15ull) ^ (dev * 0xc2b2ae3d27d4eb4full);
+
+	h ^= h >> 29;
+	h *= 0xbf58476d1ce4e5b9ull;
+	return (__u32)(h >> 32) | !(h >> 32);
+}
 
 struct jitscope_loop_key {
 	__u32 pid;
@@ -109,7 +123,7 @@ struct jitscope_unseeded {
 	X(bad_event, "events refused: wrong magic, version, size or kind") \
 	X(read_fault, "events lost: unreadable memory in the process")     \
 	X(busy, "events lost: no scratch space on that CPU")               \
-	X(unknown_loop, "runs of a loop that is not in the map")
+	X(unknown_loop, "runs of a loop that was not in the map")
 
 struct jitscope_stats {
 #define X(name, text) __u64 name;

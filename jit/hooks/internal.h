@@ -238,6 +238,8 @@ struct jit_vm {
 	uint32_t block; /* where it may have a free slot (slots.c) */
 	bool debug;	/* jit_enable_debug() */
 	unsigned how;	/* runs are counted: JIT_RUNS_* */
+	bool compiled;	/* it has code, or had */
+	bool uncounted; /* and that could run without being counted */
 };
 
 int jit_call_optimize(jit_vm *vm, struct jit_trace *t, struct jit_optimize *ops);

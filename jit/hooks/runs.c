@@ -227,6 +227,27 @@ static void note_counting(unsigned how, unsigned before)
 	jit_region->counting = any;
 }
 
+/* With the region's lock: since when there are counts, and what is not in them. */
+static void note_since(jit_vm *vm, unsigned how)
+{
+	struct jit_event *e = &jit_region->event;
+
+	if (how && vm->uncounted)
+		e->runs_missed |= e->runs_since_ns ? JIT_RUNS_GAPS : JIT_RUNS_LATE;
+	if (how && !e->runs_since_ns)
+		e->runs_since_ns = jit_now();
+	if (!how && vm->compiled)
+		e->runs_missed |= JIT_RUNS_GAPS;
+	vm->uncounted = !how && vm->compiled;
+	/* Who is told with the next event only may be told never. */
+	if (!JIT_PROBE_ON(update))
+		return;
+	e->trace_no = 0;
+	e->loop = (struct jit_loop){.vm = vm->no};
+	JIT_COPY(e->jitdriver, vm->jitdriver_name);
+	jit_fire(JIT_PROBE_UPDATE);
+}
+
 /* Tells the VM how to count, if that is new to it. */
 static int count(jit_vm *vm)
 {
@@ -247,6 +268,8 @@ static int count(jit_vm *vm)
 		return err;
 	jit_region_lock();
 	note_counting(how, vm->how);
+	if (!how != !vm->how)
+		note_since(vm, how);
 	jit_region_unlock();
 	vm->how = how;
 	return 0;
@@ -258,6 +281,7 @@ unsigned jit_runs_update(jit_vm *vm)
 
 	follow(vm);
 	count(vm);
+	vm->uncounted = !vm->how && vm->compiled;
 	errno = saved;
 	return vm->how;
 }
@@ -270,6 +294,7 @@ static int set_debug(jit_vm *vm, bool on)
 	if (!vm->config.count_runs)
 		return -ENOTSUP;
 	vm->debug = on;
+	vm->uncounted = !vm->how && vm->compiled;
 	err = count(vm);
 	if (err)
 		vm->debug = before;

@@ -25,6 +25,7 @@ struct jit_told {
 	double spent;			  /* tracing + backend at the last call */
 	double hooks;			  /* seconds in hooks since: the VM bills them to TRACING */
 	uint64_t hook_start;
+	uint64_t made_ns;
 };
 
 /*
@@ -79,6 +80,7 @@ jit_told *jit_told_create(const char *jitdriver_name, JIT_TOLD_STATE)
 		free(told);
 		return NULL;
 	}
+	told->made_ns = jit_now();
 	pthread_once(&once, at_fork);
 	if (ncounters) {
 		take_over(told, counters, ncounters, tracing, backend, 0);
@@ -217,7 +219,11 @@ void jit_told_runs(jit_told *told, unsigned type, const uint64_t *numbers, const
 		   size_t n)
 {
 	take_lock();
-	told->vm->debug = true; /* it counts, whoever wishes it */
+	told->vm->debug = true; /* it counts, whoever wishes it, */
+	jit_region_lock();
+	if (!jit_region->event.runs_since_ns) /* and did so when it told nothing yet */
+		jit_region->event.runs_since_ns = told->made_ns;
+	jit_region_unlock();
 	jit_runs_update(told->vm);
 	jit_region_lock();
 	for (size_t i = 0; i < n; i++)

@@ -237,6 +237,7 @@ void jit_trace_compiled(jit_vm *vm, struct jit_trace *t, const struct jit_code *
 	jit_greenkey(t);
 	jit_region_lock();
 	loop = enter(vm, t, code);
+	vm->compiled = true;
 	if (JIT_PROBE_ON(compile)) {
 		struct jit_event *e = &jit_region->event;
 

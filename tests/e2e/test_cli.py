@@ -129,7 +129,9 @@ STATS = """hits foreign sent dropped map_full over_share bad_event read_fault bu
     lost_rows""".split()
 SNAPSHOT = {
     "schema": "jitscope.snapshot/1", "pid": int, "comm": str, "jitdriver": str,
-    "source": ("kernel", "region"), "run_source": Maybe(("kernel", "probe", "region")), "runs_missing_seconds": float,
+    "source": ("kernel", "region"), "run_source": Maybe(("kernel", "probe", "region")),
+    "runs_since_ns": Maybe(int), "runs_complete": Maybe(bool), "counting": Maybe(bool),
+    "runs_missing_seconds": float,
     "taken_ns": int, "start_ns": int, "alive": bool, "complete": bool,
     "counters": dict.fromkeys(COUNTERS + OWN_COUNTERS, int),
     "counter_times": dict.fromkeys(("TRACING", "BACKEND", "HOOKS"), float),

@@ -440,6 +440,14 @@ def test_loop_runs_are_those_that_pypy_counts():
     (loop,) = [x for x in snap["loops"] if x["greenkey"].endswith(" turns")]
     # As many as there were, but for those before it was hot.
     assert 105000 - 1100 < loop["runs"] <= 105000 - 1039, loop
+    assert snap["runs_complete"] is True and snap["runs_since_ns"] >= snap["start_ns"], snap
+
+
+def test_loop_runs_are_said_to_be_as_of_an_event():
+    """PyPy counts on while nothing more is told."""
+    need("pypy3")
+    result = jitscope("run", "--no-bpf", "--", *pypy(COUNTS), env={"JITHOOKS_PYPY_RUNS": "1"})
+    assert re.search(r"^ Runs of loops: .*; as of its last event\.$", result.err, re.M), result
 
 
 def test_loop_runs_are_not_counted_unless_asked():

@@ -141,6 +141,8 @@ def test_counts_are_exact_in_all_three_ways():
         types = {r["number"]: r["type"] for r in snap["loop_run_times"]}
         assert types == {2: "e", 3: "b", 4: "l", 5: "e", 6: "b", 7: "l", 8: "e"}, types
         assert snap["stats"]["unknown_loop"] == 0, snap["stats"]
+        assert snap["runs_complete"] is True and snap["counting"] is None, snap
+        assert snap["start_ns"] - 1e6 < snap["runs_since_ns"] < snap["taken_ns"], snap
 
 
 def test_counts_of_many_loops_in_many_threads_are_exact():
@@ -212,12 +214,97 @@ def test_without_a_folder_for_sockets_the_session_goes_on():
     counted.end()
 
 
+def said_of(text):
+    """The lines on runs of loops."""
+    return re.findall(r"^ Runs of loops: (.*)\.$", text, re.M)
+
+
 def test_a_jit_that_cannot_count_is_said():
     need_bpf()
-    text = jitscope("run", "--", *embed("--runs", 0)).err
-    assert re.search(r"^ Runs of loops: not counted: this JIT cannot", text, re.M), text
-    text = jitscope("run", "--count=off", "--", *embed("--runs", 0)).err
-    assert "Runs of loops" not in text, text
+    for command, why in (
+            (embed("--runs", 0), "not counted: this JIT cannot, or has not noticed yet"),
+            (embed("--runs", 0, "--loops", 0, "--bridges", 0),
+             "none: there is no compiled code")):
+        assert said_of(jitscope("run", "--", *command).err) == [why]
+    assert not said_of(jitscope("run", "--count=off", "--", *embed("--runs", 0)).err)
+    need("luajit", "pypy3")
+    loop = "local n = 0 for i = 1, 1e5 do n = n + i end"
+    assert said_of(jitscope("run", "--", "luajit", "-e", loop).err) == \
+        ["not counted: LuaJIT cannot"]
+    loop = "n = 0\nfor k in range(9):\n  for i in range(9999): n += i"
+    (why,) = said_of(jitscope("run", "--", "pypy3", "-c", loop).err)
+    assert why.startswith("not counted: PyPy") and "JITHOOKS_PYPY_RUNS=1" in why, why
+
+
+def test_who_is_not_asked_to_count_is_said():
+    need_bpf()
+    _, env = runs_dir()
+    counted = Counted(env=env)
+    for options, why in ((("--count=memory",), "-i counts"),
+                         (("--no-bpf", "-n", 1), "without BPF only `jitscope run` can")):
+        (said,) = said_of(jitscope("snapshot", *options, "-p", counted.pid, env=env).out)
+        assert said.startswith("not counted") and said.endswith(why), said
+    counted.end()
+
+
+def test_since_when_runs_are_counted_is_said():
+    need_bpf()
+    _, env = runs_dir()
+    counted = Counted("--loops", 3, env=env)
+    assert counted.do("run 1000")["how"] == 0, "nobody wishes it"
+    before = time.monotonic_ns()
+    watcher = observer(env, "-p", counted.pid)
+    counted.do("wait")
+    wait_for(lambda: counted.do("run 1")["mapped"], "its map")
+    told = counted.do("run 50")
+    late = next_snapshot(watcher, lambda s: runs_of(s) == tally_of(told))
+    assert before < late["runs_since_ns"] < late["taken_ns"], late
+    assert late["runs_complete"] is False and late["counting"] is True and late["complete"], late
+    (said,) = said_of(jitscope("snapshot", "-p", counted.pid, env=env).out)
+    assert re.search(r"kernel memory, only since \d.* ago$", said), said
+    end_observer(watcher)
+    wait_for(lambda: counted.do("run 1")["how"] == 0, "the process to notice")
+    once = json.loads(jitscope("snapshot", "--json", "-p", counted.pid, env=env).out)
+    assert once["counting"] is False and once["runs_since_ns"] == late["runs_since_ns"], once
+    for options in ((), ("--no-bpf", "-i", "0.1", "-n", "2")):
+        for said in said_of(jitscope("snapshot", *options, "-p", counted.pid, env=env).out):
+            assert said.endswith(" and with gaps; not counted now"), said
+    counted.end()
+
+
+def test_since_when_is_known_of_one_that_was_killed():
+    """It began to count with the last event that it could tell of."""
+    need_bpf()
+    _, env = runs_dir()
+    counted = Counted("--loops", 3, env=env)
+    watcher = observer(env, "-p", counted.pid)
+    next_snapshot(watcher)
+    counted.do("wait")
+    wait_for(lambda: counted.do("run 1")["mapped"], "its map")
+    counted.send("die")
+    counted.process.wait()
+    snap = next_snapshot(watcher, lambda s: not s["alive"])
+    assert snap["runs_since_ns"] and snap["runs_complete"] is False, snap
+    assert snap["counting"] is None, snap
+    finish(watcher)
+
+
+def test_what_the_probe_did_not_count_is_said():
+    need_bpf()
+    _, env = runs_dir()
+    counted = Counted("--loops", 3, env=env)
+    first = observer(env, "-p", counted.pid)
+    counted.do("wait", "run 50")
+    watcher = start([JITSCOPE, "snapshot", "-i", "0.1", "--count=probe", "-p", str(counted.pid)],
+                    env=env)
+    read_line(watcher, "Runs of loops")
+    wait_for(lambda: counted.do("run 1")["how"] == 3, "the probe to be heard")
+    found = read_line(watcher, r"Runs of loops: .* by probe.*").group()
+    assert re.search(r"by the process itself, and by probe loop__run since that is attached, only "
+                     r"since \d.* ago\.$", found), found
+    end_observer(watcher)
+    end_observer(first)
+    counted.end()
 
 
 # ---- For a person --------------------------------------------------------------------------
@@ -529,6 +616,47 @@ def test_a_forked_child_counts_for_itself():
                              runs_of(s) == tally_of(answer))
         check_counts(snap, answer, "kernel")
     end_observer(watcher)
+
+
+def test_what_the_probe_missed_in_children_is_not_missing():
+    """They run what they inherited before anybody has looked at it."""
+    need_bpf()
+    _, env = runs_dir()
+    for children, rounds in ((3, 50), (20, 2)):
+        report = os.path.join(tempdir(), "report.json")
+        process = start([JITSCOPE, "run", "--count=probe", "--json", "-o", report, "--",
+                         program("runs"), "--loops", "30", "--threads", "4"],
+                        stdin=subprocess.PIPE, env=env)
+        out, err = process.communicate(f"wait\nrun 100\nforks {children} {rounds} 2\n",
+                                       timeout=TIMEOUT)
+        assert process.returncode == 0, (out, err)
+        told = {t["pid"]: tally_of(t) for t in map(json.loads, out.splitlines())}
+        with open(report) as f:
+            snap = json.load(f)
+        found = [snap, *snap["children"]]
+        assert len(found) == children + 1, len(found)
+        for one in found:
+            assert runs_of(one) == told[one["pid"]], (one["loop_run_times"], told[one["pid"]])
+            assert one["stats"]["unknown_loop"] == 0 and one["run_source"], one["stats"]
+
+
+def test_what_the_probe_missed_is_shown_of_whom_it_was():
+    """Its memory went with it, and nobody looked before."""
+    need_bpf()
+    _, env = runs_dir()
+    counted = Counted("--loops", 3, "--threads", 1, env=env)
+    watcher = observer(env, "-f", program("runs"), "--count=probe")
+    next_snapshot(watcher)
+    told = counted.do("wait", "run 10")
+    kill(watcher, signal.SIGSTOP)
+    counted.do("forks 1 7 0")
+    kill(watcher, signal.SIGCONT)
+    child = next_snapshot(watcher, lambda s: s["pid"] != counted.pid and not s["alive"])
+    assert child["stats"]["unknown_loop"] == 7 * 6, child["stats"]
+    parent = next_snapshot(watcher, lambda s: s["pid"] == counted.pid)
+    assert runs_of(parent) == tally_of(told) and parent["stats"]["unknown_loop"] == 0, parent
+    end_observer(watcher)
+    counted.end()
 
 
 def test_what_a_child_has_freed_is_not_live_after_its_end():

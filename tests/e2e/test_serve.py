@@ -15,7 +15,7 @@ from harness import (JITSCOPE, TIMEOUT, check_totals, embed, finish, for_others,
                      need, need_bpf, nonzero, pin_dir, program, read_line, run, semaphores, snapshot, start,
                      tempdir, wait_for)
 from test_jitlua import JITLUA
-from test_runs import Counted, check_counts, pinned, runs_dir, runs_of, tally_of
+from test_runs import Counted, check_counts, pinned, runs_dir, runs_of, said_of, tally_of
 
 LOAD = ["--loops", "7", "--bridges", "3", "--aborts", "2"]
 
@@ -142,6 +142,40 @@ def test_the_dead_are_kept_for_a_time():
     assert any(nonzero(s["counters"]) == nonzero(told["counters"]) for s in ended), ended
     pids = {s["pid"] for s in ended}
     wait_for(lambda: not any(known(pid, env) for pid in pids), "the dead to be forgotten", 30)
+    stop(process)
+
+
+def test_the_dead_are_shown_by_number_and_by_file():
+    """Each way that there is to ask for them; nothing is attached for that."""
+    path, other = own_program("runs"), own_program("embed")
+    process, env = serve("-f", path)
+    counted, lives = Counted("--loops", 4, path=path, env=env), Counted(path=path, env=env)
+    runs = tally_of(counted.do("wait", "run 50"))
+    counted.send("die")
+    counted.process.wait()
+    wait_for(lambda: not known(counted.pid, env)["alive"], "its end")
+    snap = snapshot(counted.pid, env=env)
+    assert snap["alive"] is False and runs_of(snap) == runs, snap
+    text = jitscope("snapshot", "-p", counted.pid, env=env).out
+    assert re.search(rf"^ runs, process {counted.pid}, JIT runs, ended$", text, re.M), text
+    one = start([other, *LOAD, "--quiet", "--hold", "600", "--json"], stdin=subprocess.DEVNULL)
+    one.stdout.readline()
+    wait_for(lambda: known(one.pid, env), "a process of another file")
+    for file, pids in ((path, {counted.pid: False, lives.pid: True}), (other, {one.pid: True})):
+        result = jitscope("snapshot", "-v", "--json", "-f", file, env=env)
+        found = {s["pid"]: s["alive"] for s in map(json.loads, result.out.splitlines())}
+        assert found == pids and "reading the maps" in result.err, (found, pids, result.err)
+    gone = start(["true"])
+    gone.wait()
+    result = jitscope("snapshot", "-p", gone.pid, env=env, status=1)
+    assert result.err == f"jitscope: no process {gone.pid}\n", result
+    stop(process)
+
+
+def test_who_asks_for_a_file_that_it_has_not_seen_attaches():
+    process, env = serve()
+    result = jitscope("snapshot", "-v", "-f", own_program("embed"), env=env, status=1)
+    assert "no process that uses" in result.err and "reading the maps" not in result.err, result
     stop(process)
 
 
@@ -368,6 +402,37 @@ def test_counts_of_the_program_before_are_not_those_of_the_next():
     stop(process)
 
 
+def test_who_wants_counts_of_one_that_does_not_count_is_told():
+    process, env = serve("--count=off")
+    counted = Counted(env=env)
+    wait_for(lambda: known(counted.pid, env), "the process")
+    again = ("-i", "0.1", "-n", "3", "--count=memory", "-p", counted.pid)
+    text = jitscope("snapshot", *again, env=env).out
+    assert said_of(text) == ["not counted: `jitscope serve`, whose maps these are, was told not "
+                             "to (--count); --own counts"] * 3, text
+    watcher = start([JITSCOPE, "snapshot", "--own", "--json", *map(str, again)], env=env)
+    watcher.stdout.readline()
+    told = counted.do("wait", "run 50")
+    assert runs_of(json.loads(finish(watcher).out.splitlines()[-1])) == tally_of(told)
+    counted.end()
+    stop(process)
+
+
+def test_what_ran_before_a_file_was_known_is_not_called_complete():
+    process, env = serve()
+    counted = Counted("--loops", 3, path=own_program("runs"), env=env)
+    told = counted.do("run 100", "wait", "run 50")
+    snap = snapshot(counted.pid, env=env)
+    check_counts(snap, told, "kernel")
+    assert snap["runs_complete"] is False and snap["runs_since_ns"], snap
+    later = Counted("--loops", 3, path=counted.process.args[0], env=env)
+    told = later.do("run 50")
+    snap = snapshot(later.pid, env=env)
+    check_counts(snap, told, "kernel")
+    assert snap["runs_complete"] is True, snap
+    stop(process)
+
+
 # ---- Run counts of who has no map, and ends ---------------------------------------------
 
 
@@ -446,7 +511,7 @@ def test_what_could_not_be_read_at_the_end_is_as_it_was_seen():
     assert runs_of(snap) == tally_of(told) and snap["run_source"] == "region", (snap, told)
     assert snap["complete"] is False and 0 < snap["runs_missing_seconds"] < 5, snap
     text = jitscope("snapshot", "-a", env=env).out
-    assert re.search(r"^ Runs of loops: .*own memory, as of .*s before its end", text, re.M), text
+    assert re.search(r"^ Runs of loops: .*own memory.*; as of .*s before its end", text, re.M), text
     assert "INCOMPLETE" in text, text
     stop(process)
 

@@ -19,7 +19,8 @@ WHOLE(jit_loop, 8 * 8 + 6 * 4 + JIT_GREENKEY_LEN);
 WHOLE(jit_abort, 4 * 8 + 2 * 4 + JIT_REASON_LEN + JIT_GREENKEY_LEN);
 WHOLE(jit_flush, 6 * 8 + 2 * 4 + JIT_REASON_LEN);
 WHOLE(jit_event, 8 + 2 * 4 + 5 * 8 + 2 * 4 + 8 + 2 * 4 + sizeof(struct jit_loop) +
-			 sizeof(struct jit_abort) + sizeof(struct jit_flush) + JIT_DRIVER_LEN + sizeof(struct jit_totals));
+			 sizeof(struct jit_abort) + sizeof(struct jit_flush) + JIT_DRIVER_LEN + 8 +
+			 2 * 4 + sizeof(struct jit_totals));
 WHOLE(jit_area, 8 + 4 * 4);
 WHOLE(jit_region, 8 + 2 * 4 + 2 * 8 + 2 * 4 + JIT_COMM_LEN + 8 + 3 * sizeof(struct jit_area) + 8 +
 			  2 * 4 + sizeof(struct jit_event));
@@ -56,6 +57,7 @@ ALIGNED(jit_loop, when_ns);
 ALIGNED(jit_event, loop);
 ALIGNED(jit_event, abort);
 ALIGNED(jit_event, flush);
+ALIGNED(jit_event, runs_since_ns);
 ALIGNED(jit_event, totals);
 ALIGNED(jit_region, next_no);
 ALIGNED(jit_region, loops);

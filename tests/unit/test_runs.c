@@ -93,6 +93,95 @@ TEST(the_environment_makes_every_vm_count)
 	jit_vm_destroy(vm);
 }
 
+/* ---- Since when ------------------------------------------------------------------- */
+
+static const struct jit_event *event(void)
+{
+	return &jit_region->event;
+}
+
+TEST(what_is_counted_from_its_first_run_on_is_complete)
+{
+	struct told t = {0};
+	jit_vm *vm = vm_that_counts(&t);
+	uint64_t since;
+
+	CHECK_EQ(jit_runs_update(vm), 0);
+	CHECK_EQ(event()->runs_since_ns, 0);
+	unit_loop(vm);
+	attach_to_loop_run(1);
+	CHECK_EQ(jit_runs_update(vm), JIT_RUNS_MEMORY | JIT_RUNS_PROBE); /* before it can run */
+	since = event()->runs_since_ns;
+	CHECK(since && since <= jit_now());
+	unit_loop(vm);
+	jit_runs_update(vm);
+	CHECK_EQ(event()->runs_since_ns, since);
+	CHECK_EQ(event()->runs_missed, 0);
+	jit_vm_destroy(vm);
+	CHECK_EQ(event()->runs_missed, 0); /* its code cannot run any more */
+}
+
+TEST(code_from_before_was_not_counted_from_its_first_run_on)
+{
+	struct told t = {0};
+	jit_vm *vm = vm_that_counts(&t);
+
+	unit_loop(vm);
+	CHECK_EQ(jit_runs_update(vm), 0);
+	attach_to_loop_run(1);
+	jit_runs_update(vm);
+	CHECK_EQ(event()->runs_missed, JIT_RUNS_LATE);
+	jit_vm_destroy(vm);
+}
+
+TEST(the_program_may_be_late_as_well)
+{
+	struct told t = {0};
+	jit_vm *vm = vm_that_counts(&t);
+
+	unit_loop(vm);
+	CHECK_EQ(jit_enable_debug(vm), 0);
+	CHECK_EQ(event()->runs_missed, JIT_RUNS_LATE);
+	jit_vm_destroy(vm);
+}
+
+TEST(what_is_not_counted_meanwhile_is_a_gap)
+{
+	struct told t = {0}, other = {0};
+	jit_vm *vm = vm_that_counts(&t), *second = vm_that_counts(&other);
+	uint64_t since;
+
+	CHECK_EQ(jit_enable_debug(vm), 0);
+	since = event()->runs_since_ns;
+	CHECK_EQ(jit_disable_debug(vm), 0);
+	CHECK_EQ(event()->runs_missed, 0); /* there was nothing to count */
+	CHECK_EQ(jit_enable_debug(vm), 0);
+	unit_loop(vm);
+	CHECK_EQ(event()->runs_missed, 0);
+	unit_loop(second);
+	CHECK_EQ(jit_runs_update(second), 0);
+	CHECK_EQ(jit_enable_debug(second), 0);
+	CHECK_EQ(event()->runs_missed, JIT_RUNS_GAPS);
+	CHECK_EQ(jit_disable_debug(vm), 0);
+	CHECK_EQ(jit_enable_debug(vm), 0);
+	CHECK_EQ(event()->runs_missed, JIT_RUNS_GAPS);
+	CHECK_EQ(event()->runs_since_ns, since);
+	jit_vm_destroy(vm);
+	jit_vm_destroy(second);
+}
+
+TEST(to_stop_is_a_gap_at_once)
+{
+	struct told t = {0};
+	jit_vm *vm = vm_that_counts(&t);
+
+	CHECK_EQ(jit_enable_debug(vm), 0);
+	unit_loop(vm);
+	CHECK_EQ(jit_disable_debug(vm), 0);
+	CHECK_EQ(event()->runs_missed, JIT_RUNS_GAPS);
+	jit_vm_destroy(vm);
+}
+
 /* ---- Slots ----------------------------------------------------------------------- */
 
 TEST(every_vm_has_pages_of_its_own)
@@ -423,6 +512,11 @@ void suite_runs(void)
 	ADD(a_vm_counts_as_program_and_observers_wish);
 	ADD(a_vm_that_fails_to_count_is_told_again);
 	ADD(the_environment_makes_every_vm_count);
+	ADD(what_is_counted_from_its_first_run_on_is_complete);
+	ADD(code_from_before_was_not_counted_from_its_first_run_on);
+	ADD(the_program_may_be_late_as_well);
+	ADD(what_is_not_counted_meanwhile_is_a_gap);
+	ADD(to_stop_is_a_gap_at_once);
 	ADD(every_vm_has_pages_of_its_own);
 	ADD(slots_of_freed_loops_are_used_again_by_the_same_vm);
 	ADD(pages_of_vms_that_are_gone_are_used_again);

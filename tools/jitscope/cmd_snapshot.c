@@ -109,10 +109,25 @@ static int by_pid(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Why no process is asked to count runs; NULL: they are asked. */
+static const char *not_asked(const struct work *w)
+{
+	if (!w->session)
+		return "not counted: nobody has the process count them, and without BPF "
+		       "only `jitscope run` can";
+	if (!jitscope_counts_runs(w->session))
+		return "not counted: `jitscope serve`, whose maps these are, was told not to "
+		       "(--count); --own counts";
+	if (!w->repeated)
+		return "not counted before, and a single snapshot is over at once: -i counts";
+	return NULL;
+}
+
 static void print(struct work *w, struct subjects *all)
 {
 	struct report report = report_options(&w->out, w->options);
 
+	report.not_asked = not_asked(w);
 	qsort(all->list, all->n, sizeof(*all->list), by_pid);
 	for (size_t i = 0; i < all->n; i++) {
 		struct subject *s = &all->list[i];
@@ -234,8 +249,7 @@ static bool shares(struct work *w)
 {
 	const struct options *o = w->options;
 
-	if (o->no_bpf || o->own || o->pin_dir || o->file || o->max_loops ||
-	    o->count == JITSCOPE_COUNT_PROBE)
+	if (o->no_bpf || o->own || o->pin_dir || o->max_loops || o->count == JITSCOPE_COUNT_PROBE)
 		return false;
 	if (jitscope_open_pinned(&w->session, options_pin_dir()))
 		return false;

@@ -274,6 +274,19 @@ static json_t *run(const struct run_result *r)
 			 "system_seconds", json_seconds(r->system_ns));
 }
 
+/* Null is what is not known: not every VM that counts says so. */
+static void runs(struct object *o, const struct jitscope_snapshot *s)
+{
+	bool counted = s->run_source != JITSCOPE_RUNS_NONE, told = counted && s->runs_since_ns;
+
+	member(o, "runs_since_ns", told ? json_count(s->runs_since_ns) : json_null());
+	member(o, "runs_complete", told ? json_boolean(!s->runs_missed) : json_null());
+	member(o, "counting",
+	       s->alive && (s->counting || s->runs_since_ns || !counted)
+		       ? json_boolean(s->counting != 0)
+		       : json_null());
+}
+
 static void head(struct object *o, const struct jitscope_snapshot *s)
 {
 	member(o, "schema", json_string(SCHEMA));
@@ -285,6 +298,7 @@ static void head(struct object *o, const struct jitscope_snapshot *s)
 	       s->run_source == JITSCOPE_RUNS_NONE
 		       ? json_null()
 		       : json_string(jitscope_run_source_name(s->run_source)));
+	runs(o, s);
 	member(o, "runs_missing_seconds", json_seconds(s->runs_missing_ns));
 	member(o, "taken_ns", json_count(s->taken_ns));
 	member(o, "start_ns", json_count(s->start_ns));

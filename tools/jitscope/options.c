@@ -15,6 +15,7 @@
 #include <jitscope/jitscope.h>
 
 #include "options.h"
+#include "output.h"
 #include "text.h"
 
 #define LONG_ONLY 256 /* letters from here on have no short form */
@@ -300,7 +301,10 @@ int options_parse(struct options *o, const struct command *command, int argc, ch
 	char letters[3 + 2 * NROWS];
 	int got;
 
-	*o = (struct options){.command = command, .top = 10, .count = JITSCOPE_COUNT_MEMORY};
+	*o = (struct options){.command = command,
+			      .top = 10,
+			      .count = JITSCOPE_COUNT_MEMORY,
+			      .started_ns = now_ns()};
 	build_getopt(letters, longs);
 	opterr = 0;
 	optind = 1;

@@ -39,6 +39,7 @@ struct options {
 	uint32_t given; /* bits of the options that stand on the command line */
 	pid_t pid;
 	const char *file;
+	uint64_t started_ns;  /* CLOCK_MONOTONIC when the command line was read */
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t interval_ns;
 	uint64_t rounds; /* 0: no limit */

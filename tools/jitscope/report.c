@@ -373,7 +373,11 @@ static void source(const struct report *r, const struct subject *s)
 
 struct report report_options(const struct output *out, const struct options *o)
 {
-	return (struct report){.f = out->f, .colour = out->tty, .top = o->top, .count = o->count};
+	return (struct report){.f = out->f,
+			       .colour = out->tty,
+			       .top = o->top,
+			       .count = o->count,
+			       .started_ns = o->started_ns};
 }
 
 void report_subject(const struct report *r, const struct subject *s)

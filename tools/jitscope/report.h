@@ -15,6 +15,8 @@ struct report {
 	bool colour;
 	uint64_t top; /* loops and aborts listed */
 	enum jitscope_count count;
+	uint64_t started_ns;   /* the command, CLOCK_MONOTONIC */
+	const char *not_asked; /* why nobody asks a process to count runs; NULL: somebody does */
 };
 
 struct report report_options(const struct output *out, const struct options *o);
@@ -29,7 +31,10 @@ void report_losses(const struct report *r, const struct jitscope_snapshot *snap)
 void report_heading(const struct report *r, const char *title);
 /* The loops: those that ran most, or if runs are not counted the largest. */
 void report_loops(const struct report *r, const struct subject *s);
-/* Where their runs were counted, or why not, in one line; and what has no count. */
+
+/* ---- Between report.c and report_runs.c ------------------------------------------- */
+
+/* Where and since when runs of loops were counted, or why not, in one line. */
 void report_run_source(const struct report *r, const struct jitscope_snapshot *snap);
 
 #endif

@@ -136,36 +136,3 @@ void report_loops(const struct report *r, const struct subject *s)
 		fprintf(r->f, " and %s runs of loops that have no count of their own\n",
 			text_count(snap->info.overflow_runs));
 }
-
-/* ---- Where they are counted ----------------------------------------------------------- */
-
-/* It counts, and was offered a map, but has none. */
-static bool is_out_of_reach(const struct report *r, const struct jitscope_snapshot *snap)
-{
-	return r->count == JITSCOPE_COUNT_MEMORY && snap->source == JITSCOPE_KERNEL &&
-	       snap->run_source == JITSCOPE_RUNS_REGION && snap->counting;
-}
-
-void report_run_source(const struct report *r, const struct jitscope_snapshot *snap)
-{
-	static const char *const texts[] = {
-		[JITSCOPE_RUNS_KERNEL] = "counted by the compiled code, in kernel memory",
-		[JITSCOPE_RUNS_PROBE] = "counted by probe loop__run, since it was attached",
-		[JITSCOPE_RUNS_REGION] = "counted by the process, in its own memory",
-	};
-	const char *text = NULL;
-	char age[64] = "";
-
-	if (snap->run_source != JITSCOPE_RUNS_NONE)
-		text = texts[snap->run_source];
-	else if (r->count != JITSCOPE_COUNT_OFF)
-		text = "not counted: this JIT cannot, or has not noticed yet";
-	if (text && snap->runs_missing_ns)
-		snprintf(age, sizeof(age), ", as of %s before %s", text_time(snap->runs_missing_ns),
-			 snap->alive ? "now" : "its end");
-	if (text)
-		fprintf(r->f, " Runs of loops: %s%s%s.\n", text, age,
-			is_out_of_reach(r, snap) ? " (it does not reach the socket in " JIT_RUNS_DIR
-						   ", as in a container)"
-						 : "");
-}
