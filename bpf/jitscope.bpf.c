@@ -422,6 +422,22 @@ int jit_loop__run(void *ctx)
 	return 0;
 }
 
+/* ---- Maps that are in use ---------------------------------------------------------- */
+
+/* The numbers of all maps that are made like those for loop runs, ours or not, in 32 bits each. */
+SEC("iter/bpf_map")
+int jit_each_runs_map(struct bpf_iter__bpf_map *ctx)
+{
+	struct bpf_map *map = ctx->map;
+	__u32 id;
+
+	if (!map || map->map_type != BPF_MAP_TYPE_ARRAY || !(map->map_flags & BPF_F_INNER_MAP))
+		return 0;
+	id = map->id;
+	bpf_seq_write(ctx->meta->seq, &id, sizeof(id));
+	return 0;
+}
+
 /* ---- The life of processes ------------------------------------------------------ */
 
 static __always_inline void send_life(__u32 kind, __u32 pid, __u32 parent, struct task_struct *task)

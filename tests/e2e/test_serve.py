@@ -14,7 +14,8 @@ import time
 from harness import (JITSCOPE, check_totals, embed, finish, for_others, held, jitscope, kill,
                      need, need_bpf, nonzero, pin_dir, program, read_line, run, semaphores, snapshot, start,
                      tempdir, wait_for)
-from test_runs import Counted, check_counts, pinned, runs_dir, runs_of, tally_of
+from test_runs import (NOBODY, Counted, answers, check_counts, pinned, runs_dir, runs_of,
+                       tally_of)
 
 LOAD = ["--loops", "7", "--bridges", "3", "--aborts", "2"]
 
@@ -404,4 +405,69 @@ def test_two_hundred_that_count_at_once_leave_nothing():
     assert resources(process)[1] <= before[1] + 16384, (before, resources(process))
     left = os.listdir(f"{env['JITSCOPE_PIN_DIR']}/loop_run_times")
     assert not [name for name in left if name.isdigit() and int(name) in {o.pid for o in crowd}]
+    stop(process)
+
+
+# ---- Whom one cannot trust ------------------------------------------------------------------
+
+
+def serve_strangers(*options, **more):
+    """With a program of its own that asks for maps, which all users can run: what starts it."""
+    path = os.path.join(for_others(program("runs_ask")), "runs_ask")
+    process, env = serve(*options, "-f", path, **more)
+
+    def ask(*commands, user=NOBODY):
+        return start([path, env["JITSCOPE_RUNS_DIR"], "wait", *commands], env=env, user=user)
+    return process, ask
+
+
+def test_users_who_take_all_they_can_leave_some_for_others():
+    process, ask = serve_strangers("--keep", "5")
+    # 240 MiB are for users: of what is free, each may take half. A map takes half a MiB.
+    greedy = [ask("grab:3000", "hold", user=NOBODY - i) for i in range(3)]
+    grabbed = [answers(one, 2)[1]["grabbed"] for one in greedy]
+    assert sum(grabbed) < 480 and min(grabbed) > 0, grabbed
+    for user in (0, NOBODY - 3):
+        assert answers(ask("ask:1", user=user), 2)[1]["status"] == 0, user
+    for one in greedy:
+        kill(one, signal.SIGKILL)
+        finish(one)
+    stop(process)
+
+
+def test_memory_is_free_again_when_nobody_holds_it():
+    """Which serve has to know without the right to ask for a map by its number."""
+    process, ask = serve_strangers("--keep", "5")
+    for user in (NOBODY, NOBODY - 1):
+        one = ask("grab:3000", user=user)
+        assert answers(one, 2)[1]["grabbed"] > 100
+        finish(one)
+    for user in (0, NOBODY, NOBODY - 1):
+        wait_for(lambda user=user: answers(ask("ask:65536", user=user), 2)[1]["status"] == 0,
+                 f"a map for user {user}", timeout=5)
+    stop(process)
+
+
+def test_without_the_iterator_memory_counts_for_a_time():
+    """And one line says so. Root has a part that nobody else can take."""
+    process, ask = serve_strangers("--keep", "5", env={"JITSCOPE_NO_MAP_ITERATOR": "1"})
+    for user in (NOBODY, NOBODY - 1):
+        one = ask("grab:300", user=user)
+        assert answers(one, 2)[1]["grabbed"] > 100
+        finish(one)
+    assert answers(ask("ask:1"), 2)[1]["status"] == 2
+    assert answers(ask("ask:1", user=0), 2)[1]["status"] == 0
+    stop(process)
+    told = jitscope("snapshot", "--count=memory", "-f", program("embed"), status=None,
+                    env={**runs_dir()[1], "JITSCOPE_NO_MAP_ITERATOR": "1"}).err
+    assert "free again only after 10 minutes" in told, told
+
+
+def test_the_dead_make_way_for_the_living():
+    """Of the same user: what they counted is not kept as long as was asked for."""
+    process, ask = serve_strangers("--keep", "1h")
+    for i in range(300):
+        one = ask("ask:65536")
+        assert answers(one, 2)[1]["status"] == 0, i
+        finish(one)
     stop(process)
