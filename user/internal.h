@@ -294,6 +294,8 @@ void jitscope_runs_forget(struct jitscope_session *s, pid_t pid);
 const char *jitscope_runs_dir(const struct jitscope_options *options);
 /* -EPERM, with its line: somebody else may write there. Others if it is not there. */
 int jitscope_check_runs_dir(const char *dir);
+/* It is there, and processes of other users cannot look for sockets in it. */
+bool jitscope_runs_dir_is_closed(const char *dir);
 /* Now and then: those who waited for their maps no longer than they may are told to ask again. */
 void jitscope_runs_ring(struct jitscope_session *s);
 /* Now and then: finds ended processes whose end no event told. */

@@ -408,6 +408,29 @@ def test_two_hundred_that_count_at_once_leave_nothing():
     stop(process)
 
 
+def test_all_users_are_counted_whatever_the_umask():
+    folder = for_others(program("runs"))
+    process, env = serve("-f", f"{folder}/runs", preexec_fn=lambda: os.umask(0o077))
+    counted = Counted("--loops", 3, path=f"{folder}/runs", env=env, user=NOBODY)
+    told = counted.do("wait", "run 50")
+    assert told["mapped"] is True, told
+    check_counts(snapshot(counted.pid, env=env), told, "kernel")
+    counted.end()
+    stop(process)
+
+
+def test_a_closed_folder_of_sockets_stays_closed_and_is_told():
+    need_bpf()
+    _, env = runs_dir()
+    os.mkdir(env["JITSCOPE_RUNS_DIR"], 0o700)
+    os.chmod(env["JITSCOPE_RUNS_DIR"], 0o700)
+    told = jitscope("snapshot", "--count=memory", "-f", program("embed"), status=None, env=env)
+    assert "is closed to other users" in told.err, told
+    os.mkdir(env["JITSCOPE_RUNS_DIR"], 0o700)
+    assert "is closed to them" in jitscope("check", status=None, env=env).out
+    os.rmdir(env["JITSCOPE_RUNS_DIR"])
+
+
 # ---- Whom one cannot trust ------------------------------------------------------------------
 
 
