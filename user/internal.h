@@ -147,6 +147,22 @@ struct watched {
 	uint64_t start_ticks;	/* tells a pid used again */
 };
 
+/* What is told again and again; see tell.c. */
+enum jitscope_subject {
+	JITSCOPE_TELL_ROOM,    /* a map is full, or a process has its share of it */
+	JITSCOPE_TELL_PROCESS, /* one cannot be looked at */
+	JITSCOPE_TELL_FILE,    /* has probes that cannot be used */
+	JITSCOPE_TELL_MEMORY,  /* for run counts is used up */
+	JITSCOPE_TELL_FAILED,  /* a run-count map could not be made */
+	JITSCOPE_SUBJECTS,
+};
+
+struct told {
+	char line[600];
+	uint64_t more; /* lines since then that were not told, of which that is the last */
+	uint64_t last_ns, next_ns, pause_ns;
+};
+
 /*
  * A map that was read whole. In loops, aborts and flushes each key begins with
  * the pid, and each value with the instance.
@@ -207,6 +223,7 @@ struct jitscope_session {
 	char pin_dir[256];	    /* "" if nothing is pinned */
 	char runs_pin_dir[280];	    /* below it, for the maps of loop_run_times; or "" */
 	struct jitscope_runs *runs; /* NULL: no process counts for us */
+	struct told told[JITSCOPE_SUBJECTS];
 	/* A reader of maps that are another session's: */
 	char shared_dir[256]; /* where it has pinned them; else "" */
 	uint64_t shared_runs; /* its number in requests for run-count maps */
@@ -225,6 +242,14 @@ int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st
  */
 int jitscope_attach_process(struct jitscope_session *s, pid_t pid, bool ring);
 void jitscope_detach_all(struct jitscope_session *s);
+
+/* tell.c: notes */
+void jitscope_tell(struct jitscope_session *s, enum jitscope_subject subject, const char *format,
+		   ...) __attribute__((format(printf, 3, 4)));
+/* Now and then: what was held back. */
+void jitscope_tell_rest(struct jitscope_session *s, bool at_once);
+/* A process and its user. */
+const char *jitscope_who(pid_t pid, char text[64]);
 
 /* seed.c */
 int jitscope_seed(struct jitscope_session *s, pid_t pid);

@@ -210,10 +210,12 @@ static struct run_map *replace(struct jitscope_runs *r, struct run_map *old,
 
 	if (bytes_of(slots) > jitscope_runs_bytes_left(r, like->uid)) {
 		r->stats.limited++;
+		jitscope_refusal_add(r, &r->limited, like);
 		return NULL;
 	}
 	if (!has_room(r) || make_map(r, slots, &m)) {
 		r->stats.failed++;
+		jitscope_refusal_add(r, &r->failed, like);
 		return NULL;
 	}
 	if (at < r->n_maps) {
@@ -280,6 +282,7 @@ void jitscope_runs_answer(struct jitscope_runs *r, const struct run_peer *peer,
 	*fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 0);
 	if (*fd < 0) {
 		r->stats.failed++;
+		jitscope_refusal_add(r, &r->failed, m);
 		reply->slots = 0;
 		goto out;
 	}
@@ -447,20 +450,6 @@ void jitscope_runs_forget(struct jitscope_session *s, pid_t pid)
 	pthread_mutex_unlock(&s->runs->lock);
 }
 
-/* Of the first refusal that is not the process's own fault. */
-static void tell_refusals(struct jitscope_session *s, const struct jitscope_run_stats *stats)
-{
-	if (s->options.note)
-		s->options.note(s->options.ctx,
-				stats->failed
-					? "a process could not be given a map to count loop "
-					  "runs in (out of memory or of file descriptors); it "
-					  "counts in its own memory"
-					: "the maps in which loop runs are counted have the "
-					  "memory that they may have; further processes count "
-					  "in their own");
-}
-
 /* The maps of events are about a later program of the process. */
 static bool is_outdated(const struct jitscope_session *s, const struct run_map *m)
 {
@@ -485,7 +474,6 @@ static bool is_long_ended(const struct jitscope_session *s, const struct run_map
 void jitscope_runs_check(struct jitscope_session *s)
 {
 	struct jitscope_runs *r = s->runs;
-	struct jitscope_run_stats stats;
 	uint64_t now = jitscope_now();
 
 	if (!r)
@@ -499,12 +487,8 @@ void jitscope_runs_check(struct jitscope_session *s)
 		if (is_outdated(s, m) || is_long_ended(s, m, now))
 			forget(r, m);
 	}
-	stats = r->stats;
 	pthread_mutex_unlock(&r->lock);
-	if (!r->told && (stats.failed || stats.limited)) {
-		r->told = true;
-		tell_refusals(s, &stats);
-	}
+	jitscope_refusals_tell(r);
 }
 
 /* ---- Start and end ------------------------------------------------------------------- */

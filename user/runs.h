@@ -44,6 +44,14 @@ struct run_ghost {
 	uint64_t since_ns;
 };
 
+/* Who was not given a map: the last of n. */
+struct run_refusal {
+	uint64_t n;
+	pid_t pid;
+	uid_t uid;
+	uint64_t bytes, all; /* of that user, and of all users */
+};
+
 struct jitscope_runs {
 	struct jitscope_session *session;
 	uint64_t id;	 /* of the session, in requests and replies */
@@ -60,8 +68,8 @@ struct jitscope_runs {
 	size_t n_gone;
 	struct jitscope_run_stats stats;
 	size_t next_check;
-	bool any_missed; /* or they have been looked at since */
-	bool told;	 /* that there were refusals */
+	bool any_missed;		    /* or they have been looked at since */
+	struct run_refusal limited, failed; /* that are not told yet */
 
 	/* runs_memory.c, of the publisher's thread */
 	struct bpf_link *iterator; /* over the kernel's maps; NULL: there is none */
@@ -97,6 +105,9 @@ void jitscope_runs_delivered(struct jitscope_runs *r, const struct run_peer *pee
 
 /* ---- runs_memory.c: all with the lock held --------------------------------------- */
 
+/* Whose request is refused, for the session's thread to tell. */
+void jitscope_refusal_add(const struct jitscope_runs *r, struct run_refusal *refusals,
+			  const struct run_map *whose);
 /* Of one user's maps and ghosts, or of all (NULL). */
 uint64_t jitscope_runs_bytes(const struct jitscope_runs *r, const uid_t *uid);
 /* That the user may have in addition. */
@@ -107,7 +118,8 @@ bool jitscope_runs_crowded(const struct jitscope_runs *r, uid_t uid);
 void jitscope_ghost_add(struct jitscope_runs *r, const struct run_map *m);
 /* Forgets those that are gone, unless it has looked just now. Gives the lock away meanwhile. */
 void jitscope_lay_ghosts(struct jitscope_runs *r);
-/* These without the lock. */
+/* These without the lock. Those that are no process's own fault: */
+void jitscope_refusals_tell(struct jitscope_runs *r);
 void jitscope_runs_memory_open(struct jitscope_runs *r);
 void jitscope_runs_memory_close(struct jitscope_runs *r);
 

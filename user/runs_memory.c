@@ -70,6 +70,48 @@ bool jitscope_runs_crowded(const struct jitscope_runs *r, uid_t uid)
 	return jitscope_runs_bytes_left(r, uid) < jitscope_runs_bytes(r, &uid) / 4;
 }
 
+/* ---- Refusals ------------------------------------------------------------------------- */
+
+void jitscope_refusal_add(const struct jitscope_runs *r, struct run_refusal *refusals,
+			  const struct run_map *whose)
+{
+	*refusals = (struct run_refusal){.n = refusals->n + 1,
+					 .pid = whose->pid,
+					 .uid = whose->uid,
+					 .bytes = jitscope_runs_bytes(r, &whose->uid),
+					 .all = jitscope_runs_bytes(r, NULL)};
+}
+
+static struct run_refusal take_refusals(struct jitscope_runs *r, struct run_refusal *from)
+{
+	struct run_refusal refusals;
+
+	pthread_mutex_lock(&r->lock);
+	refusals = *from;
+	from->n = 0;
+	pthread_mutex_unlock(&r->lock);
+	return refusals;
+}
+
+void jitscope_refusals_tell(struct jitscope_runs *r)
+{
+	struct run_refusal limited = take_refusals(r, &r->limited),
+			   failed = take_refusals(r, &r->failed);
+
+	if (limited.n)
+		jitscope_tell(r->session, JITSCOPE_TELL_MEMORY,
+			      "user %u may have no more memory for maps to count loop runs in (has "
+			      "%llu MiB, all users %llu): process %d counts in its own memory",
+			      (unsigned)limited.uid, (unsigned long long)limited.bytes >> 20,
+			      (unsigned long long)limited.all >> 20, (int)limited.pid);
+	if (failed.n)
+		jitscope_tell(
+			r->session, JITSCOPE_TELL_FAILED,
+			"process %d of user %u could not be given a map to count loop runs in "
+			"(out of memory or of file descriptors); it counts in its own memory",
+			(int)failed.pid, (unsigned)failed.uid);
+}
+
 /* ---- Ghosts --------------------------------------------------------------------------- */
 
 void jitscope_ghost_add(struct jitscope_runs *r, const struct run_map *m)

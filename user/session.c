@@ -198,6 +198,7 @@ void jitscope_close(jitscope_session *s)
 {
 	if (!s)
 		return;
+	jitscope_tell_rest(s, true);
 	jitscope_runs_refuse(s);
 	jitscope_detach_all(s);
 	jitscope_runs_close(s);

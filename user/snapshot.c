@@ -280,8 +280,7 @@ static void refresh(jitscope_session *session, struct jitscope_snapshot *s,
 static bool is_complete(jitscope_session *session, const struct jitscope_snapshot *s,
 			const struct jitscope_process *p)
 {
-	return s->stats.map_full == session->seed_lost && !s->stats.busy && !s->lost && !p->bad &&
-	       !jitscope_is_unseeded(session, s->pid, p);
+	return !s->stats.busy && !s->lost && !p->bad && !jitscope_is_unseeded(session, s->pid, p);
 }
 
 /* Of a process that has just ended the rest may be on its way, and is shown but once. */

@@ -150,8 +150,8 @@ static int attach_and_seed(void *ctx, pid_t pid)
 	err = jitscope_mark_watched(s, pid);
 	if (!err)
 		err = seed(s, pid);
-	if (err && err != -ESRCH && s->options.note)
-		s->options.note(s->options.ctx, jitscope_error());
+	if (err && err != -ESRCH)
+		jitscope_tell(s, JITSCOPE_TELL_PROCESS, "%s", jitscope_error());
 	return 0;
 }
 
@@ -311,6 +311,7 @@ void jitscope_housekeeping(struct jitscope_session *s)
 	inherit(s, now);
 	jitscope_runs_ring(s);
 	jitscope_ring_later(s);
+	jitscope_tell_rest(s, false);
 	if (s->options.system_wide && s->next_scan_ns && now >= s->next_scan_ns)
 		jitscope_watch_all(s);
 	if (now >= s->next_sweep_ns)

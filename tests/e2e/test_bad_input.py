@@ -411,7 +411,7 @@ def test_shares_hold_for_what_is_seeded_as_well():
     snaps = {s["pid"]: s for s in clean(result.out, json_lines=True)}
     assert len(snaps[many.pid]["loops"]) == 100 and len(snaps[few.pid]["loops"]) == 90, result.err
     assert snaps[many.pid]["stats"]["map_full"] == 400, snaps[many.pid]["stats"]
-    assert "400 loops are missing" in result.err and "--max-loops" in result.err, result.err
+    assert f"400 loops of process {many.pid} of user 0 are missing" in result.err and "--max-loops" in result.err, result.err
 
 
 def test_a_share_is_room_for_new_code_again_and_again():

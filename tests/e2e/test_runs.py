@@ -791,7 +791,8 @@ def test_no_user_takes_the_memory_of_all():
                          user=user) for user in (NOBODY, NOBODY - 1))
     assert answers(same, 2)[1]["status"] == 2
     assert answers(other, 2)[1]["status"] == 0
-    assert "count in their own" in read_line(watcher, "memory", stream=watcher.stderr).string
+    told = read_line(watcher, "memory", stream=watcher.stderr).string
+    assert f"user {NOBODY} may have no more memory" in told and "has 120 MiB" in told, told
     kill(greedy, signal.SIGKILL)
     finish(greedy)
 

@@ -294,6 +294,37 @@ def test_whose_rows_found_no_room_is_known_to_those_who_read():
     stop(process)
 
 
+def held_at(path, *arguments):
+    process = start([path, *map(str, arguments), "--quiet", "--hold", "600", "--json"],
+                    stdin=subprocess.DEVNULL)
+    return process, json.loads(process.stdout.readline())
+
+
+def test_whose_rows_found_no_room_is_not_said_of_others():
+    """The map has room for four times what one process may have; five come."""
+    path = own_program("embed")
+    process, env = serve("--max-loops", "100", "-f", path)
+    small, told = held_at(path, *LOAD)
+    large = [held_at(path, "--loops", 100)[0] for _ in range(5)]
+    snap = wait_for(lambda: known(large[-1].pid, env), "the last one")
+    assert snap["complete"] is False and snap["stats"]["map_full"], snap["stats"]
+    snap = known(small.pid, env)
+    assert snap["stats"]["map_full"], snap["stats"]
+    check_totals(snap, told)
+    stop(process)
+
+
+def test_many_who_find_no_room_do_not_fill_the_log():
+    path = own_program("embed")
+    many = [held_at(path, "--loops", 300)[0] for _ in range(12)]
+    process, env = serve("--max-loops", "100", "-f", path)
+    wait_for(lambda: all(known(one.pid, env) for one in many), "all of them")
+    lines = [line for line in stop(process).err.splitlines() if "no room" in line]
+    # serve() has read the first one.
+    assert len(lines) == 1 and "of user 0 are missing" in lines[0], lines
+    assert re.search(r"00 loops of process \d+ .* \(and 10 more of the kind", lines[0]), lines
+
+
 def test_whose_memory_made_no_sense_is_known_to_those_who_read():
     """It was watched too late for events to tell the rest."""
     path = own_program("hostile")
