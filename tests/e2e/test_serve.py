@@ -40,6 +40,16 @@ def number_of_links(process):
     return sum("link_type:" in text for text in texts)
 
 
+def attached(process):
+    """The paths of the files that it has attached to, as the kernel shows them (Linux 6.8)."""
+    folder = f"/proc/{process.pid}/fdinfo"
+    paths = set()
+    for fd in os.listdir(folder):
+        with open(os.path.join(folder, fd)) as f:
+            paths.update(re.findall(r"^path:\s+(\S+)$", f.read(), re.M))
+    return paths
+
+
 def own_program(name):
     """A copy of a test program: a file that no session has ever seen."""
     return shutil.copy(program(name), os.path.join(tempdir(), name))
@@ -115,6 +125,13 @@ def test_a_program_that_nobody_knew_is_seen_when_it_is_started():
         told = json.loads(one.stdout.readline())
         finish(one)
         check_totals(wait_for(lambda pid=one.pid: known(pid, env), "the process"), told)
+    stop(process)
+
+
+def test_all_files_that_are_named_are_attached_at_once():
+    paths = [own_program("embed") for _ in range(3)]
+    process, _ = serve(*(word for path in paths for word in ("-f", path)))
+    assert attached(process) >= set(paths), attached(process)
     stop(process)
 
 

@@ -50,15 +50,20 @@ static int watch(void *ctx, pid_t pid)
 
 int targets_watch(jitscope_session *session, const struct options *o)
 {
-	size_t unreadable;
-	int err;
+	int err = 0;
 
 	if (o->pid)
 		return jitscope_watch_pid(session, o->pid);
 	if (o->all)
 		return jitscope_watch_all(session);
-	err = jitscope_watch_file(session, o->file);
-	return err ? err : each_process(o->file, &unreadable, watch, session);
+	for (size_t i = 0; i < o->n_files && !err; i++)
+		err = jitscope_watch_file(session, o->files[i]);
+	for (size_t i = 0; i < o->n_files && !err; i++) {
+		size_t unreadable;
+
+		err = each_process(o->files[i], &unreadable, watch, session);
+	}
+	return err;
 }
 
 /* ---- Regions --------------------------------------------------------------------- */
@@ -89,11 +94,14 @@ int targets_read_regions(const struct options *o, struct subjects *all, size_t *
 {
 	struct reading r = {.all = all};
 	struct jitscope_snapshot *s;
-	int err;
+	int err = 0;
 
 	*unreadable = 0;
 	if (!o->pid) {
-		err = each_process(o->file, unreadable, read_region, &r);
+		if (!o->n_files)
+			err = each_process(NULL, unreadable, read_region, &r);
+		for (size_t i = 0; i < o->n_files && !err; i++)
+			err = each_process(o->files[i], unreadable, read_region, &r);
 		*unreadable += r.refused;
 		return err;
 	}
