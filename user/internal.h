@@ -213,7 +213,7 @@ struct jitscope_session {
 		uint64_t look_ns;
 	} * newcomers; /* system-wide: programs that were just started */
 	size_t n_newcomers;
-	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns, next_inherit_ns;
+	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns, next_inherit_ns, next_tidy_ns;
 	bool sweep_wanted;
 	struct heir *heirs; /* see inherit.c */
 	size_t n_heirs;

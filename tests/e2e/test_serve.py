@@ -162,6 +162,19 @@ def test_the_dead_are_kept_for_a_time():
     stop(process)
 
 
+def test_a_short_time_is_kept_to_the_second():
+    path = own_program("embed")
+    process, env = serve("--keep", "2", "-f", path)
+    for _ in range(2):
+        one = start([path, *LOAD, "--quiet", "--json"])
+        finish(one)
+        ended = time.monotonic()
+        assert known(one.pid, env)
+        wait_for(lambda pid=one.pid: not known(pid, env), "it to be forgotten", timeout=5)
+        assert time.monotonic() - ended >= 2
+    stop(process)
+
+
 def test_it_leaves_nothing_behind():
     one, _ = held("embed", *LOAD)
     for number in (signal.SIGTERM, signal.SIGINT):
