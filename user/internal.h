@@ -214,6 +214,7 @@ struct jitscope_session {
 	} * newcomers; /* system-wide: programs that were just started */
 	size_t n_newcomers;
 	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns, next_inherit_ns, next_tidy_ns;
+	uint32_t n_ended; /* processes since the last sweep */
 	bool sweep_wanted;
 	struct heir *heirs; /* see inherit.c */
 	size_t n_heirs;

@@ -136,20 +136,56 @@ static void forget_process(struct jitscope_session *s, uint32_t pid)
 	jitscope_runs_forget(s, (pid_t)pid);
 }
 
+static int by_time(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/*
+ * The dead of before then go. If the map is nearly full they make way for the living, the
+ * oldest first, until half of it is free.
+ */
+static uint64_t forget_before(const struct jitscope_session *s, const struct map_rows *rows)
+{
+	const struct jitscope_process *p = (void *)rows->values;
+	uint64_t now = jitscope_now(), keep = jitscope_keep_ns(s), max, *ends;
+	uint64_t before = now > keep ? now - keep : 0;
+	size_t n = 0, surplus;
+
+	max = bpf_map__max_entries(s->bpf->maps.processes);
+	if (rows->n <= max - max / 4)
+		return before;
+	ends = calloc(rows->n, sizeof(*ends));
+	for (size_t i = 0; ends && i < rows->n; i++)
+		if (!p[i].alive)
+			ends[n++] = p[i].last_ns;
+	surplus = rows->n - max / 2 < n ? rows->n - max / 2 : n;
+	if (surplus) {
+		qsort(ends, n, sizeof(*ends), by_time);
+		if (ends[surplus - 1] + 1 > before)
+			before = ends[surplus - 1] + 1;
+	}
+	free(ends);
+	return before;
+}
+
 static int know_processes(struct sweep *w, bool forget)
 {
-	uint64_t now = jitscope_now();
-	uint64_t keep = jitscope_keep_ns(w->s);
 	struct map_rows rows;
 	int err = jitscope_read_map(w->s->bpf->maps.processes, &rows);
 	const struct jitscope_process *p = (void *)rows.values;
 	const uint32_t *pids = (void *)rows.keys;
+	uint64_t before;
 
 	if (err)
 		return err;
+	w->s->n_ended = 0;
+	before = forget ? forget_before(w->s, &rows) : 0;
 	w->known = calloc(rows.n + 1, sizeof(*w->known));
 	for (size_t i = 0; w->known && i < rows.n; i++)
-		if (forget && !p[i].alive && now - p[i].last_ns > keep)
+		if (!p[i].alive && p[i].last_ns < before)
 			forget_process(w->s, pids[i]);
 		else
 			w->known[w->n_known++] =

@@ -235,6 +235,7 @@ void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e
 		if (w)
 			has_ended(s, w);
 		jitscope_runs_ended(s, pid);
+		s->n_ended++;
 		break;
 	case JITSCOPE_NEWCOMER:
 		welcome(s, pid);
@@ -295,7 +296,9 @@ static void tidy(struct jitscope_session *s, uint64_t now)
 /* Seldom enough that it takes a small part of our time, however much there is. */
 static void sweep(struct jitscope_session *s, uint64_t now)
 {
-	bool forget = s->options.system_wide && now >= s->next_forget_ns;
+	/* Their rows make way before they fill the map. */
+	bool many = s->n_ended > bpf_map__max_entries(s->bpf->maps.processes) / 16;
+	bool forget = s->options.system_wide && (many || now >= s->next_forget_ns);
 
 	if (forget)
 		s->next_forget_ns = now + forget_every(s);

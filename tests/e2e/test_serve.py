@@ -547,6 +547,24 @@ def test_without_the_iterator_memory_counts_for_a_time():
     assert "free again only after 10 minutes" in told, told
 
 
+def test_the_dead_make_room_for_others_in_the_maps():
+    """More have ended than there is room for, and were to be kept for long."""
+    path = own_program("runs")
+    process, env = serve("--keep", "1h", "-f", path)
+    crowd = Counted("--loops", 3, path=path, env=env)
+    crowd.do("wait", "run 1")
+    for _ in range(45):
+        crowd.send("forks 200 1 2")
+        for _ in range(201):
+            crowd.answer()
+    counted = Counted("--loops", 3, path=path, env=env)
+    told = counted.do("wait", "run 50")
+    check_counts(snapshot(counted.pid, env=env), told, "kernel")
+    shown = all_known(env)
+    assert 1000 < len(shown) < 8000 and shown[-1]["stats"]["map_full"] == 0, len(shown)
+    stop(process)
+
+
 def test_the_dead_make_way_for_the_living():
     """Of the same user: what they counted is not kept as long as was asked for."""
     process, ask = serve_strangers("--keep", "1h")
