@@ -224,6 +224,12 @@ struct jitscope_session {
 	char pin_dir[256];	    /* "" if nothing is pinned */
 	char runs_pin_dir[280];	    /* below it, for the maps of loop_run_times; or "" */
 	struct jitscope_runs *runs; /* NULL: no process counts for us */
+	struct adopted {	    /* run-count maps, see adopt.c */
+		pid_t pid;
+		int fd;
+		uint64_t start_ticks, instance;
+	} * adopted;
+	size_t n_adopted;
 	struct told told[JITSCOPE_SUBJECTS];
 	/* A reader of maps that are another session's: */
 	char shared_dir[256]; /* where it has pinned them; else "" */
@@ -286,6 +292,7 @@ void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e
 /* maps.c: whole maps */
 struct bpf_map;
 int jitscope_read_map(const struct bpf_map *map, struct map_rows *out);
+int jitscope_read_map_fd(int fd, size_t key_size, size_t value_size, struct map_rows *out);
 void jitscope_free_rows(struct map_rows *rows);
 /*
  * Removes what is left over; with `forget`, also processes that ended some
@@ -341,7 +348,16 @@ bool jitscope_is_public(const struct bpf_map *map);
 /* session.c */
 void jitscope_quiet_libbpf(void);
 
-/* share.c: what a reader does in the place of a session of its own */
+/* adopt.c */
+/* Takes what a killed session has pinned in dir of processes that have ended since. */
+void jitscope_adopt(struct jitscope_session *s, const char *dir);
+/* Their run-count maps become those of r; NULL: they are let go. Before r has threads. */
+void jitscope_adopt_runs(struct jitscope_session *s, struct jitscope_runs *r);
+
+/* share.c */
+/* Is it what we would have made, of whatever size? */
+bool jitscope_is_same_kind(int fd, const struct bpf_map *map);
+/* What a reader does in the place of a session of its own */
 int jitscope_reader_poll(struct jitscope_session *s);
 /* As jitscope_runs_copy(). */
 bool jitscope_reader_runs(struct jitscope_session *s, pid_t pid, uint64_t **counts,

@@ -41,14 +41,20 @@ static int reserve(struct map_rows *rows, size_t *capacity, size_t more)
 
 int jitscope_read_map(const struct bpf_map *map, struct map_rows *out)
 {
+	return jitscope_read_map_fd(bpf_map__fd(map), bpf_map__key_size(map),
+				    bpf_map__value_size(map), out);
+}
+
+int jitscope_read_map_fd(int fd, size_t key_size, size_t value_size, struct map_rows *out)
+{
 	size_t capacity = 0, batch = BATCH;
-	int fd = bpf_map__fd(map), err;
+	int err;
 	uint32_t in, next; /* a batch position of a hash is a bucket number */
 	void *from = NULL;
 
 	memset(out, 0, sizeof(*out));
-	out->key_size = bpf_map__key_size(map);
-	out->value_size = bpf_map__value_size(map);
+	out->key_size = key_size;
+	out->value_size = value_size;
 	for (;;) {
 		uint32_t count = (uint32_t)batch;
 

@@ -115,6 +115,16 @@ static int make_map(const struct jitscope_runs *r, uint32_t slots, struct run_ma
 	return 0;
 }
 
+void jitscope_runs_add(struct jitscope_runs *r, const struct run_map *m)
+{
+	if (bytes_of(m->slots) <= jitscope_runs_bytes_left(r, m->uid) && has_room(r)) {
+		r->maps[r->n_maps++] = *m;
+		return;
+	}
+	munmap(m->counts, bytes_of(m->slots));
+	close(m->fd);
+}
+
 /* Our part of it; the process may still hold it. */
 static void let_go(struct jitscope_runs *r, struct run_map *m)
 {
@@ -518,15 +528,27 @@ static int start(struct jitscope_runs *r)
 		return jitscope_fail(-errno, "no random numbers: %s", strerror(errno));
 	r->id |= !r->id;
 	jitscope_runs_memory_open(r);
+	jitscope_adopt_runs(r->session, r);
 	err = jitscope_publisher_start(r);
 	if (!err) {
 		err = jitscope_server_start(r, jitscope_runs_dir(o));
 		if (err)
 			jitscope_publisher_stop(r);
 	}
-	if (err)
-		jitscope_runs_memory_close(r);
 	return err;
+}
+
+static void free_all(struct jitscope_runs *r)
+{
+	for (size_t i = 0; i < r->n_maps; i++) {
+		munmap(r->maps[i].counts, bytes_of(r->maps[i].slots));
+		if (r->maps[i].fd >= 0)
+			close(r->maps[i].fd);
+	}
+	jitscope_runs_memory_close(r);
+	free(r->maps);
+	free(r->gone);
+	free(r);
 }
 
 int jitscope_runs_open(struct jitscope_session *s)
@@ -540,7 +562,7 @@ int jitscope_runs_open(struct jitscope_session *s)
 	pthread_mutex_init(&r->lock, NULL);
 	err = start(r);
 	if (err) {
-		free(r);
+		free_all(r);
 		return err;
 	}
 	s->runs = r;
@@ -561,14 +583,6 @@ void jitscope_runs_close(struct jitscope_session *s)
 		return;
 	jitscope_server_stop(r);
 	jitscope_publisher_stop(r);
-	for (size_t i = 0; i < r->n_maps; i++) {
-		munmap(r->maps[i].counts, bytes_of(r->maps[i].slots));
-		if (r->maps[i].fd >= 0)
-			close(r->maps[i].fd);
-	}
-	jitscope_runs_memory_close(r);
-	free(r->maps);
-	free(r->gone);
-	free(r);
+	free_all(r);
 	s->runs = NULL;
 }

@@ -103,6 +103,9 @@ void jitscope_runs_answer(struct jitscope_runs *r, const struct run_peer *peer,
 /* The reply with a map went out, or nobody waited for it any more. */
 void jitscope_runs_delivered(struct jitscope_runs *r, const struct run_peer *peer, bool heard);
 
+/* One more, of a process that has ended; if there is no room for it, it is let go. */
+void jitscope_runs_add(struct jitscope_runs *r, const struct run_map *m);
+
 /* ---- runs_memory.c: all with the lock held --------------------------------------- */
 
 /* Whose request is refused, for the session's thread to tell. */

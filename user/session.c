@@ -199,6 +199,7 @@ void jitscope_close(jitscope_session *s)
 	if (!s)
 		return;
 	jitscope_tell_rest(s, true);
+	jitscope_adopt_runs(s, NULL);
 	jitscope_runs_refuse(s);
 	jitscope_detach_all(s);
 	jitscope_runs_close(s);

@@ -197,6 +197,35 @@ def test_a_killed_one_is_followed_by_the_next():
     stop(process)
 
 
+def test_what_a_killed_one_knew_of_the_dead_is_kept():
+    """Also of who died while nobody looked, though that may lack something then."""
+    need("bpftool")
+    process, env = serve("--keep", "8", env=runs_dir()[1])
+    early, late, alive = (Counted("--loops", n, env=env) for n in (3, 4, 5))
+    told = {one.pid: one.do("wait", f"run {one.pid % 100}") for one in (early, late, alive)}
+    early.end()
+    wait_for(lambda: not known(early.pid, env)["alive"], "its end")
+    kill(process, signal.SIGKILL)
+    process.wait()
+    late.send("die")
+    late.process.wait()
+    process, _ = serve("--keep", "8", env=env, pins=env["JITSCOPE_PIN_DIR"])
+    for one, lives, complete in ((early, False, True), (late, False, False), (alive, True, True)):
+        snap = known(one.pid, env)
+        assert snap["alive"] is lives and snap["complete"] is complete, snap
+        assert runs_of(snap) == tally_of(told[one.pid]), (snap, told[one.pid])
+        assert len(snap["loops"]) == len(told[one.pid]["tally"]), snap
+        assert snap["counters"]["TOTAL_COMPILED_LOOPS"], snap
+        path = f"{env['JITSCOPE_PIN_DIR']}/loop_run_times/{one.pid}"
+        if not lives:
+            wait_for(lambda path=path: os.path.exists(path), path)
+            assert sum(pinned(path).values()) == sum(tally_of(told[one.pid]).values())
+    wait_for(lambda: not known(early.pid, env) and not known(late.pid, env), "them to be forgotten")
+    assert not os.path.exists(f"{env['JITSCOPE_PIN_DIR']}/loop_run_times/{late.pid}")
+    alive.end()
+    stop(process)
+
+
 def test_a_second_one_says_who_was_first():
     process, env = serve()
     second = jitscope("serve", env=env, status=1)
