@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from harness import (JITSCOPE, LIBJITHOOKS, TOP, check_totals, embed, finish, held, jitscope, kill,
+from harness import (JITSCOPE, LIBJITHOOKS, TOP, check_totals, embed, finish, for_others, held, jitscope, kill,
                      need, need_bpf, nonzero, pin_dir, program, read_line, run, snapshot, start,
                      tempdir, wait_for, watch)
 
@@ -60,6 +60,19 @@ def test_list():
     assert line.split()[:2] == [str(process.pid), "embed"], line
     one = json.loads(jitscope("list", "--json", "-f", program("embed")).out)
     assert process.pid in [p["pid"] for p in one["files"][0]["processes"]], one
+
+
+def test_who_cannot_be_looked_at_is_named():
+    """What belongs to root, by one who is not."""
+    path = os.path.join(for_others(JITSCOPE), "jitscope")
+    process, _ = held("embed")
+    listed = json.loads(run([path, "list", "--json"], user=65534).out)
+    assert process.pid in listed["unreadable_pids"], listed
+    assert len(listed["unreadable_pids"]) == listed["unreadable"], listed
+    told = run([path, "list"], user=65534, status=None).err
+    assert re.search(r"processes \([\d, .]+\) could not be looked at: they are of other", told), told
+    told = run([path, "snapshot", "-a", "--no-bpf"], user=65534, status=None).err
+    assert re.search(r"processes \([\d, .]+\) could not be read; root can", told), told
 
 
 def test_more_files_than_one():

@@ -95,14 +95,24 @@ static json_t *provider(const struct jitscope_provider *p)
 			 "five_byte_nop", p->five_byte_nop, "processes", processes);
 }
 
+static json_t *pids(const pid_t *list, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(array, json_integer(list[i]));
+	return array;
+}
+
 static void print_json(FILE *f, const struct jitscope_providers *all)
 {
 	json_t *files = json_array();
 
 	for (size_t i = 0; i < all->n; i++)
 		json_array_append_new(files, provider(&all->list[i]));
-	json_line(f, json_pack("{ss so so}", "schema", "jitscope.list/1", "files", files,
-			       "unreadable", json_count(all->unreadable)));
+	json_line(f, json_pack("{ss so so so}", "schema", "jitscope.list/1", "files", files,
+			       "unreadable", json_count(all->unreadable), "unreadable_pids",
+			       pids(all->unreadable_pids, all->unreadable)));
 }
 
 /* A file that was asked for, with its processes, if there are any. */
@@ -147,6 +157,8 @@ static int find_users(const struct options *o, struct jitscope_providers *out)
 	for (size_t i = 0; i < o->n_files && !err; i++)
 		err = add_file(out, &found, o->files[i]);
 	out->unreadable = found.unreadable;
+	out->unreadable_pids = found.unreadable_pids;
+	found.unreadable_pids = NULL;
 	jitscope_providers_free(&found);
 	if (err)
 		jitscope_providers_free(out);
@@ -156,6 +168,7 @@ static int find_users(const struct options *o, struct jitscope_providers *out)
 int cmd_list(const struct options *o)
 {
 	struct jitscope_providers all;
+	char who[TEXT_PROCESSES];
 	struct output out;
 	int status = 0;
 	int err = o->n_files ? find_users(o, &all) : jitscope_find(o->pid, &all);
@@ -173,8 +186,8 @@ int cmd_list(const struct options *o)
 	else
 		print_text(out.f, &all);
 	if (all.unreadable)
-		say("%s process%s could not be looked at%s", text_count(all.unreadable),
-		    all.unreadable == 1 ? "" : "es",
+		say("%s could not be looked at%s",
+		    text_processes(who, all.unreadable_pids, all.unreadable),
 		    geteuid() ? ": they are of other users; root sees them" : "");
 	if (!all.n && o->pid) {
 		say("process %d does not carry the provider; start it with `jitscope run --`",

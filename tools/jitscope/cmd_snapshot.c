@@ -35,14 +35,17 @@ static int take(struct work *w, struct subjects *all)
 {
 	const struct options *o = w->options;
 	struct jitscope_snapshot *s;
-	size_t unreadable;
+	struct targets_unreadable unreadable;
+	char who[TEXT_PROCESSES];
 	int err;
 
 	if (!w->session) {
 		err = targets_read_regions(o, all, &unreadable);
-		if (unreadable && (!w->n_before || o->verbose))
-			say("%s process%s could not be read%s", text_count(unreadable),
-			    unreadable == 1 ? "" : "es", geteuid() ? "; root can" : "");
+		if (unreadable.n && (!w->n_before || o->verbose))
+			say("%s could not be read%s",
+			    text_processes(who, unreadable.pids, unreadable.n),
+			    geteuid() ? "; root can" : "");
+		free(unreadable.pids);
 		return err;
 	}
 	err = jitscope_poll(w->session, 0);
