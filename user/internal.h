@@ -214,7 +214,7 @@ struct jitscope_session {
 	} * newcomers; /* system-wide: programs that were just started */
 	size_t n_newcomers;
 	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns, next_inherit_ns, next_tidy_ns;
-	uint32_t n_ended; /* processes since the last sweep */
+	uint32_t n_ended; /* processes since room was made for others */
 	bool sweep_wanted;
 	struct heir *heirs; /* see inherit.c */
 	size_t n_heirs;
@@ -299,6 +299,8 @@ void jitscope_free_rows(struct map_rows *rows);
  * time ago. Reads the ring meanwhile.
  */
 void jitscope_sweep(struct jitscope_session *s, bool forget);
+/* Lets ended processes go before they fill the map; their other rows are swept later. */
+void jitscope_make_room(struct jitscope_session *s);
 /* How long a system-wide session keeps the figures of what has ended. */
 uint64_t jitscope_keep_ns(const struct jitscope_session *s);
 

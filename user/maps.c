@@ -187,7 +187,6 @@ static int know_processes(struct sweep *w, bool forget)
 
 	if (err)
 		return err;
-	w->s->n_ended = 0;
 	before = forget ? forget_before(w->s, &rows) : 0;
 	w->known = calloc(rows.n + 1, sizeof(*w->known));
 	for (size_t i = 0; w->known && i < rows.n; i++)
@@ -311,6 +310,16 @@ static void tell_rows(const struct sweep *w)
 		bpf_map__update_elem(w->s->bpf->maps.rows, &w->known[i].pid,
 				     sizeof(w->known[i].pid), &w->known[i].rows,
 				     sizeof(w->known[i].rows), BPF_ANY);
+}
+
+void jitscope_make_room(struct jitscope_session *s)
+{
+	struct sweep w = {.s = s};
+
+	s->n_ended = 0;
+	know_processes(&w, true);
+	free(w.known);
+	s->sweep_wanted = true;
 }
 
 /*

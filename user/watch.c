@@ -29,6 +29,7 @@
 #define SWEEP_EVERY (250 * MS)
 #define SCAN_EVERY (2000 * MS)
 #define NEWCOMERS 1024
+#define MANY_ENDED 16 /* that part of the room for processes */
 #define SECOND_LOOK (100 * MS)
 #define FORGET_EVERY (10000 * MS) /* or more often, */
 #define FORGET_PARTS 4		  /* so often in the time for which the dead are kept, */
@@ -296,9 +297,7 @@ static void tidy(struct jitscope_session *s, uint64_t now)
 /* Seldom enough that it takes a small part of our time, however much there is. */
 static void sweep(struct jitscope_session *s, uint64_t now)
 {
-	/* Their rows make way before they fill the map. */
-	bool many = s->n_ended > bpf_map__max_entries(s->bpf->maps.processes) / 16;
-	bool forget = s->options.system_wide && (many || now >= s->next_forget_ns);
+	bool forget = s->options.system_wide && now >= s->next_forget_ns;
 
 	if (forget)
 		s->next_forget_ns = now + forget_every(s);
@@ -333,6 +332,9 @@ void jitscope_housekeeping(struct jitscope_session *s)
 	inherit(s, now);
 	jitscope_runs_ring(s);
 	jitscope_ring_later(s);
+	if (s->options.system_wide &&
+	    s->n_ended > bpf_map__max_entries(s->bpf->maps.processes) / MANY_ENDED)
+		jitscope_make_room(s);
 	jitscope_tell_rest(s, false);
 	if (s->options.system_wide && s->next_scan_ns && now >= s->next_scan_ns)
 		jitscope_watch_all(s);

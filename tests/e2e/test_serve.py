@@ -379,9 +379,9 @@ def test_many_who_find_no_room_do_not_fill_the_log():
     process, env = serve("--max-loops", "100", "-f", path)
     wait_for(lambda: all(known(one.pid, env) for one in many), "all of them")
     lines = [line for line in stop(process).err.splitlines() if "no room" in line]
-    # serve() has read the first one.
-    assert len(lines) == 1 and "of user 0 are missing" in lines[0], lines
-    assert re.search(r"00 loops of process \d+ .* \(and 10 more of the kind", lines[0]), lines
+    # serve() has read the first one. Other processes of this machine may be among them.
+    assert len(lines) == 1, lines
+    assert int(re.search(r"\(and (\d+) more of the kind in", lines[0])[1]) >= 10, lines
 
 
 def test_whose_memory_made_no_sense_is_known_to_those_who_read():
