@@ -96,10 +96,13 @@ static __always_inline void give_back(struct scratch *s)
 	__sync_lock_test_and_set(&s->taken, 0);
 }
 
-#define UPDATE(map, key, value)                                    \
-	do {                                                       \
-		if (bpf_map_update_elem(map, key, value, BPF_ANY)) \
-			COUNT(map_full);                           \
+/* For a process, which is told from those that lost nothing. */
+#define UPDATE(p, map, key, value)                                   \
+	do {                                                         \
+		if (bpf_map_update_elem(map, key, value, BPF_ANY)) { \
+			__sync_fetch_and_add(&(p)->refused, 1);      \
+			COUNT(map_full);                             \
+		}                                                    \
 	} while (0)
 
 /*
@@ -107,13 +110,13 @@ static __always_inline void give_back(struct scratch *s)
  * nothing is allocated. A reader may catch it between two words; that is all
  * right where each word is a figure of its own.
  */
-#define PUT(map, key, value)                                              \
+#define PUT(p, map, key, value)                                           \
 	do {                                                              \
 		typeof(value) there_ = bpf_map_lookup_elem(map, key);     \
 		if (there_)                                               \
 			__builtin_memcpy(there_, value, sizeof(*there_)); \
 		else                                                      \
-			UPDATE(map, key, value);                          \
+			UPDATE(p, map, key, value);                       \
 	} while (0)
 
 /* ---- Shares of a map ---------------------------------------------------------- */
@@ -252,8 +255,8 @@ static __always_inline void note_process(struct jitscope_process *p, struct jit_
 	p->alive = 1;
 	__sync_fetch_and_add(&p->events, 1);
 	__builtin_memcpy(p->jitdriver, e->jitdriver, sizeof(p->jitdriver));
-	PUT(&counters, &pid, &e->totals.counters);
-	PUT(&counter_times, &pid, &e->totals.times);
+	PUT(p, &counters, &pid, &e->totals.counters);
+	PUT(p, &counter_times, &pid, &e->totals.times);
 }
 
 /* What the event is about: where it started or aborted, and why. */
@@ -321,7 +324,7 @@ static __always_inline void enter_loop(struct jitscope_process *p, struct jit_ev
 
 	e->loop.instance = e->instance;
 	if (HAS_ROOM(p, pid, loops, &key, loops_share))
-		UPDATE(&loops, &key, &e->loop);
+		UPDATE(p, &loops, &key, &e->loop);
 }
 
 /*
@@ -355,7 +358,7 @@ static __always_inline void enter_abort(struct jitscope_process *p, struct jit_e
 		return; /* the process found its own table full, and counts that */
 	e->abort.instance = e->instance;
 	if (HAS_ROOM(p, pid, aborts, &key, ABORTS_SHARE))
-		PUT(&aborts, &key, &e->abort);
+		PUT(p, &aborts, &key, &e->abort);
 }
 
 static __always_inline void enter_flush(struct jitscope_process *p, struct jit_event *e, __u32 pid)
@@ -364,7 +367,7 @@ static __always_inline void enter_flush(struct jitscope_process *p, struct jit_e
 
 	e->flush.instance = e->instance;
 	if (HAS_ROOM(p, pid, flushes, &key, FLUSHES_SHARE))
-		PUT(&flushes, &key, &e->flush);
+		PUT(p, &flushes, &key, &e->flush);
 }
 
 /*
@@ -437,6 +440,22 @@ int jit_loop__run(void *ctx)
 		__sync_fetch_and_add(&p->unknown_runs, 1);
 		COUNT(unknown_loop);
 	}
+	return 0;
+}
+
+/* ---- Maps that are in use ---------------------------------------------------------- */
+
+/* The numbers of all maps that are made like those for loop runs, ours or not, in 32 bits each. */
+SEC("iter/bpf_map")
+int jit_each_runs_map(struct bpf_iter__bpf_map *ctx)
+{
+	struct bpf_map *map = ctx->map;
+	__u32 id;
+
+	if (!map || map->map_type != BPF_MAP_TYPE_ARRAY || !(map->map_flags & BPF_F_INNER_MAP))
+		return 0;
+	id = map->id;
+	bpf_seq_write(ctx->meta->seq, &id, sizeof(id));
 	return 0;
 }
 

@@ -317,16 +317,6 @@ static int attach_perfs(struct jitscope_session *s, const char *path, const stru
 	return 0;
 }
 
-static void say(struct jitscope_session *s, const char *path, const char *what)
-{
-	char line[700];
-
-	if (!s->options.note)
-		return;
-	snprintf(line, sizeof(line), "%s: %s", path, what);
-	s->options.note(s->options.ctx, line);
-}
-
 static void warn_of_sites(struct jitscope_session *s, const char *path, const struct notes *notes)
 {
 	bool unusable = false, nop = false;
@@ -336,13 +326,15 @@ static void warn_of_sites(struct jitscope_session *s, const char *path, const st
 		nop |= notes->sites[i].five_byte_nop;
 	}
 	if (unusable)
-		say(s, path,
-		    "some probes pass their arguments in memory and are left out; build "
-		    "them with STAP_SDT_ARG_CONSTRAINT nr");
+		jitscope_tell(s, JITSCOPE_TELL_FILE,
+			      "%s: some probes pass their arguments in memory and are left out; "
+			      "build them with STAP_SDT_ARG_CONSTRAINT nr",
+			      path);
 	if (nop)
-		say(s, path,
-		    "has probes on a five-byte nop, which Linux 6.18 and later may "
-		    "corrupt while attached; build them with <sys/sdt.h>");
+		jitscope_tell(s, JITSCOPE_TELL_FILE,
+			      "%s: has probes on a five-byte nop, which Linux 6.18 and later may "
+			      "corrupt while attached; build them with <sys/sdt.h>",
+			      path);
 }
 
 static struct attached_file *find_attached(const struct jitscope_session *s, const struct stat *st)

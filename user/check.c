@@ -173,6 +173,11 @@ static void check_runs(struct checks *c)
 		    dir);
 	else if (jitscope_check_runs_dir(dir) == -EPERM)
 		add(c, "runs", JITSCOPE_LIMITED, remedy, "%s", jitscope_error());
+	else if (jitscope_runs_dir_is_closed(dir))
+		add(c, "runs", JITSCOPE_LIMITED, "chmod 755 it",
+		    "loop runs of other users' processes cannot be counted in kernel memory: %s is "
+		    "closed to them",
+		    dir);
 	else
 		add(c, "runs", JITSCOPE_OK, "",
 		    "loop runs can be counted in kernel memory (sockets in %s)", dir);

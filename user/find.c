@@ -123,8 +123,11 @@ static int on_process(void *ctx, pid_t pid)
 	if (err == -ENOMEM)
 		return err;
 	s->err = err;
-	if (err && err != -ESRCH)
-		s->out->unreadable++;
+	if (!err || err == -ESRCH)
+		return 0;
+	if (room(&s->out->unreadable_pids, s->out->unreadable, sizeof(pid)))
+		return -ENOMEM;
+	s->out->unreadable_pids[s->out->unreadable++] = pid;
 	return 0;
 }
 
@@ -190,5 +193,6 @@ void jitscope_providers_free(struct jitscope_providers *p)
 		free(p->list[i].pids);
 	}
 	free(p->list);
+	free(p->unreadable_pids);
 	memset(p, 0, sizeof(*p));
 }

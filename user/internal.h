@@ -165,6 +165,22 @@ struct watched {
 	uint32_t offers;	/* how often */
 };
 
+/* What is told again and again; see tell.c. */
+enum jitscope_subject {
+	JITSCOPE_TELL_ROOM,    /* a map is full, or a process has its share of it */
+	JITSCOPE_TELL_PROCESS, /* one cannot be looked at */
+	JITSCOPE_TELL_FILE,    /* has probes that cannot be used */
+	JITSCOPE_TELL_MEMORY,  /* for run counts is used up */
+	JITSCOPE_TELL_FAILED,  /* a run-count map could not be made */
+	JITSCOPE_SUBJECTS,
+};
+
+struct told {
+	char line[600];
+	uint64_t more; /* lines since then that were not told, of which that is the last */
+	uint64_t last_ns, next_ns, pause_ns;
+};
+
 /*
  * A map that was read whole. In loops, aborts and flushes each key begins with
  * the pid, and each value with the instance.
@@ -216,7 +232,9 @@ struct jitscope_session {
 		uint64_t look_ns;
 	} * newcomers; /* system-wide: programs that were just started */
 	size_t n_newcomers;
-	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns, next_inherit_ns, next_runs_ns;
+	uint64_t next_scan_ns, next_sweep_ns, next_forget_ns, next_inherit_ns, next_tidy_ns,
+		next_runs_ns;
+	uint32_t n_ended; /* processes since room was made for others */
 	bool sweep_wanted;
 	struct heir *heirs; /* see inherit.c */
 	size_t n_heirs;
@@ -226,6 +244,13 @@ struct jitscope_session {
 	char pin_dir[256];	    /* "" if nothing is pinned */
 	char runs_pin_dir[280];	    /* below it, for the maps of loop_run_times; or "" */
 	struct jitscope_runs *runs; /* NULL: no process counts for us */
+	struct adopted {	    /* run-count maps, see adopt.c */
+		pid_t pid;
+		int fd;
+		uint64_t start_ticks, instance;
+	} * adopted;
+	size_t n_adopted;
+	struct told told[JITSCOPE_SUBJECTS];
 	/* A reader of maps that are another session's: */
 	char shared_dir[256]; /* where it has pinned them; else "" */
 	uint64_t shared_runs; /* its number in requests for run-count maps */
@@ -246,6 +271,14 @@ int jitscope_attach_fd(struct jitscope_session *s, int fd, const struct stat *st
  */
 int jitscope_attach_process(struct jitscope_session *s, pid_t pid, bool ring);
 void jitscope_detach_all(struct jitscope_session *s);
+
+/* tell.c: notes */
+void jitscope_tell(struct jitscope_session *s, enum jitscope_subject subject, const char *format,
+		   ...) __attribute__((format(printf, 3, 4)));
+/* Now and then: what was held back. */
+void jitscope_tell_rest(struct jitscope_session *s, bool at_once);
+/* A process and its user. */
+const char *jitscope_who(pid_t pid, char text[64]);
 
 /* seed.c */
 int jitscope_seed(struct jitscope_session *s, pid_t pid);
@@ -297,12 +330,15 @@ void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e
 /* maps.c: whole maps */
 struct bpf_map;
 int jitscope_read_map(const struct bpf_map *map, struct map_rows *out);
+int jitscope_read_map_fd(int fd, size_t key_size, size_t value_size, struct map_rows *out);
 void jitscope_free_rows(struct map_rows *rows);
 /*
  * Removes what is left over; with `forget`, also processes that ended some
  * time ago. Reads the ring meanwhile.
  */
 void jitscope_sweep(struct jitscope_session *s, bool forget);
+/* Lets ended processes go before they fill the map; their other rows are swept later. */
+void jitscope_make_room(struct jitscope_session *s);
 /* How long a system-wide session keeps the figures of what has ended. */
 uint64_t jitscope_keep_ns(const struct jitscope_session *s);
 
@@ -331,6 +367,8 @@ void jitscope_runs_forget(struct jitscope_session *s, pid_t pid);
 const char *jitscope_runs_dir(const struct jitscope_options *options);
 /* -EPERM, with its line: somebody else may write there. Others if it is not there. */
 int jitscope_check_runs_dir(const char *dir);
+/* It is there, and processes of other users cannot look for sockets in it. */
+bool jitscope_runs_dir_is_closed(const char *dir);
 /* Now and then: those who waited for their maps no longer than they may are told to ask again. */
 void jitscope_runs_ring(struct jitscope_session *s);
 /* Now and then: finds ended processes whose end no event told. */
@@ -350,7 +388,16 @@ bool jitscope_is_public(const struct bpf_map *map);
 /* session.c */
 void jitscope_quiet_libbpf(void);
 
-/* share.c: what a reader does in the place of a session of its own */
+/* adopt.c */
+/* Takes what a killed session has pinned in dir of processes that have ended since. */
+void jitscope_adopt(struct jitscope_session *s, const char *dir);
+/* Their run-count maps become those of r; NULL: they are let go. Before r has threads. */
+void jitscope_adopt_runs(struct jitscope_session *s, struct jitscope_runs *r);
+
+/* share.c */
+/* Is it what we would have made, of whatever size? */
+bool jitscope_is_same_kind(int fd, const struct bpf_map *map);
+/* What a reader does in the place of a session of its own */
 int jitscope_reader_poll(struct jitscope_session *s);
 /* As jitscope_runs_copy(). */
 bool jitscope_reader_runs(struct jitscope_session *s, pid_t pid, uint64_t **counts,

@@ -41,14 +41,20 @@ static int reserve(struct map_rows *rows, size_t *capacity, size_t more)
 
 int jitscope_read_map(const struct bpf_map *map, struct map_rows *out)
 {
+	return jitscope_read_map_fd(bpf_map__fd(map), bpf_map__key_size(map),
+				    bpf_map__value_size(map), out);
+}
+
+int jitscope_read_map_fd(int fd, size_t key_size, size_t value_size, struct map_rows *out)
+{
 	size_t capacity = 0, batch = BATCH;
-	int fd = bpf_map__fd(map), err;
+	int err;
 	uint32_t in, next; /* a batch position of a hash is a bucket number */
 	void *from = NULL;
 
 	memset(out, 0, sizeof(*out));
-	out->key_size = bpf_map__key_size(map);
-	out->value_size = bpf_map__value_size(map);
+	out->key_size = key_size;
+	out->value_size = value_size;
 	for (;;) {
 		uint32_t count = (uint32_t)batch;
 
@@ -136,17 +142,53 @@ static void forget_process(struct jitscope_session *s, uint32_t pid)
 	jitscope_runs_forget(s, (pid_t)pid);
 }
 
+static int by_time(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/*
+ * The dead of before then go. If the map is nearly full they make way for the living, the
+ * oldest first, until half of it is free.
+ */
+static uint64_t forget_before(const struct jitscope_session *s, const struct map_rows *rows)
+{
+	const struct jitscope_process *p = (void *)rows->values;
+	uint64_t now = jitscope_now(), keep = jitscope_keep_ns(s), max, *ends;
+	uint64_t before = now > keep ? now - keep : 0;
+	size_t n = 0, surplus;
+
+	max = bpf_map__max_entries(s->bpf->maps.processes);
+	if (rows->n <= max - max / 4)
+		return before;
+	ends = calloc(rows->n, sizeof(*ends));
+	for (size_t i = 0; ends && i < rows->n; i++)
+		if (!p[i].alive)
+			ends[n++] = p[i].last_ns;
+	surplus = rows->n - max / 2 < n ? rows->n - max / 2 : n;
+	if (surplus) {
+		qsort(ends, n, sizeof(*ends), by_time);
+		if (ends[surplus - 1] + 1 > before)
+			before = ends[surplus - 1] + 1;
+	}
+	free(ends);
+	return before;
+}
+
 static void forget_processes(struct jitscope_session *s)
 {
-	uint64_t now = jitscope_now(), keep = jitscope_keep_ns(s);
 	struct map_rows rows;
 	const struct jitscope_process *p;
+	uint64_t before;
 
 	if (jitscope_read_map(s->bpf->maps.processes, &rows))
 		return;
 	p = (void *)rows.values;
+	before = forget_before(s, &rows);
 	for (size_t i = 0; i < rows.n; i++)
-		if (!p[i].alive && now - p[i].last_ns > keep)
+		if (!p[i].alive && p[i].last_ns < before)
 			forget_process(s, jitscope_row_pid(&rows, i));
 	jitscope_free_rows(&rows);
 }
@@ -304,6 +346,13 @@ static void tell_rows(const struct sweep *w)
 		bpf_map__update_elem(w->s->bpf->maps.rows, &w->known[i].pid,
 				     sizeof(w->known[i].pid), &w->known[i].rows,
 				     sizeof(w->known[i].rows), BPF_ANY);
+}
+
+void jitscope_make_room(struct jitscope_session *s)
+{
+	s->n_ended = 0;
+	forget_processes(s);
+	s->sweep_wanted = true;
 }
 
 /*

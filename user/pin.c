@@ -5,7 +5,7 @@
  * A pin outlives the process that made it if that is killed. So the map
  * `session` is pinned with the others and says whose they are: pid and start
  * time. Pins of a process that is no more are stale; the next session that
- * wants the directory removes them.
+ * wants the directory removes them, and may first take what they say of the dead.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -156,7 +156,7 @@ static int check_parent(const char *dir)
 			     "cannot pin the maps in %s: it must be a directory below " BPFFS, dir);
 }
 
-static int make_dir(const char *dir)
+static int make_dir(struct jitscope_session *s, const char *dir)
 {
 	struct jitscope_owner owner = {0};
 	int err = check_parent(dir);
@@ -174,6 +174,9 @@ static int make_dir(const char *dir)
 				     "directory: --pin=DIR",
 				     dir, owner.pid, owner.command);
 	if (!err) {
+		if (s->options.keep_ns && s->options.system_wide && owner.system_wide &&
+		    owner.abi == JIT_ABI_VERSION)
+			jitscope_adopt(s, dir);
 		remove_pins(dir);
 		return mkdir(dir, 0700) ? -errno : 0;
 	}
@@ -207,7 +210,7 @@ int jitscope_pin(struct jitscope_session *s)
 		return jitscope_fail(-ENAMETOOLONG, "the name of the pin directory is too long");
 	err = jitscope_mount_bpffs();
 	if (!err)
-		err = make_dir(dir);
+		err = make_dir(s, dir);
 	if (err)
 		return err;
 	strcpy(s->pin_dir, dir);

@@ -5,10 +5,8 @@
  * What a process can do with the map that it gets is write any numbers at any
  * time, in this map and no other. So the counts are copied word by word and
  * nothing here depends on their values. It cannot freeze, resize or delete
- * the map. It can keep it, or hand it on, after we have let it go, and that is
- * kernel memory which is on our account: such maps, ghosts, are counted with
- * the rest until the kernel no longer knows them. No user but root gets more
- * than half of what all may have.
+ * the map. It can keep it, or hand it on, after we have let it go; such maps are
+ * ghosts (runs_memory.c, which also says how much a user may have).
  *
  * A map belongs to one instance (abi.h) of one process. A process that asks
  * again is given the same one, so that threads can follow one by one, unless
@@ -75,28 +73,6 @@ static uint32_t bytes_of(uint32_t slots)
 	return slots * (uint32_t)sizeof(struct jit_run);
 }
 
-/* Of one user, or of all (NULL). */
-static uint64_t bytes_used(const struct jitscope_runs *r, const uid_t *uid)
-{
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < r->n_maps; i++)
-		if (!uid || r->maps[i].uid == *uid)
-			bytes += bytes_of(r->maps[i].slots);
-	for (size_t i = 0; i < r->n_ghosts; i++)
-		if (!uid || r->ghosts[i].uid == *uid)
-			bytes += r->ghosts[i].bytes;
-	return bytes;
-}
-
-static bool is_affordable(const struct jitscope_runs *r, uid_t uid, uint32_t slots)
-{
-	uint64_t bytes = bytes_of(slots);
-
-	return bytes_used(r, NULL) + bytes <= r->max_bytes &&
-	       (!uid || bytes_used(r, &uid) + bytes <= r->max_bytes / 2);
-}
-
 /* ---- One map -------------------------------------------------------------------- */
 
 /* bpftool shows the counts by the names of struct jit_run. */
@@ -139,16 +115,23 @@ static int make_map(const struct jitscope_runs *r, uint32_t slots, struct run_ma
 	return 0;
 }
 
+void jitscope_runs_add(struct jitscope_runs *r, const struct run_map *m)
+{
+	if (bytes_of(m->slots) <= jitscope_runs_bytes_left(r, m->uid) && has_room(r)) {
+		r->maps[r->n_maps++] = *m;
+		return;
+	}
+	munmap(m->counts, bytes_of(m->slots));
+	close(m->fd);
+}
+
 /* Our part of it; the process may still hold it. */
 static void let_go(struct jitscope_runs *r, struct run_map *m)
 {
 	munmap(m->counts, bytes_of(m->slots));
 	if (m->fd >= 0)
 		close(m->fd);
-	r->ghosts[r->n_ghosts++] = (struct run_ghost){.id = m->id,
-						      .bytes = bytes_of(m->slots),
-						      .uid = m->uid,
-						      .since_ns = jitscope_now()};
+	jitscope_ghost_add(r, m);
 }
 
 static void forget(struct jitscope_runs *r, struct run_map *m)
@@ -195,6 +178,35 @@ static uint32_t slots_for(const struct jitscope_runs *r, uint32_t wanted)
 	return wanted ? (wanted + page - 1) / page * page : page;
 }
 
+/* Of the user's processes that have ended, the one that did so first; NULL: none. */
+static struct run_map *first_ended(const struct jitscope_runs *r, uid_t uid)
+{
+	struct run_map *first = NULL;
+
+	for (size_t i = 0; i < r->n_maps; i++) {
+		struct run_map *m = &r->maps[i];
+
+		if (m->uid == uid && m->ended_ns && (!first || m->ended_ns < first->ended_ns))
+			first = m;
+	}
+	return first;
+}
+
+/*
+ * Who has not much left forgets his dead before their time, rather than that his living
+ * are refused. Two at each request are enough to stay ahead.
+ */
+static void make_way(struct jitscope_runs *r, uid_t uid)
+{
+	for (int i = 0; i < 2 && jitscope_runs_crowded(r, uid); i++) {
+		struct run_map *m = first_ended(r, uid);
+
+		if (!m)
+			return;
+		forget(r, m);
+	}
+}
+
 /*
  * A new map in the place of `old`, the same process's, or at the end of the
  * list. NULL, and counted, if there can be none.
@@ -206,12 +218,14 @@ static struct run_map *replace(struct jitscope_runs *r, struct run_map *old,
 	size_t at = old ? (size_t)(old - r->maps) : r->n_maps;
 	bool same = old && old->start_ticks == like->start_ticks && old->instance == like->instance;
 
-	if (!is_affordable(r, like->uid, slots)) {
+	if (bytes_of(slots) > jitscope_runs_bytes_left(r, like->uid)) {
 		r->stats.limited++;
+		jitscope_refusal_add(r, &r->limited, like);
 		return NULL;
 	}
 	if (!has_room(r) || make_map(r, slots, &m)) {
 		r->stats.failed++;
+		jitscope_refusal_add(r, &r->failed, like);
 		return NULL;
 	}
 	if (at < r->n_maps) {
@@ -225,7 +239,8 @@ static struct run_map *replace(struct jitscope_runs *r, struct run_map *old,
 	}
 	r->maps[at] = m;
 	jitscope_publisher_wake(r);
-	return &r->maps[at];
+	make_way(r, m.uid);
+	return find(r, m.pid);
 }
 
 /* The map that the process is to have, the one it has or a new one; NULL: none. */
@@ -277,6 +292,7 @@ void jitscope_runs_answer(struct jitscope_runs *r, const struct run_peer *peer,
 	*fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 0);
 	if (*fd < 0) {
 		r->stats.failed++;
+		jitscope_refusal_add(r, &r->failed, m);
 		reply->slots = 0;
 		goto out;
 	}
@@ -394,7 +410,7 @@ int jitscope_run_stats(jitscope_session *s, struct jitscope_run_stats *out)
 	pthread_mutex_lock(&r->lock);
 	*out = r->stats;
 	out->maps = r->n_maps;
-	out->bytes = bytes_used(r, NULL);
+	out->bytes = jitscope_runs_bytes(r, NULL);
 	pthread_mutex_unlock(&r->lock);
 	return 0;
 }
@@ -450,20 +466,6 @@ void jitscope_runs_forget(struct jitscope_session *s, pid_t pid)
 	pthread_mutex_unlock(&s->runs->lock);
 }
 
-/* Of the first refusal that is not the process's own fault. */
-static void tell_refusals(struct jitscope_session *s, const struct jitscope_run_stats *stats)
-{
-	if (s->options.note)
-		s->options.note(s->options.ctx,
-				stats->failed
-					? "a process could not be given a map to count loop "
-					  "runs in (out of memory or of file descriptors); it "
-					  "counts in its own memory"
-					: "the maps in which loop runs are counted have the "
-					  "memory that they may have; further processes count "
-					  "in their own");
-}
-
 /* The maps of events are about a later program of the process. */
 static bool is_outdated(const struct jitscope_session *s, const struct run_map *m)
 {
@@ -488,7 +490,6 @@ static bool is_long_ended(const struct jitscope_session *s, const struct run_map
 void jitscope_runs_check(struct jitscope_session *s)
 {
 	struct jitscope_runs *r = s->runs;
-	struct jitscope_run_stats stats;
 	uint64_t now = jitscope_now();
 
 	if (!r)
@@ -502,12 +503,8 @@ void jitscope_runs_check(struct jitscope_session *s)
 		if (is_outdated(s, m) || is_long_ended(s, m, now))
 			forget(r, m);
 	}
-	stats = r->stats;
 	pthread_mutex_unlock(&r->lock);
-	if (!r->told && (stats.failed || stats.limited)) {
-		r->told = true;
-		tell_refusals(s, &stats);
-	}
+	jitscope_refusals_tell(r);
 }
 
 /* ---- Start and end ------------------------------------------------------------------- */
@@ -536,13 +533,28 @@ static int start(struct jitscope_runs *r)
 	if (getrandom(&r->id, sizeof(r->id), 0) != sizeof(r->id))
 		return jitscope_fail(-errno, "no random numbers: %s", strerror(errno));
 	r->id |= !r->id;
+	jitscope_runs_memory_open(r);
+	jitscope_adopt_runs(r->session, r);
 	err = jitscope_publisher_start(r);
-	if (err)
-		return err;
-	err = jitscope_server_start(r, jitscope_runs_dir(o));
-	if (err)
-		jitscope_publisher_stop(r);
+	if (!err) {
+		err = jitscope_server_start(r, jitscope_runs_dir(o));
+		if (err)
+			jitscope_publisher_stop(r);
+	}
 	return err;
+}
+
+static void free_all(struct jitscope_runs *r)
+{
+	for (size_t i = 0; i < r->n_maps; i++) {
+		munmap(r->maps[i].counts, bytes_of(r->maps[i].slots));
+		if (r->maps[i].fd >= 0)
+			close(r->maps[i].fd);
+	}
+	jitscope_runs_memory_close(r);
+	free(r->maps);
+	free(r->gone);
+	free(r);
 }
 
 int jitscope_runs_open(struct jitscope_session *s)
@@ -556,7 +568,7 @@ int jitscope_runs_open(struct jitscope_session *s)
 	pthread_mutex_init(&r->lock, NULL);
 	err = start(r);
 	if (err) {
-		free(r);
+		free_all(r);
 		return err;
 	}
 	s->runs = r;
@@ -577,14 +589,6 @@ void jitscope_runs_close(struct jitscope_session *s)
 		return;
 	jitscope_server_stop(r);
 	jitscope_publisher_stop(r);
-	for (size_t i = 0; i < r->n_maps; i++) {
-		munmap(r->maps[i].counts, bytes_of(r->maps[i].slots));
-		if (r->maps[i].fd >= 0)
-			close(r->maps[i].fd);
-	}
-	free(r->maps);
-	free(r->ghosts);
-	free(r->gone);
-	free(r);
+	free_all(r);
 	s->runs = NULL;
 }

@@ -44,9 +44,17 @@ struct run_ghost {
 	uint64_t since_ns;
 };
 
+/* Who was not given a map: the last of n. */
+struct run_refusal {
+	uint64_t n;
+	pid_t pid;
+	uid_t uid;
+	uint64_t bytes, all; /* of that user, and of all users */
+};
+
 struct jitscope_runs {
 	struct jitscope_session *session;
-	uint64_t id; /* of the session, in requests and replies */
+	uint64_t id;	 /* of the session, in requests and replies */
 	unsigned number; /* among those that listen (abi.h) */
 	uint32_t page_slots, max_slots;
 	uint64_t max_bytes;
@@ -54,14 +62,18 @@ struct jitscope_runs {
 	pthread_mutex_t lock; /* of all that follows */
 	struct run_map *maps;
 	size_t n_maps;
-	struct run_ghost *ghosts;
+	struct run_ghost *ghosts; /* has room for all of the maps as well */
 	size_t n_ghosts;
 	uint32_t *gone; /* pids whose maps are to be taken out of the map of maps */
 	size_t n_gone;
 	struct jitscope_run_stats stats;
 	size_t next_check;
-	bool any_missed; /* or they have been looked at since */
-	bool told; /* that there were refusals */
+	bool any_missed;		    /* or they have been looked at since */
+	struct run_refusal limited, failed; /* that are not told yet */
+
+	/* runs_memory.c, of the publisher's thread */
+	struct bpf_link *iterator; /* over the kernel's maps; NULL: there is none */
+	uint64_t next_lay_ns;
 
 	/* runs_publish.c */
 	pthread_t publisher;
@@ -90,6 +102,29 @@ void jitscope_runs_answer(struct jitscope_runs *r, const struct run_peer *peer,
 			  int *fd);
 /* The reply with a map went out, or nobody waited for it any more. */
 void jitscope_runs_delivered(struct jitscope_runs *r, const struct run_peer *peer, bool heard);
+
+/* One more, of a process that has ended; if there is no room for it, it is let go. */
+void jitscope_runs_add(struct jitscope_runs *r, const struct run_map *m);
+
+/* ---- runs_memory.c: all with the lock held --------------------------------------- */
+
+/* Whose request is refused, for the session's thread to tell. */
+void jitscope_refusal_add(const struct jitscope_runs *r, struct run_refusal *refusals,
+			  const struct run_map *whose);
+/* Of one user's maps and ghosts, or of all (NULL). */
+uint64_t jitscope_runs_bytes(const struct jitscope_runs *r, const uid_t *uid);
+/* That the user may have in addition. */
+uint64_t jitscope_runs_bytes_left(const struct jitscope_runs *r, uid_t uid);
+/* That is little, compared with what the user has. */
+bool jitscope_runs_crowded(const struct jitscope_runs *r, uid_t uid);
+/* The map is let go. */
+void jitscope_ghost_add(struct jitscope_runs *r, const struct run_map *m);
+/* Forgets those that are gone, unless it has looked just now. Gives the lock away meanwhile. */
+void jitscope_lay_ghosts(struct jitscope_runs *r);
+/* These without the lock. Those that are no process's own fault: */
+void jitscope_refusals_tell(struct jitscope_runs *r);
+void jitscope_runs_memory_open(struct jitscope_runs *r);
+void jitscope_runs_memory_close(struct jitscope_runs *r);
 
 /* ---- runs_publish.c ------------------------------------------------------------- */
 

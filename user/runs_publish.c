@@ -11,7 +11,7 @@
  * the pids of those that are gone. The thread takes copies under the lock and
  * works without it. It works alone, so what is changed meanwhile comes later.
  *
- * Its third task are ghosts (runs.c): those that the kernel has let go of.
+ * Its third task are ghosts (runs_memory.c): those that the kernel has let go of.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -27,8 +27,7 @@
 #include "runs.h"
 
 #define BATCH 256
-#define GHOSTS_EVERY 1 /* second */
-#define HAUNT_NS (600 * 1000000000ull)
+#define GHOSTS_MS 200
 
 struct batch {
 	uint32_t pids[BATCH];
@@ -144,51 +143,16 @@ static void take_out(const struct jitscope_runs *r, struct batch *b)
 		unpin(r, b->pids[i]);
 }
 
-/* ---- Ghosts --------------------------------------------------------------------------------- */
-
-/*
- * Does the kernel still know it? To ask takes CAP_SYS_ADMIN, which `jitscope serve` has
- * given up: then it counts for some time, so that nobody can hoard them faster than that.
- */
-static bool exists(const struct run_ghost *ghost)
-{
-	uint32_t next;
-	int err = bpf_map_get_next_id(ghost->id - 1, &next);
-
-	if (err == -EPERM)
-		return jitscope_now() < ghost->since_ns + HAUNT_NS;
-	return !err && next == ghost->id;
-}
-
-/* The oldest ones, BATCH at most, to be asked about; the rest waits. */
-static void lay_ghosts(struct jitscope_runs *r)
-{
-	struct run_ghost some[BATCH];
-	size_t n = r->n_ghosts < BATCH ? r->n_ghosts : BATCH, kept = 0;
-
-	if (!n)
-		return;
-	memcpy(some, r->ghosts, n * sizeof(*some));
-	pthread_mutex_unlock(&r->lock);
-	for (size_t i = 0; i < n; i++)
-		if (exists(&some[i]))
-			some[kept++] = some[i];
-	pthread_mutex_lock(&r->lock);
-	/* New ones came at the end; those that stay go behind them. */
-	memmove(r->ghosts, r->ghosts + n, (r->n_ghosts - n) * sizeof(*some));
-	memcpy(r->ghosts + r->n_ghosts - n, some, kept * sizeof(*some));
-	r->n_ghosts -= n - kept;
-}
-
-/* ---- The thread -------------------------------------------------------------------------------
- */
+/* ---- The thread ----------------------------------------------------------------------------- */
 
 static void wait_for_work(struct jitscope_runs *r)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += GHOSTS_EVERY;
+	until.tv_nsec += GHOSTS_MS * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
 	while (!r->stop && !has_work(r)) {
 		if (!r->n_ghosts)
 			pthread_cond_wait(&r->work, &r->lock);
@@ -212,7 +176,7 @@ static void *work(void *arg)
 		if (new.n)
 			publish(r, &new);
 		pthread_mutex_lock(&r->lock);
-		lay_ghosts(r);
+		jitscope_lay_ghosts(r);
 		wait_for_work(r);
 	}
 	pthread_mutex_unlock(&r->lock);

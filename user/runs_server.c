@@ -454,11 +454,48 @@ static int lock_dir(const char *dir)
 	return fd;
 }
 
+bool jitscope_runs_dir_is_closed(const char *dir)
+{
+	struct stat st;
+
+	return !stat(dir, &st) && (st.st_mode & 0005) != 0005;
+}
+
+/* What we have just made is for all to look into, whatever our umask says. */
+static void open_to_all(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	if (!fstat(fd, &st) && st.st_uid == geteuid())
+		fchmod(fd, 0755);
+	close(fd);
+}
+
 static int make_dir(const char *dir)
 {
-	if (mkdir(dir, 0755) && errno != EEXIST)
+	if (!mkdir(dir, 0755))
+		open_to_all(dir);
+	else if (errno != EEXIST)
 		return jitscope_fail(-errno, "cannot make %s: %s", dir, strerror(errno));
 	return jitscope_check_runs_dir(dir);
+}
+
+/* Somebody else made it, who may have meant it: that is not ours to change. */
+static void warn_of_closed_dir(const struct jitscope_runs *r, const char *dir)
+{
+	const struct jitscope_options *o = &r->session->options;
+	char line[300];
+
+	if (!o->note || !jitscope_runs_dir_is_closed(dir))
+		return;
+	snprintf(line, sizeof(line),
+		 "%s is closed to other users: their processes count loop runs in their own "
+		 "memory; chmod 755 %s",
+		 dir, dir);
+	o->note(o->ctx, line);
 }
 
 static int bind_to(struct runs_server *v, unsigned n)
@@ -532,6 +569,7 @@ int jitscope_server_start(struct jitscope_runs *r, const char *dir)
 	if (!err) {
 		err = jitscope_start_thread(&v->thread, run, v);
 		if (!err) {
+			warn_of_closed_dir(r, v->dir);
 			r->server = v;
 			return 0;
 		}

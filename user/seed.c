@@ -43,15 +43,13 @@ static int put_newer(const struct bpf_map *map, const void *key, size_t key_size
 static void count_missing(struct jitscope_session *s, pid_t pid, uint64_t n, const char *what,
 			  const char *remedy)
 {
-	char line[128];
+	char who[64];
 
 	if (!n)
 		return;
 	jitscope_rows_lost(s, pid, n);
-	snprintf(line, sizeof(line), "no room in the map `%s`: %llu %s are missing%s", what,
-		 (unsigned long long)n, what, remedy);
-	if (s->options.note)
-		s->options.note(s->options.ctx, line);
+	jitscope_tell(s, JITSCOPE_TELL_ROOM, "no room in the map `%s`: %llu %s of %s are missing%s",
+		      what, (unsigned long long)n, what, jitscope_who(pid, who), remedy);
 }
 
 /*

@@ -64,6 +64,8 @@ static int configure(struct jitscope_session *s)
 	b->rodata->lifecycle = true;
 
 	bpf_program__set_autoload(b->progs.jit_loop__run, o->count == JITSCOPE_COUNT_PROBE);
+	bpf_program__set_autoload(b->progs.jit_each_runs_map, o->count == JITSCOPE_COUNT_MEMORY);
+	bpf_program__set_autoattach(b->progs.jit_each_runs_map, false); /* see runs_memory.c */
 	bpf_map__set_autocreate(b->maps.loop_run_times, o->count == JITSCOPE_COUNT_MEMORY);
 	if (o->max_loops)
 		bpf_map__set_max_entries(b->maps.loops, o->max_loops);
@@ -203,6 +205,8 @@ void jitscope_close(jitscope_session *s)
 {
 	if (!s)
 		return;
+	jitscope_tell_rest(s, true);
+	jitscope_adopt_runs(s, NULL);
 	jitscope_runs_refuse(s);
 	jitscope_detach_all(s);
 	jitscope_runs_close(s);

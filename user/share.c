@@ -17,7 +17,7 @@
 #include "internal.h"
 #include "jitscope.skel.h"
 
-static bool is_same_kind(int fd, const struct bpf_map *map)
+bool jitscope_is_same_kind(int fd, const struct bpf_map *map)
 {
 	struct bpf_map_info info = {0};
 	uint32_t size = sizeof(info);
@@ -38,7 +38,7 @@ static int adopt(const char *dir, struct bpf_map *map)
 		return bpf_map__set_autocreate(map, false); /* no runs are counted there */
 	if (fd < 0)
 		return fd;
-	if (is_same_kind(fd, map))
+	if (jitscope_is_same_kind(fd, map))
 		err = bpf_map__reuse_fd(map, fd);
 	close(fd);
 	return err;

@@ -280,9 +280,9 @@ static void take_left_runs(jitscope_session *session, struct jitscope_snapshot *
  * that had code when it was attached. What the process counted beside it has them all.
  */
 static bool counts_better(struct jitscope_snapshot *s, const struct jitscope_process *p,
-			  const struct jit_region *r)
+			  uint32_t counting)
 {
-	if (!p->unknown_runs || !(r->counting & JIT_RUNS_MEMORY))
+	if (!p->unknown_runs || !(counting & JIT_RUNS_MEMORY))
 		return false;
 	for (size_t i = 0; i < s->n_loops; i++)
 		s->loops[i].loop.runs = 0;
@@ -308,7 +308,7 @@ static bool refresh(jitscope_session *session, struct jitscope_snapshot *s,
 		jitscope_raise(&s->info.counters, &r.event.totals.counters, JIT_NCOUNTERS);
 		jitscope_raise(&s->info.counter_times, &r.event.totals.times, JIT_NTIMES);
 	}
-	if (by_probe && there && counts_better(s, p, &r))
+	if (by_probe && counts_better(s, p, there ? r.counting : p->runs_kept ? p->counting : 0))
 		by_probe = false;
 	if (by_probe)
 		s->run_source = JITSCOPE_RUNS_PROBE;
@@ -323,8 +323,7 @@ static bool refresh(jitscope_session *session, struct jitscope_snapshot *s,
 static bool is_complete(jitscope_session *session, const struct jitscope_snapshot *s,
 			const struct jitscope_process *p)
 {
-	return s->stats.map_full == session->seed_lost && !s->stats.busy && !s->lost && !p->bad &&
-	       !jitscope_is_unseeded(session, s->pid, p);
+	return !s->stats.busy && !s->lost && !p->bad && !jitscope_is_unseeded(session, s->pid, p);
 }
 
 /* Of a process that has just ended the rest may be on its way, and is shown but once. */

@@ -29,8 +29,11 @@
 #define SWEEP_EVERY (250 * MS)
 #define SCAN_EVERY (2000 * MS)
 #define NEWCOMERS 1024
+#define MANY_ENDED 16 /* that part of the room for processes */
 #define SECOND_LOOK (100 * MS)
-#define FORGET_EVERY (10000 * MS)
+#define FORGET_EVERY (10000 * MS) /* or more often, */
+#define FORGET_PARTS 4		  /* so often in the time for which the dead are kept, */
+#define FORGET_AT_MOST (1000 * MS)
 
 struct watched *jitscope_watched(struct jitscope_session *s, pid_t pid, bool add)
 {
@@ -166,8 +169,8 @@ static int attach_and_seed(void *ctx, pid_t pid)
 	err = jitscope_mark_watched(s, pid);
 	if (!err)
 		err = seed(s, pid);
-	if (err && err != -ESRCH && s->options.note)
-		s->options.note(s->options.ctx, jitscope_error());
+	if (err && err != -ESRCH)
+		jitscope_tell(s, JITSCOPE_TELL_PROCESS, "%s", jitscope_error());
 	return 0;
 }
 
@@ -249,6 +252,7 @@ void jitscope_on_life(struct jitscope_session *s, const struct jitscope_event *e
 		if (w)
 			has_ended(s, w);
 		jitscope_runs_ended(s, pid);
+		s->n_ended++;
 		break;
 	case JITSCOPE_NEWCOMER:
 		welcome(s, pid);
@@ -287,21 +291,38 @@ static void look_again(struct jitscope_session *s, struct watched *w, uint64_t n
 	}
 }
 
+/* How exactly the time is kept for which the dead are remembered. */
+static uint64_t forget_every(const struct jitscope_session *s)
+{
+	uint64_t part = jitscope_keep_ns(s) / FORGET_PARTS;
+
+	part = part < FORGET_AT_MOST ? FORGET_AT_MOST : part;
+	return part < FORGET_EVERY ? part : FORGET_EVERY;
+}
+
+/* What has grown while it was used, or may be wrong by now. */
+static void tidy(struct jitscope_session *s, uint64_t now)
+{
+	if (now < s->next_tidy_ns)
+		return;
+	s->next_tidy_ns = now + FORGET_EVERY;
+	s->n_strangers = 0; /* their inodes may be other files by now */
+	malloc_trim(0);	    /* the copies of whole maps: a session may last for months */
+}
+
 /* Seldom enough that it takes a small part of our time, however much there is. */
 static void sweep(struct jitscope_session *s, uint64_t now)
 {
 	bool forget = s->options.system_wide && now >= s->next_forget_ns;
 
-	if (forget) {
-		s->next_forget_ns = now + FORGET_EVERY;
-		s->n_strangers = 0; /* their inodes may be other files by now */
-	}
+	if (forget)
+		s->next_forget_ns = now + forget_every(s);
 	if (forget || s->sweep_wanted) {
 		s->sweep_wanted = false;
 		jitscope_sweep(s, forget);
 	}
-	if (forget)
-		malloc_trim(0); /* the copies of whole maps: a session may last for months */
+	if (s->options.system_wide)
+		tidy(s, now);
 	jitscope_runs_check(s);
 	s->next_sweep_ns = jitscope_now() + SWEEP_EVERY + 10 * (jitscope_now() - now);
 }
@@ -328,6 +349,10 @@ void jitscope_housekeeping(struct jitscope_session *s)
 	jitscope_look_at_runs(s, now);
 	jitscope_runs_ring(s);
 	jitscope_ring_later(s);
+	if (s->options.system_wide &&
+	    s->n_ended > bpf_map__max_entries(s->bpf->maps.processes) / MANY_ENDED)
+		jitscope_make_room(s);
+	jitscope_tell_rest(s, false);
 	if (s->options.system_wide && s->next_scan_ns && now >= s->next_scan_ns)
 		jitscope_watch_all(s);
 	if (now >= s->next_sweep_ns)

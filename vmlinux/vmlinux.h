@@ -70,6 +70,29 @@ struct task_struct {
 	char comm[16];
 };
 
+struct bpf_map {
+	enum bpf_map_type map_type;
+	__u32 map_flags;
+	__u32 id;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	union {
+		struct seq_file *seq;
+	};
+};
+
+struct bpf_iter__bpf_map {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct bpf_map *map;
+	};
+};
+
 #pragma clang attribute pop
 
 /* Opaque: registers are read by the offset that the attach cookie names. */

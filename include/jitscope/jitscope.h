@@ -136,7 +136,8 @@ struct jitscope_provider {
 struct jitscope_providers {
 	struct jitscope_provider *list;
 	size_t n;
-	size_t unreadable; /* processes that could not be looked at */
+	size_t unreadable; /* processes that could not be looked at: */
+	pid_t *unreadable_pids;
 };
 
 /* All processes of this machine, or one (pid > 0). */

@@ -38,7 +38,7 @@ struct jitscope_process {
 	__u64 first_ns;	   /* CLOCK_MONOTONIC of its first event */
 	__u64 last_ns;	   /* and of the last thing seen of it */
 	__u64 events;	   /* probe hits taken from it, runs not counted */
-	__u64 refused;	   /* its rows that are missing: it had its share of a map */
+	__u64 refused;	   /* its rows that are missing: a map was full, or it had its share */
 	__u32 ppid;
 	__u32 alive;
 	__u32 watched; /* 1: asked for, or forked from one that was */

@@ -84,7 +84,8 @@ def test_bad_options():
             ("run",), ("run", "--"), ("run", "-p", "1", "--", "true"), ("trace",), ("snapshot",),
             ("snapshot", "-p", "x"), ("snapshot", "-p", "0"), ("snapshot", "-p", "-1"),
             ("snapshot", "-p", "99999999999999999999"), ("snapshot", "-p", "1 "),
-            ("snapshot", "-p"), ("snapshot", "-p", "1", "-a"), ("snapshot", "-a", "-f", "/bin/sh"),
+            ("snapshot", "-p"), ("snapshot", "-p", "1", "-a"), ("snapshot", "-p", "1", "-p", "2"),
+            ("snapshot", "-a", *["-f", "/bin/sh"] * 65), ("snapshot", "-a", "-f", "/bin/sh"),
             ("snapshot", "-a", "-i", "0"), ("snapshot", "-a", "-i", "-1"),
             ("snapshot", "-a", "-i", "nan"), ("snapshot", "-a", "-d", "1x"),
             ("snapshot", "-a", "-d", ""), ("snapshot", "-a", "-n", "0"),
@@ -411,7 +412,7 @@ def test_shares_hold_for_what_is_seeded_as_well():
     snaps = {s["pid"]: s for s in clean(result.out, json_lines=True)}
     assert len(snaps[many.pid]["loops"]) == 100 and len(snaps[few.pid]["loops"]) == 90, result.err
     assert snaps[many.pid]["stats"]["map_full"] == 400, snaps[many.pid]["stats"]
-    assert "400 loops are missing" in result.err and "--max-loops" in result.err, result.err
+    assert f"400 loops of process {many.pid} of user 0 are missing" in result.err and "--max-loops" in result.err, result.err
 
 
 def test_a_share_is_room_for_new_code_again_and_again():

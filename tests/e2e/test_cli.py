@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import time
 
-from harness import (JITSCOPE, LIBJITHOOKS, TOP, check_totals, embed, finish, held, jitscope, kill,
+from harness import (JITSCOPE, LIBJITHOOKS, TOP, check_totals, embed, finish, for_others, held, jitscope, kill,
                      need, need_bpf, nonzero, pin_dir, program, read_line, run, snapshot, start,
                      tempdir, wait_for, watch)
 
@@ -58,6 +60,63 @@ def test_list():
     assert line.split()[:2] == [str(process.pid), "embed"], line
     one = json.loads(jitscope("list", "--json", "-f", program("embed")).out)
     assert process.pid in [p["pid"] for p in one["files"][0]["processes"]], one
+
+
+def test_who_cannot_be_looked_at_is_named():
+    """What belongs to root, by one who is not."""
+    path = os.path.join(for_others(JITSCOPE), "jitscope")
+    process, _ = held("embed")
+    listed = json.loads(run([path, "list", "--json"], user=65534).out)
+    assert process.pid in listed["unreadable_pids"], listed
+    assert len(listed["unreadable_pids"]) == listed["unreadable"], listed
+    told = run([path, "list"], user=65534, status=None).err
+    assert re.search(r"processes \([\d, .]+\) could not be looked at: they are of other", told), told
+    told = run([path, "snapshot", "-a", "--no-bpf"], user=65534, status=None).err
+    assert re.search(r"processes \([\d, .]+\) could not be read; root can", told), told
+
+
+def test_more_files_than_one():
+    paths = [shutil.copy(program("embed"), os.path.join(tempdir(), "embed")) for _ in range(3)]
+    files = [word for path in paths[:2] for word in ("-f", path)]
+    pids = []
+    for path in paths:
+        one = start([path, "--loops", "3", "--quiet", "--hold", "600", "--json"],
+                    stdin=subprocess.DEVNULL)
+        read_line(one, r"^\{")
+        pids.append(one.pid)
+    listed = json.loads(jitscope("list", "--json", *files).out)["files"]
+    assert [[p["pid"] for p in f["processes"]] for f in listed] == [[p] for p in pids[:2]], listed
+    for way in ((), ("--no-bpf",)):
+        shown = jitscope("snapshot", "--json", *files, *way).out.splitlines()
+        assert [json.loads(line)["pid"] for line in shown] == sorted(pids[:2]), (way, shown)
+
+
+def test_region_files_can_be_several():
+    folder = tempdir()
+    for _ in range(2):
+        run(embed(*WORK), env={"JITHOOKS_REGION_DIR": folder})
+    paths = [os.path.join(folder, name) for name in os.listdir(folder)]
+    shown = jitscope("snapshot", "--json", *(word for path in paths for word in ("-f", path))).out
+    assert len(shown.splitlines()) == len(paths) == 2, shown
+
+
+def test_events_of_more_files_than_one():
+    need_bpf()
+    paths = [shutil.copy(program("embed"), os.path.join(tempdir(), "embed")) for _ in range(2)]
+    out = os.path.join(tempdir(), "events")
+    start([JITSCOPE, "trace", "--json", "-o", out, "-f", paths[0], "-f", paths[1]])
+
+    def seen():  # those that run when it has attached are
+        pids = []
+        for path in paths:
+            one = start([path, "--loops", "3", "--quiet", "--json"])
+            finish(one)
+            pids.append(one.pid)
+        time.sleep(0.2)
+        with open(out) as f:
+            text = f.read()
+        return all(f'"pid": {pid},' in text or f'"pid":{pid},' in text for pid in pids)
+    wait_for(seen, "events of both")
 
 
 def examples():

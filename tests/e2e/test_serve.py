@@ -15,7 +15,8 @@ from harness import (JITSCOPE, TIMEOUT, check_totals, embed, finish, for_others,
                      need, need_bpf, nonzero, pin_dir, program, read_line, run, semaphores, snapshot, start,
                      tempdir, wait_for)
 from test_jitlua import JITLUA
-from test_runs import Counted, check_counts, pinned, runs_dir, runs_of, said_of, tally_of
+from test_runs import (NOBODY, Counted, answers, check_counts, pinned, runs_dir, runs_of, said_of,
+                       tally_of)
 
 LOAD = ["--loops", "7", "--bridges", "3", "--aborts", "2"]
 
@@ -38,6 +39,16 @@ def number_of_links(process):
         with open(os.path.join(folder, fd)) as f:
             texts.append(f.read())
     return sum("link_type:" in text for text in texts)
+
+
+def attached(process):
+    """The paths of the files that it has attached to, as the kernel shows them (Linux 6.8)."""
+    folder = f"/proc/{process.pid}/fdinfo"
+    paths = set()
+    for fd in os.listdir(folder):
+        with open(os.path.join(folder, fd)) as f:
+            paths.update(re.findall(r"^path:\s+(\S+)$", f.read(), re.M))
+    return paths
 
 
 def own_program(name):
@@ -118,6 +129,13 @@ def test_a_program_that_nobody_knew_is_seen_when_it_is_started():
     stop(process)
 
 
+def test_all_files_that_are_named_are_attached_at_once():
+    paths = [own_program("embed") for _ in range(3)]
+    process, _ = serve(*(word for path in paths for word in ("-f", path)))
+    assert attached(process) >= set(paths), attached(process)
+    stop(process)
+
+
 def test_the_dead_are_kept_as_long_as_is_asked():
     """Longer than they are otherwise: two sweeps of the maps come and go."""
     process, env = serve("--keep", "90", "-f", program("embed"))
@@ -179,6 +197,19 @@ def test_who_asks_for_a_file_that_it_has_not_seen_attaches():
     stop(process)
 
 
+def test_a_short_time_is_kept_to_the_second():
+    path = own_program("embed")
+    process, env = serve("--keep", "2", "-f", path)
+    for _ in range(2):
+        one = start([path, *LOAD, "--quiet", "--json"])
+        finish(one)
+        ended = time.monotonic()
+        assert known(one.pid, env)
+        wait_for(lambda pid=one.pid: not known(pid, env), "it to be forgotten", timeout=5)
+        assert time.monotonic() - ended >= 2
+    stop(process)
+
+
 def test_it_leaves_nothing_behind():
     one, _ = held("embed", *LOAD)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -198,6 +229,35 @@ def test_a_killed_one_is_followed_by_the_next():
     check_totals(snapshot(one.pid, env=env), told)  # stale pins are nobody's figures
     process, _ = serve(pins=env["JITSCOPE_PIN_DIR"])
     check_totals(wait_for(lambda: known(one.pid, env), "the process"), told)
+    stop(process)
+
+
+def test_what_a_killed_one_knew_of_the_dead_is_kept():
+    """Also of who died while nobody looked, though that may lack something then."""
+    need("bpftool")
+    process, env = serve("--keep", "8", env=runs_dir()[1])
+    early, late, alive = (Counted("--loops", n, env=env) for n in (3, 4, 5))
+    told = {one.pid: one.do("wait", f"run {one.pid % 100}") for one in (early, late, alive)}
+    early.end()
+    wait_for(lambda: not known(early.pid, env)["alive"], "its end")
+    kill(process, signal.SIGKILL)
+    process.wait()
+    late.send("die")
+    late.process.wait()
+    process, _ = serve("--keep", "8", env=env, pins=env["JITSCOPE_PIN_DIR"])
+    for one, lives, complete in ((early, False, True), (late, False, False), (alive, True, True)):
+        snap = known(one.pid, env)
+        assert snap["alive"] is lives and snap["complete"] is complete, snap
+        assert runs_of(snap) == tally_of(told[one.pid]), (snap, told[one.pid])
+        assert len(snap["loops"]) == len(told[one.pid]["tally"]), snap
+        assert snap["counters"]["TOTAL_COMPILED_LOOPS"], snap
+        path = f"{env['JITSCOPE_PIN_DIR']}/loop_run_times/{one.pid}"
+        if not lives:
+            wait_for(lambda path=path: os.path.exists(path), path)
+            assert sum(pinned(path).values()) == sum(tally_of(told[one.pid]).values())
+    wait_for(lambda: not known(early.pid, env) and not known(late.pid, env), "them to be forgotten")
+    assert not os.path.exists(f"{env['JITSCOPE_PIN_DIR']}/loop_run_times/{late.pid}")
+    alive.end()
     stop(process)
 
 
@@ -342,6 +402,37 @@ def test_whose_rows_found_no_room_is_known_to_those_who_read():
     assert snap["complete"] is False and len(snap["loops"]) == 5000, snap["stats"]
     check_totals(wait_for(lambda: known(small.pid, env), "the small one"), told)
     stop(process)
+
+
+def held_at(path, *arguments):
+    process = start([path, *map(str, arguments), "--quiet", "--hold", "600", "--json"],
+                    stdin=subprocess.DEVNULL)
+    return process, json.loads(process.stdout.readline())
+
+
+def test_whose_rows_found_no_room_is_not_said_of_others():
+    """The map has room for four times what one process may have; five come."""
+    path = own_program("embed")
+    process, env = serve("--max-loops", "100", "-f", path)
+    small, told = held_at(path, *LOAD)
+    large = [held_at(path, "--loops", 100)[0] for _ in range(5)]
+    snap = wait_for(lambda: known(large[-1].pid, env), "the last one")
+    assert snap["complete"] is False and snap["stats"]["map_full"], snap["stats"]
+    snap = known(small.pid, env)
+    assert snap["stats"]["map_full"], snap["stats"]
+    check_totals(snap, told)
+    stop(process)
+
+
+def test_many_who_find_no_room_do_not_fill_the_log():
+    path = own_program("embed")
+    many = [held_at(path, "--loops", 300)[0] for _ in range(12)]
+    process, env = serve("--max-loops", "100", "-f", path)
+    wait_for(lambda: all(known(one.pid, env) for one in many), "all of them")
+    lines = [line for line in stop(process).err.splitlines() if "no room" in line]
+    # serve() has read the first one. Other processes of this machine may be among them.
+    assert len(lines) == 1, lines
+    assert int(re.search(r"\(and (\d+) more of the kind in", lines[0])[1]) >= 10, lines
 
 
 def test_whose_memory_made_no_sense_is_known_to_those_who_read():
@@ -696,4 +787,110 @@ def test_two_hundred_that_count_at_once_leave_nothing():
     assert resources(process)[1] <= before[1] + 16384, (before, resources(process))
     left = os.listdir(f"{env['JITSCOPE_PIN_DIR']}/loop_run_times")
     assert not [name for name in left if name.isdigit() and int(name) in {o.pid for o in crowd}]
+    stop(process)
+
+
+def test_all_users_are_counted_whatever_the_umask():
+    folder = for_others(program("runs"))
+    process, env = serve("-f", f"{folder}/runs", preexec_fn=lambda: os.umask(0o077))
+    counted = Counted("--loops", 3, path=f"{folder}/runs", env=env, user=NOBODY)
+    told = counted.do("wait", "run 50")
+    assert told["mapped"] is True, told
+    check_counts(snapshot(counted.pid, env=env), told, "kernel")
+    counted.end()
+    stop(process)
+
+
+def test_a_closed_folder_of_sockets_stays_closed_and_is_told():
+    need_bpf()
+    _, env = runs_dir()
+    os.mkdir(env["JITSCOPE_RUNS_DIR"], 0o700)
+    os.chmod(env["JITSCOPE_RUNS_DIR"], 0o700)
+    told = jitscope("snapshot", "--count=memory", "-f", program("embed"), status=None, env=env)
+    assert "is closed to other users" in told.err, told
+    os.mkdir(env["JITSCOPE_RUNS_DIR"], 0o700)
+    assert "is closed to them" in jitscope("check", status=None, env=env).out
+    os.rmdir(env["JITSCOPE_RUNS_DIR"])
+
+
+# ---- Whom one cannot trust ------------------------------------------------------------------
+
+
+def serve_strangers(*options, **more):
+    """With a program of its own that asks for maps, which all users can run: what starts it."""
+    path = os.path.join(for_others(program("runs_ask")), "runs_ask")
+    process, env = serve(*options, "-f", path, **more)
+
+    def ask(*commands, user=NOBODY):
+        return start([path, env["JITSCOPE_RUNS_DIR"], "wait", *commands], env=env, user=user)
+    return process, ask
+
+
+def test_users_who_take_all_they_can_leave_some_for_others():
+    process, ask = serve_strangers("--keep", "5")
+    # 240 MiB are for users: of what is free, each may take half. A map takes half a MiB.
+    greedy = [ask("grab:3000", "hold", user=NOBODY - i) for i in range(3)]
+    grabbed = [answers(one, 2)[1]["grabbed"] for one in greedy]
+    assert sum(grabbed) < 480 and min(grabbed) > 0, grabbed
+    for user in (0, NOBODY - 3):
+        assert answers(ask("ask:1", user=user), 2)[1]["status"] == 0, user
+    for one in greedy:
+        kill(one, signal.SIGKILL)
+        finish(one)
+    stop(process)
+
+
+def test_memory_is_free_again_when_nobody_holds_it():
+    """Which serve has to know without the right to ask for a map by its number."""
+    process, ask = serve_strangers("--keep", "5")
+    for user in (NOBODY, NOBODY - 1):
+        one = ask("grab:3000", user=user)
+        assert answers(one, 2)[1]["grabbed"] > 100
+        finish(one)
+    for user in (0, NOBODY, NOBODY - 1):
+        wait_for(lambda user=user: answers(ask("ask:65536", user=user), 2)[1]["status"] == 0,
+                 f"a map for user {user}", timeout=5)
+    stop(process)
+
+
+def test_without_the_iterator_memory_counts_for_a_time():
+    """And one line says so. Root has a part that nobody else can take."""
+    process, ask = serve_strangers("--keep", "5", env={"JITSCOPE_NO_MAP_ITERATOR": "1"})
+    for user in (NOBODY, NOBODY - 1):
+        one = ask("grab:300", user=user)
+        assert answers(one, 2)[1]["grabbed"] > 100
+        finish(one)
+    assert answers(ask("ask:1"), 2)[1]["status"] == 2
+    assert answers(ask("ask:1", user=0), 2)[1]["status"] == 0
+    stop(process)
+    told = jitscope("snapshot", "--count=memory", "-f", program("embed"), status=None,
+                    env={**runs_dir()[1], "JITSCOPE_NO_MAP_ITERATOR": "1"}).err
+    assert "free again only after 10 minutes" in told, told
+
+
+def test_the_dead_make_room_for_others_in_the_maps():
+    """More have ended than there is room for, and were to be kept for long."""
+    path = own_program("runs")
+    process, env = serve("--keep", "1h", "-f", path)
+    crowd = Counted("--loops", 3, path=path, env=env)
+    crowd.do("wait", "run 1")
+    for _ in range(45):
+        crowd.send("forks 200 1 2")
+        for _ in range(201):
+            crowd.answer()
+    counted = Counted("--loops", 3, path=path, env=env)
+    told = counted.do("wait", "run 50")
+    check_counts(snapshot(counted.pid, env=env), told, "kernel")
+    shown = all_known(env)
+    assert 1000 < len(shown) < 8000 and shown[-1]["stats"]["map_full"] == 0, len(shown)
+    stop(process)
+
+
+def test_the_dead_make_way_for_the_living():
+    """Of the same user: what they counted is not kept as long as was asked for."""
+    process, ask = serve_strangers("--keep", "1h")
+    for i in range(300):
+        one = ask("ask:65536")
+        assert answers(one, 2)[1]["status"] == 0, i
+        finish(one)
     stop(process)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* cmd_list.c - `jitscope list`: processes and files that carry the provider. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -94,48 +95,83 @@ static json_t *provider(const struct jitscope_provider *p)
 			 "five_byte_nop", p->five_byte_nop, "processes", processes);
 }
 
+static json_t *pids(const pid_t *list, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(array, json_integer(list[i]));
+	return array;
+}
+
 static void print_json(FILE *f, const struct jitscope_providers *all)
 {
 	json_t *files = json_array();
 
 	for (size_t i = 0; i < all->n; i++)
 		json_array_append_new(files, provider(&all->list[i]));
-	json_line(f, json_pack("{ss so so}", "schema", "jitscope.list/1", "files", files,
-			       "unreadable", json_count(all->unreadable)));
+	json_line(f, json_pack("{ss so so so}", "schema", "jitscope.list/1", "files", files,
+			       "unreadable", json_count(all->unreadable), "unreadable_pids",
+			       pids(all->unreadable_pids, all->unreadable)));
 }
 
-/* The processes of one file, in place of its own empty list. */
-static int find_users(const char *path, struct jitscope_providers *file)
+/* A file that was asked for, with its processes, if there are any. */
+static int add_file(struct jitscope_providers *out, struct jitscope_providers *found,
+		    const char *path)
 {
-	struct jitscope_providers all;
-	int err = jitscope_find_file(path, file);
+	struct jitscope_providers file;
+	struct jitscope_provider *bigger;
+	int err = jitscope_find_file(path, &file);
 
 	if (err)
 		return err;
-	err = jitscope_find(0, &all);
-	if (err) {
-		jitscope_providers_free(file);
-		return err;
+	bigger = reallocarray(out->list, out->n + 1, sizeof(*bigger));
+	if (!bigger) {
+		jitscope_providers_free(&file);
+		return -ENOMEM;
 	}
-	for (size_t i = 0; i < all.n; i++)
-		if (all.list[i].dev == file->list->dev && all.list[i].ino == file->list->ino) {
-			file->list->pids = all.list[i].pids;
-			file->list->n_pids = all.list[i].n_pids;
-			all.list[i].pids = NULL;
-			all.list[i].n_pids = 0;
+	out->list = bigger;
+	bigger[out->n] = *file.list;
+	free(file.list);
+	for (size_t i = 0; i < found->n; i++)
+		if (found->list[i].dev == bigger[out->n].dev &&
+		    found->list[i].ino == bigger[out->n].ino) {
+			bigger[out->n].pids = found->list[i].pids;
+			bigger[out->n].n_pids = found->list[i].n_pids;
+			found->list[i].pids = NULL;
+			found->list[i].n_pids = 0;
 			break;
 		}
-	file->unreadable = all.unreadable;
-	jitscope_providers_free(&all);
+	out->n++;
 	return 0;
+}
+
+static int find_users(const struct options *o, struct jitscope_providers *out)
+{
+	struct jitscope_providers found;
+	int err = jitscope_find(0, &found);
+
+	*out = (struct jitscope_providers){0};
+	if (err)
+		return err;
+	for (size_t i = 0; i < o->n_files && !err; i++)
+		err = add_file(out, &found, o->files[i]);
+	out->unreadable = found.unreadable;
+	out->unreadable_pids = found.unreadable_pids;
+	found.unreadable_pids = NULL;
+	jitscope_providers_free(&found);
+	if (err)
+		jitscope_providers_free(out);
+	return err;
 }
 
 int cmd_list(const struct options *o)
 {
 	struct jitscope_providers all;
+	char who[TEXT_PROCESSES];
 	struct output out;
 	int status = 0;
-	int err = o->file ? find_users(o->file, &all) : jitscope_find(o->pid, &all);
+	int err = o->n_files ? find_users(o, &all) : jitscope_find(o->pid, &all);
 
 	if (err) {
 		say("%s", jitscope_error());
@@ -150,8 +186,8 @@ int cmd_list(const struct options *o)
 	else
 		print_text(out.f, &all);
 	if (all.unreadable)
-		say("%s process%s could not be looked at%s", text_count(all.unreadable),
-		    all.unreadable == 1 ? "" : "es",
+		say("%s could not be looked at%s",
+		    text_processes(who, all.unreadable_pids, all.unreadable),
 		    geteuid() ? ": they are of other users; root sees them" : "");
 	if (!all.n && o->pid) {
 		say("process %d does not carry the provider; start it with `jitscope run --`",

@@ -48,7 +48,13 @@ static int attach_files(struct serve *serve)
 		if (ours[i](path, sizeof(path)) && jitscope_watch_file(serve->session, path) &&
 		    o->verbose)
 			say("%s", jitscope_error());
-	return o->file ? jitscope_watch_file(serve->session, o->file) : 0;
+	for (size_t i = 0; i < o->n_files; i++) {
+		int err = jitscope_watch_file(serve->session, o->files[i]);
+
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 /* Files of the same name may be others by now; all else goes on as it is. */

@@ -35,14 +35,17 @@ static int take(struct work *w, struct subjects *all)
 {
 	const struct options *o = w->options;
 	struct jitscope_snapshot *s;
-	size_t unreadable;
+	struct targets_unreadable unreadable;
+	char who[TEXT_PROCESSES];
 	int err;
 
 	if (!w->session) {
 		err = targets_read_regions(o, all, &unreadable);
-		if (unreadable && (!w->n_before || o->verbose))
-			say("%s process%s could not be read%s", text_count(unreadable),
-			    unreadable == 1 ? "" : "es", geteuid() ? "; root can" : "");
+		if (unreadable.n && (!w->n_before || o->verbose))
+			say("%s could not be read%s",
+			    text_processes(who, unreadable.pids, unreadable.n),
+			    geteuid() ? "; root can" : "");
+		free(unreadable.pids);
 		return err;
 	}
 	err = jitscope_poll(w->session, 0);
@@ -153,8 +156,9 @@ static int nothing_to_show(const struct work *w, int err)
 		    (int)w->options->pid);
 	else if (err)
 		say("%s", jitscope_error());
-	else if (w->options->file)
-		say("no process that uses %s has a JIT that has started", w->options->file);
+	else if (w->options->n_files)
+		say("no process that uses %s%s has a JIT that has started", w->options->files[0],
+		    w->options->n_files > 1 ? " or another of these files" : "");
 	else
 		say("no process has a JIT that jitscope can see; see `jitscope list`");
 	return EXIT_FAILED;
@@ -220,28 +224,47 @@ static int rounds(struct work *w)
 	return 0;
 }
 
-/* A file that holds a region: what JITHOOKS_REGION_DIR left of a process. */
-static bool show_region_file(struct work *w, int *status)
+/* Is it a region: what JITHOOKS_REGION_DIR left of a process? Else one of code, or nothing. */
+static bool is_region_file(const char *path)
 {
 	struct jitscope_providers file;
-	struct jitscope_snapshot *s;
-	struct subjects all = {0};
+	int err = jitscope_find_file(path, &file);
 
-	if (!w->options->file || jitscope_find_file(w->options->file, &file) != -ENOEXEC) {
-		if (w->options->file)
-			jitscope_providers_free(&file);
-		return false;
+	jitscope_providers_free(&file);
+	return err == -ENOEXEC;
+}
+
+/* Of -f: how many are regions. */
+static size_t count_region_files(const struct options *o)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n_files; i++)
+		n += is_region_file(o->files[i]);
+	return n;
+}
+
+static int show_region_files(struct work *w)
+{
+	const struct options *o = w->options;
+	struct subjects all = {0};
+	int status = 0;
+
+	for (size_t i = 0; i < o->n_files && !status; i++) {
+		struct jitscope_snapshot *s;
+
+		if (jitscope_region_file_snapshot(o->files[i], &s)) {
+			say("%s is neither a program or library of this machine nor a region file",
+			    o->files[i]);
+			status = EXIT_FAILED;
+		} else if (!subjects_add(&all, s, 0)) {
+			status = EXIT_FAILED;
+		}
 	}
-	if (jitscope_region_file_snapshot(w->options->file, &s)) {
-		say("%s is neither a program or library of this machine nor a region file",
-		    w->options->file);
-		*status = EXIT_FAILED;
-		return true;
-	}
-	*status = subjects_add(&all, s, 0) ? 0 : EXIT_FAILED;
-	print(w, &all);
+	if (!status)
+		print(w, &all);
 	subjects_free(&all);
-	return true;
+	return status;
 }
 
 /* Is there a `jitscope serve` that has what we want? Then nothing need be attached. */
@@ -267,10 +290,10 @@ static bool shares(struct work *w)
 static int observe(struct work *w)
 {
 	const struct options *o = w->options;
-	int status;
+	size_t regions = count_region_files(o);
 
-	if (show_region_file(w, &status))
-		return status;
+	if (regions && regions == o->n_files)
+		return show_region_files(w);
 	if (shares(w))
 		return rounds(w);
 	if (!o->no_bpf)
@@ -295,7 +318,7 @@ int cmd_snapshot(const struct options *given)
 	struct work w = {.options = &options};
 	int status;
 
-	if (!options.pid && !options.file && !options.all) {
+	if (!options.pid && !options.n_files && !options.all) {
 		say("snapshot of what? give -p PID, -f PATH or -a; `jitscope list` shows what "
 		    "there is");
 		return EXIT_USAGE;

@@ -158,7 +158,7 @@ int cmd_trace(const struct options *o)
 	struct trace t = {.options = o};
 	int status;
 
-	if (!o->pid && !o->file && !o->all && !*o->argv) {
+	if (!o->pid && !o->n_files && !o->all && !*o->argv) {
 		say("trace what? give -p PID, -f PATH, -a or -- CMD; `jitscope list` shows "
 		    "what "
 		    "there is");
@@ -170,7 +170,7 @@ int cmd_trace(const struct options *o)
 		.f = t.out.f,
 		.json = o->json,
 		.main_pid = o->pid,
-		.show_process = o->file || o->all,
+		.show_process = o->n_files || o->all,
 	};
 	signals_catch();
 	status = observe(&t);

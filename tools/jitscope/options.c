@@ -28,7 +28,8 @@ static const struct row {
 	const char *help;
 } rows[] = {
 	{OPT_PID, 'p', "pid", "PID", "this process (trace: and what it forks)"},
-	{OPT_FILE, 'f', "file", "PATH", "all processes that use this program or library"},
+	{OPT_FILE, 'f', "file", "PATH",
+	 "all processes that use this program or library; may be given again"},
 	{OPT_ALL, 'a', "all", NULL, "all processes of this machine"},
 	{OPT_DURATION, 'd', "duration", "SEC[s|m|h]", "stop after this time"},
 	{OPT_INTERVAL, 'i', "interval", "SEC[s|m|h]", "again and again, at this interval"},
@@ -152,10 +153,14 @@ static const char *set(struct options *o, const struct row *row, const char *arg
 	case OPT_PID:
 		if (!parse_number(arg, 1, INT_MAX, &n))
 			return "the number of a process, as `jitscope list` shows them";
+		if (o->pid)
+			return "the only one: -p is given once";
 		o->pid = (pid_t)n;
 		break;
 	case OPT_FILE:
-		o->file = arg;
+		if (o->n_files == MAX_FILES)
+			return "one of 64 files at most";
+		o->files[o->n_files++] = arg;
 		return *arg ? NULL : "the path of a program or library";
 	case OPT_ALL:
 		o->all = true;
@@ -267,7 +272,7 @@ static int bad_option(const struct command *c, int got, const char *word)
 static int check_together(const struct options *o)
 {
 	const struct command *c = o->command;
-	int targets = !!o->pid + !!o->file + o->all + !!*o->argv;
+	int targets = !!o->pid + !!o->n_files + o->all + !!*o->argv;
 
 	if (*o->argv && !c->operands) {
 		fprintf(stderr, "jitscope %s: it starts no command (`jitscope run -- CMD` does)",

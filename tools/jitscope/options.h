@@ -34,11 +34,14 @@ enum {
 	OPT_MAX_RUNS = 1 << 19,
 };
 
+#define MAX_FILES 64
+
 struct options {
 	const struct command *command;
 	uint32_t given; /* bits of the options that stand on the command line */
 	pid_t pid;
-	const char *file;
+	const char *files[MAX_FILES]; /* of -f */
+	size_t n_files;
 	uint64_t started_ns;  /* CLOCK_MONOTONIC when the command line was read */
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t interval_ns;

@@ -8,11 +8,27 @@
 
 typedef int on_process(void *ctx, pid_t pid);
 
+static void add_unreadable(struct targets_unreadable *list, pid_t pid)
+{
+	pid_t *bigger = list->pids;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (list->pids[i] == pid)
+			return;
+	if (!(list->n & (list->n - 1))) /* grows at powers of two */
+		bigger = reallocarray(bigger, list->n ? 2 * list->n : 1, sizeof(*bigger));
+	if (!bigger)
+		return;
+	list->pids = bigger;
+	bigger[list->n++] = pid;
+}
+
 /*
  * Calls f for each process that maps the file (NULL: any file with the
  * provider), until one returns non-zero.
  */
-static int each_process(const char *path, size_t *unreadable, on_process *f, void *ctx)
+static int each_process(const char *path, struct targets_unreadable *unreadable, on_process *f,
+			void *ctx)
 {
 	struct jitscope_providers file = {0}, found = {0};
 	int err = path ? jitscope_find_file(path, &file) : 0;
@@ -27,7 +43,8 @@ static int each_process(const char *path, size_t *unreadable, on_process *f, voi
 		for (size_t k = 0; k < p->n_pids && !err; k++)
 			err = f(ctx, p->pids[k]);
 	}
-	*unreadable = found.unreadable;
+	for (size_t i = 0; unreadable && i < found.unreadable; i++)
+		add_unreadable(unreadable, found.unreadable_pids[i]);
 	jitscope_providers_free(&found);
 	jitscope_providers_free(&file);
 	return err;
@@ -50,22 +67,24 @@ static int watch(void *ctx, pid_t pid)
 
 int targets_watch(jitscope_session *session, const struct options *o)
 {
-	size_t unreadable;
-	int err;
+	int err = 0;
 
 	if (o->pid)
 		return jitscope_watch_pid(session, o->pid);
 	if (o->all)
 		return jitscope_watch_all(session);
-	err = jitscope_watch_file(session, o->file);
-	return err ? err : each_process(o->file, &unreadable, watch, session);
+	for (size_t i = 0; i < o->n_files && !err; i++)
+		err = jitscope_watch_file(session, o->files[i]);
+	for (size_t i = 0; i < o->n_files && !err; i++)
+		err = each_process(o->files[i], NULL, watch, session);
+	return err;
 }
 
 /* ---- Regions --------------------------------------------------------------------- */
 
 struct reading {
 	struct subjects *all;
-	size_t refused;
+	struct targets_unreadable *unreadable;
 };
 
 static int read_region(void *ctx, pid_t pid)
@@ -79,22 +98,26 @@ static int read_region(void *ctx, pid_t pid)
 			return 0;
 	err = jitscope_region_snapshot(pid, &s);
 	if (err) {
-		r->refused += err == -EPERM || err == -EACCES || err == -EPROTO;
+		if (err == -EPERM || err == -EACCES || err == -EPROTO)
+			add_unreadable(r->unreadable, pid);
 		return 0;
 	}
 	return subjects_add(r->all, s, session_run_ns(s)) ? 0 : -ENOMEM;
 }
 
-int targets_read_regions(const struct options *o, struct subjects *all, size_t *unreadable)
+int targets_read_regions(const struct options *o, struct subjects *all,
+			 struct targets_unreadable *unreadable)
 {
-	struct reading r = {.all = all};
+	struct reading r = {.all = all, .unreadable = unreadable};
 	struct jitscope_snapshot *s;
-	int err;
+	int err = 0;
 
-	*unreadable = 0;
+	*unreadable = (struct targets_unreadable){NULL, 0};
 	if (!o->pid) {
-		err = each_process(o->file, unreadable, read_region, &r);
-		*unreadable += r.refused;
+		if (!o->n_files)
+			err = each_process(NULL, unreadable, read_region, &r);
+		for (size_t i = 0; i < o->n_files && !err; i++)
+			err = each_process(o->files[i], unreadable, read_region, &r);
 		return err;
 	}
 	err = jitscope_region_snapshot(o->pid, &s);

@@ -13,6 +13,8 @@
 
 #include "text.h"
 
+#define SHOWN_PIDS 10
+
 /* The character at s, as UTF-8 defines it; its length, or 0 if it is none. */
 static size_t decode(const unsigned char *s, uint32_t *c)
 {
@@ -118,6 +120,21 @@ const char *text_count(uint64_t n)
 		digits++;
 	} while (n /= 10);
 	return at;
+}
+
+char *text_processes(char out[TEXT_PROCESSES], const pid_t *pids, size_t n)
+{
+	size_t used = (size_t)snprintf(out, TEXT_PROCESSES, "%s processes (", text_count(n));
+
+	if (n == 1) {
+		snprintf(out, TEXT_PROCESSES, "process %d", (int)pids[0]);
+		return out;
+	}
+	for (size_t i = 0; i < n && i < SHOWN_PIDS; i++)
+		used += (size_t)snprintf(out + used, TEXT_PROCESSES - used, "%s%d", i ? ", " : "",
+					 (int)pids[i]);
+	snprintf(out + used, TEXT_PROCESSES - used, n > SHOWN_PIDS ? ", ...)" : ")");
+	return out;
 }
 
 const char *text_bytes(uint64_t n)

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Room for any string of abi.h with all its bytes escaped. */
 #define TEXT_CLEAN 640
@@ -23,6 +24,10 @@ char *text_utf8(char *out, size_t size, const char *s);
 
 /* "1,234,567"; into one of a few buffers in turn, good for one printf. */
 const char *text_count(uint64_t n);
+
+/* "process 12", "3 processes (12, 345, 6789)"; of many not all. Returns out. */
+#define TEXT_PROCESSES 192
+char *text_processes(char out[TEXT_PROCESSES], const pid_t *pids, size_t n);
 
 /* "1.2 KiB", "340 B"; likewise. */
 const char *text_bytes(uint64_t n);
