@@ -539,6 +539,7 @@ def alone(env, *commands):
     counted = Counted("--loops", 9, env={**env, **NO_SOCKET})
     told = counted.do(*commands)
     assert told["mapped"] is False, told
+    wait_for(lambda: known(counted.pid, env), "the process")
     return counted, told
 
 
