@@ -26,10 +26,11 @@ static const struct jit_run describe_jit_run __attribute__((used)) = {};
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set before loading; the verifier drops what is switched off. */
-const volatile bool system_wide = false; /* else: watched processes only */
-const volatile __u32 stream = 0;	 /* probes that send events, by bit */
-const volatile bool lifecycle = false;	 /* fork, exec and exit send events */
-const volatile __u32 loops_share = 0;	 /* rows a process may have; 0: no limit at all */
+const volatile bool system_wide = false;  /* else: watched processes only */
+const volatile __u32 stream = 0;	  /* probes that send events, by bit */
+const volatile bool lifecycle = false;	  /* fork, exec and exit send events */
+const volatile bool reads_at_exit = true; /* the memory of what ends, where the kernel allows it */
+const volatile __u32 loops_share = 0;	  /* rows a process may have; 0: no limit at all */
 
 /* ---- Small things ------------------------------------------------------------ */
 
@@ -551,7 +552,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	if (!p || p->start_ticks != start_of(task))
 		return 0;
 	/* Who sees that it has ended finds its counts. */
-	if (task->mm)
+	if (reads_at_exit && task->mm)
 		keep_runs(p, pid);
 	/* Two threads that exit together may both find nobody left: one tells. */
 	if (!__sync_lock_test_and_set(&p->alive, 0))

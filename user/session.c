@@ -71,9 +71,12 @@ static int configure(struct jitscope_session *s)
 		bpf_map__set_max_entries(b->maps.loops, o->max_loops);
 	if (o->system_wide)
 		set_shares(s);
+	/* For trying on a new kernel what an old one cannot do. */
+	b->rodata->reads_at_exit = !secure_getenv("JITSCOPE_NO_READ_AT_EXIT");
 	bpf_program__set_autoload(b->progs.before_exec, /* since Linux 6.10 */
-				  libbpf_find_vmlinux_btf_id("sched_prepare_exec",
-							     BPF_TRACE_RAW_TP) > 0);
+				  b->rodata->reads_at_exit &&
+					  libbpf_find_vmlinux_btf_id("sched_prepare_exec",
+								     BPF_TRACE_RAW_TP) > 0);
 	if (o->max_processes) {
 		bpf_map__set_max_entries(b->maps.processes, o->max_processes);
 		bpf_map__set_max_entries(b->maps.counters, o->max_processes);
