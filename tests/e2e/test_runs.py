@@ -16,6 +16,7 @@ from harness import (JITSCOPE, TIMEOUT, build_observer, embed, finish, for_other
 import harness
 
 NOBODY = 65534
+JITSCOPE_PINS = "/sys/fs/bpf/jitscope"
 
 _copies = {}
 
@@ -381,6 +382,24 @@ def test_bpftool_shows_counts_as_they_rise():
     assert len(ids) == 1, ids
     end_observer(watcher)
     assert not os.path.exists(folder)
+    counted.end()
+
+
+def test_the_readme_tells_how_to_get_from_counts_to_loops():
+    need_bpf()
+    need("jq", "bpftool")
+    with open(os.path.join(harness.TOP, "README.md")) as f:
+        recipe = re.search(r"^    P=PID D=/\S+; jq (?:.*\\?\n)*?.*\| head$", f.read(), re.M).group()
+    _, env = runs_dir()
+    counted = Counted("--loops", 5, env=env)
+    watcher, folder = pinning(env, "-p", counted.pid)
+    counted.do("wait")
+    told = tally_of(counted.do("run 10"))
+    pinned_counts(folder, counted.pid)
+    line = recipe.replace("P=PID", f"P={counted.pid}").replace(JITSCOPE_PINS, folder)
+    out = run(["bash", "-c", line]).out
+    assert out == "".join(f"{told[no]}\t{no}\truns:{no}\n" for no in (5, 4, 3, 2, 1)), out
+    end_observer(watcher)
     counted.end()
 
 
