@@ -593,8 +593,15 @@ def test_more_loops_than_slots_run_over():
     shown = runs_of(snap)
     tally = tally_of(told)
     own = {no: n for no, n in shown.items() if n == tally[no]}
-    assert len(own) == 1536 and len(own) == len(shown), (len(own), len(shown))
+    assert len(own) == 2048 and len(own) == len(shown), (len(own), len(shown))
     assert sum(own.values()) + snap["overflow_runs"] == sum(tally.values())
+    (found,) = [x for x in snap["findings"] if x["id"] == "runs-overflow"]
+    assert f"{snap['overflow_runs']} runs" in found["what"], found
+    most = int(re.search(r"--max-runs=(\d+)", found["advice"]).group(1))
+    snap, told = counted_by_run(("wait", "run 10"), f"--max-runs={most}",
+                                arguments=("--loops", 3000))
+    check_counts(snap, told, "kernel")
+    assert not [x for x in snap["findings"] if x["id"] == "runs-overflow"], snap["findings"]
     _, env = runs_dir()
     counted = Counted("--loops", 3000, env=env)
     watcher = observer(env, "--max-runs=2048", "-p", counted.pid)
@@ -606,10 +613,11 @@ def test_more_loops_than_slots_run_over():
     counted.end()
 
 
-def test_a_process_has_room_for_loops_however_little_is_asked_for():
+def test_a_process_has_room_for_as_many_loops_as_are_asked_for():
     need_bpf()
-    for most in (1, 511, 513):
-        snap, told = counted_by_run(("wait", "run 10"), f"--max-runs={most}")
+    for most in (1, 64, 511, 513, 1500):
+        snap, told = counted_by_run(("wait", "run 10"), f"--max-runs={most}",
+                                    arguments=("--loops", most))
         check_counts(snap, told, "kernel")
         assert snap["overflow_runs"] == 0, snap["overflow_runs"]
 
