@@ -489,6 +489,32 @@ static void advise_nothing_compiled(const struct facts *f, char *text, size_t si
 				     : "its settings");
 }
 
+/* ---- Runs ---------------------------------------------------------------------------------- */
+
+static bool runs_overflow(const struct facts *f, enum jitscope_severity *severity)
+{
+	*severity = JITSCOPE_INFO;
+	return f->s->info.overflow_runs && f->s->run_source == JITSCOPE_RUNS_KERNEL;
+}
+
+static void what_runs_overflow(const struct facts *f, char *text, size_t size)
+{
+	snprintf(text, size,
+		 "%llu runs are of loops that found no count of their own in kernel memory, also "
+		 "for the program itself (get_stats_snapshot())",
+		 (unsigned long long)f->s->info.overflow_runs);
+}
+
+/* Twice what there is now: pages are not all full, and more will be compiled. */
+static void advise_runs_overflow(const struct facts *f, char *text, size_t size)
+{
+	unsigned long n = 1024;
+
+	while (n < 2 * f->s->n_loops)
+		n *= 2;
+	snprintf(text, size, "give each process more: --max-runs=%lu, where jitscope counts", n);
+}
+
 static const struct rule rules[] = {
 	{"flush-storm", flush_storm, what_flush_storm, advise_flushes},
 	{"compile-time", compile_time, what_compile_time, advise_compile_time},
@@ -499,6 +525,7 @@ static const struct rule rules[] = {
 	{"hook-time", hook_time, what_hook_time, advise_hook_time},
 	{"hook-errors", hook_errors, what_hook_errors, advise_hook_errors},
 	{"nothing-compiled", nothing_compiled, what_nothing_compiled, advise_nothing_compiled},
+	{"runs-overflow", runs_overflow, what_runs_overflow, advise_runs_overflow},
 };
 
 /* They are sorted, the most frequent first. */

@@ -254,7 +254,8 @@ struct jitscope_session {
 	/* A reader of maps that are another session's: */
 	char shared_dir[256]; /* where it has pinned them; else "" */
 	uint64_t shared_runs; /* its number in requests for run-count maps */
-	uint32_t shared_file; /* of this file only, by its id; 0: of all */
+	uint32_t *shared_files; /* of these files only, by their ids; none: of all */
+	size_t n_shared_files;
 	/* What the snapshots until the next poll are made of. */
 	struct map_rows loops, aborts, flushes;
 	bool have_rows;
@@ -403,7 +404,8 @@ int jitscope_reader_poll(struct jitscope_session *s);
 bool jitscope_reader_runs(struct jitscope_session *s, pid_t pid, uint64_t **counts,
 			  uint32_t *slots);
 int jitscope_reader_has(struct jitscope_session *s, pid_t pid);
-/* From now on only processes of that file are there; -ENOENT: it knows none. */
+/* Only processes of files that this was called with are there then; -ENOENT: it knows none. */
 int jitscope_reader_keep_to(struct jitscope_session *s, const struct stat *st, const char *path);
+bool jitscope_reader_keeps(const struct jitscope_session *s, const struct jitscope_process *p);
 
 #endif

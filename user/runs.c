@@ -526,9 +526,8 @@ static int start(struct jitscope_runs *r)
 
 	r->page_slots = (uint32_t)((size_t)sysconf(_SC_PAGESIZE) / sizeof(struct jit_run));
 	r->max_slots = o->max_runs ? o->max_runs : MAX_RUNS;
-	/* The first page has no loop's count but the overflow's. */
-	r->max_slots = r->max_slots < 2 * r->page_slots ? 2 * r->page_slots : r->max_slots;
 	r->max_slots = (r->max_slots + r->page_slots - 1) / r->page_slots * r->page_slots;
+	r->max_slots += r->page_slots; /* the first has no loop's count but the overflow's */
 	r->max_bytes = o->max_runs_bytes ? o->max_runs_bytes : MAX_BYTES;
 	if (getrandom(&r->id, sizeof(r->id), 0) != sizeof(r->id))
 		return jitscope_fail(-errno, "no random numbers: %s", strerror(errno));

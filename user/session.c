@@ -220,6 +220,7 @@ void jitscope_close(jitscope_session *s)
 	free(s->watched);
 	free(s->newcomers);
 	free(s->heirs);
+	free(s->shared_files);
 	free(s);
 }
 

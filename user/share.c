@@ -161,19 +161,41 @@ int jitscope_reader_has(struct jitscope_session *s, pid_t pid)
 	return 0;
 }
 
+bool jitscope_reader_keeps(const struct jitscope_session *s, const struct jitscope_process *p)
+{
+	for (size_t i = 0; i < s->n_shared_files; i++)
+		if (s->shared_files[i] == p->file)
+			return true;
+	return !s->n_shared_files;
+}
+
+static bool has_any_of(struct jitscope_session *s, uint32_t file)
+{
+	struct map_rows rows;
+	const struct jitscope_process *p;
+	bool found = false;
+
+	if (jitscope_read_map(s->bpf->maps.processes, &rows))
+		return false;
+	p = (void *)rows.values;
+	for (size_t i = 0; i < rows.n && !found; i++)
+		found = p[i].instance && p[i].file == file;
+	jitscope_free_rows(&rows);
+	return found;
+}
+
 int jitscope_reader_keep_to(struct jitscope_session *s, const struct stat *st, const char *path)
 {
-	pid_t *pids;
-	size_t n;
-	int err;
+	uint32_t file = jitscope_file_id(st->st_dev, st->st_ino);
+	uint32_t *more = reallocarray(s->shared_files, s->n_shared_files + 1, sizeof(*more));
 
-	s->shared_file = jitscope_file_id(st->st_dev, st->st_ino);
-	err = jitscope_pids(s, &pids, &n);
-	if (err)
-		return err;
-	free(pids);
-	return n ? 0
-		 : jitscope_fail(-ENOENT,
-				 "the session that watches everything has seen no process of %s",
-				 path);
+	if (!more)
+		return -ENOMEM;
+	s->shared_files = more;
+	more[s->n_shared_files++] = file;
+	return has_any_of(s, file) ? 0
+				   : jitscope_fail(-ENOENT,
+						   "the session that watches everything has seen "
+						   "no process of %s",
+						   path);
 }

@@ -439,7 +439,7 @@ int jitscope_pids(jitscope_session *session, pid_t **pids, size_t *n)
 		return jitscope_fail(err, "cannot read the maps: %s", strerror(-err));
 	*pids = calloc(rows.n + 1, sizeof(**pids));
 	for (size_t i = 0; *pids && i < rows.n; i++)
-		if (p[i].instance && (!session->shared_file || p[i].file == session->shared_file))
+		if (p[i].instance && jitscope_reader_keeps(session, &p[i]))
 			(*pids)[(*n)++] = (pid_t)((const uint32_t *)rows.keys)[i];
 	jitscope_free_rows(&rows);
 	return *pids ? 0 : -ENOMEM;

@@ -21,7 +21,8 @@
  * event* is a struct jit_event (abi.h). Strings end within their field. type
  * is enum jit_trace_type: 0 loop, 1 entry bridge, 2 bridge. Numbers are 64
  * bit, or 32 bit where abi.h has them so. `update` says that counters or
- * times changed with no event of their own to carry them; `runs` that the
+ * times changed with no event of their own to carry them, or that a VM began or
+ * ceased to count loop runs; `runs` that the
  * process took a map for its run counts, a larger one, or gave it back.
  *
  * Two are wishes too. While somebody is attached to `runs` the process counts

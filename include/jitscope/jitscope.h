@@ -180,7 +180,7 @@ struct jitscope_options {
 	 * processes count in their own memory.
 	 */
 	const char *runs_dir;	 /* NULL: $JITSCOPE_RUNS_DIR, or JIT_RUNS_DIR (abi.h) */
-	uint32_t max_runs;	 /* counts of one process, two pages at least; 0: 65536 */
+	uint32_t max_runs;	 /* loops of one process with a count, at least; 0: 65536 */
 	uint64_t max_runs_bytes; /* of all maps together; 0: 256 MiB */
 	const char *pin_dir;	 /* pin the maps there; NULL: not */
 	const char *command;	 /* who: shown by `jitscope check` for pins */

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from harness import (JITSCOPE, LIBJITHOOKS, TOP, check_totals, embed, finish, for_others, held, jitscope, kill,
+from harness import (BUILD, JITSCOPE, LIBJITHOOKS, TOP, check_totals, embed, finish, for_others, held, jitscope, kill,
                      need, need_bpf, nonzero, pin_dir, program, read_line, run, snapshot, start,
                      tempdir, wait_for, watch)
 
@@ -165,6 +165,16 @@ def test_the_examples_work():
                      env={"PATH": f"{folder}:{os.environ['PATH']}"})
         told = [x for x in result.err.splitlines() if x.startswith("jitscope: ")]
         assert not [x for x in told if "no trace" in x or "cannot" in x], result
+
+
+def test_the_demo_is_that_of_the_readme():
+    need("luajit", "luacheck")
+    with open(os.path.join(TOP, "README.md")) as f:
+        shown = re.findall(r"^\$ (jitscope run .*)$", f.read().split("## Demo")[1]
+                           .split("With that advice taken")[0], re.M)
+    out = run(["sh", "tests/demo/run"], cwd=TOP, env={"BUILD": BUILD}, stderr=subprocess.STDOUT).out
+    assert re.findall(r"^\$ (jitscope run .*)$", out, re.M) == shown, shown
+    assert len(shown) == 2 and len(re.findall("; the 5 most frequent", out)) == 2, out
 
 
 # ---- The schema --------------------------------------------------------------------------

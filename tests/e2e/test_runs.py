@@ -12,10 +12,11 @@ import subprocess
 import time
 
 from harness import (JITSCOPE, TIMEOUT, build_observer, embed, finish, for_others, jitscope, kill, need, need_bpf,
-                     pin_dir, read_line, run, start, tempdir, wait_for)
+                     pin_dir, read_line, run, start, tempdir, wait_for, watch)
 import harness
 
 NOBODY = 65534
+JITSCOPE_PINS = "/sys/fs/bpf/jitscope"
 
 _copies = {}
 
@@ -194,7 +195,7 @@ def test_without_a_socket_the_process_counts_for_itself():
     check_counts(next_snapshot(watcher, lambda s: runs_of(s)), told, "region")
     end_observer(watcher)
     text = jitscope("snapshot", "-p", counted.pid, "-n", 1, env=env).out
-    assert re.search(r"^ Runs of loops: .*own memory .*socket in ", text, re.M), text
+    assert re.search(r"^ Runs of loops: .*own memory, .*socket in ", text, re.M), text
     counted.end()
 
 
@@ -384,6 +385,24 @@ def test_bpftool_shows_counts_as_they_rise():
     assert len(ids) == 1, ids
     end_observer(watcher)
     assert not os.path.exists(folder)
+    counted.end()
+
+
+def test_the_readme_tells_how_to_get_from_counts_to_loops():
+    need_bpf()
+    need("jq", "bpftool")
+    with open(os.path.join(harness.TOP, "README.md")) as f:
+        recipe = re.search(r"^    P=PID D=/\S+; jq (?:.*\\?\n)*?.*\| head$", f.read(), re.M).group()
+    _, env = runs_dir()
+    counted = Counted("--loops", 5, env=env)
+    watcher, folder = pinning(env, "-p", counted.pid)
+    counted.do("wait")
+    told = tally_of(counted.do("run 10"))
+    pinned_counts(folder, counted.pid)
+    line = recipe.replace("P=PID", f"P={counted.pid}").replace(JITSCOPE_PINS, folder)
+    out = run(["bash", "-c", line]).out
+    assert out == "".join(f"{told[no]}\t{no}\truns:{no}\n" for no in (5, 4, 3, 2, 1)), out
+    end_observer(watcher)
     counted.end()
 
 
@@ -577,8 +596,15 @@ def test_more_loops_than_slots_run_over():
     shown = runs_of(snap)
     tally = tally_of(told)
     own = {no: n for no, n in shown.items() if n == tally[no]}
-    assert len(own) == 1536 and len(own) == len(shown), (len(own), len(shown))
+    assert len(own) == 2048 and len(own) == len(shown), (len(own), len(shown))
     assert sum(own.values()) + snap["overflow_runs"] == sum(tally.values())
+    (found,) = [x for x in snap["findings"] if x["id"] == "runs-overflow"]
+    assert f"{snap['overflow_runs']} runs" in found["what"], found
+    most = int(re.search(r"--max-runs=(\d+)", found["advice"]).group(1))
+    snap, told = counted_by_run(("wait", "run 10"), f"--max-runs={most}",
+                                arguments=("--loops", 3000))
+    check_counts(snap, told, "kernel")
+    assert not [x for x in snap["findings"] if x["id"] == "runs-overflow"], snap["findings"]
     _, env = runs_dir()
     counted = Counted("--loops", 3000, env=env)
     watcher = observer(env, "--max-runs=2048", "-p", counted.pid)
@@ -590,10 +616,11 @@ def test_more_loops_than_slots_run_over():
     counted.end()
 
 
-def test_a_process_has_room_for_loops_however_little_is_asked_for():
+def test_a_process_has_room_for_as_many_loops_as_are_asked_for():
     need_bpf()
-    for most in (1, 511, 513):
-        snap, told = counted_by_run(("wait", "run 10"), f"--max-runs={most}")
+    for most in (1, 64, 511, 513, 1500):
+        snap, told = counted_by_run(("wait", "run 10"), f"--max-runs={most}",
+                                    arguments=("--loops", most))
         check_counts(snap, told, "kernel")
         assert snap["overflow_runs"] == 0, snap["overflow_runs"]
 
@@ -641,22 +668,16 @@ def test_what_the_probe_missed_in_children_is_not_missing():
 
 
 def test_what_the_probe_missed_is_shown_of_whom_it_was():
-    """Its memory went with it, and nobody looked before."""
+    """A child that does not count itself: nobody knows which loops of its parent's it ran."""
     need_bpf()
-    _, env = runs_dir()
-    counted = Counted("--loops", 3, "--threads", 1, env=env)
-    watcher = observer(env, "-f", program("runs"), "--count=probe")
-    next_snapshot(watcher)
-    told = counted.do("wait", "run 10")
-    kill(watcher, signal.SIGSTOP)
-    counted.do("forks 1 7 0")
-    kill(watcher, signal.SIGCONT)
-    child = next_snapshot(watcher, lambda s: s["pid"] != counted.pid and not s["alive"])
-    assert child["stats"]["unknown_loop"] == 7 * 6, child["stats"]
-    parent = next_snapshot(watcher, lambda s: s["pid"] == counted.pid)
-    assert runs_of(parent) == tally_of(told) and parent["stats"]["unknown_loop"] == 0, parent
-    end_observer(watcher)
-    counted.end()
+    options = "--loops 20 --places 20 --kind loop__run --events 500 --fork 1"
+    snap, _ = watch([program("emit"), *options.split()], "--count=probe")
+    (child,) = snap["children"]
+    assert child["stats"]["unknown_loop"] > 0, child["stats"]
+    for one in (snap, child):
+        counted = sum(runs_of(one).values())
+        assert counted + one["stats"]["unknown_loop"] == 500, (counted, one["stats"])
+    assert snap["stats"]["unknown_loop"] == 0, snap["stats"]
 
 
 def test_what_a_child_has_freed_is_not_live_after_its_end():

@@ -183,6 +183,12 @@ def test_the_dead_are_shown_by_number_and_by_file():
         result = jitscope("snapshot", "-v", "--json", "-f", file, env=env)
         found = {s["pid"]: s["alive"] for s in map(json.loads, result.out.splitlines())}
         assert found == pids and "reading the maps" in result.err, (found, pids, result.err)
+    for options, pids in ((("-a",), {lives.pid, one.pid}), (("-f", path), {lives.pid})):
+        found = jitscope("snapshot", "--alive", "--json", *options, env=env).out.splitlines()
+        found = {s["pid"]: s["alive"] for s in map(json.loads, found)}
+        assert pids <= found.keys() and all(found.values()), found
+    result = jitscope("snapshot", "--alive", "-p", counted.pid, env=env, status=1)
+    assert result.err == f"jitscope: process {counted.pid} has ended\n", result
     gone = start(["true"])
     gone.wait()
     result = jitscope("snapshot", "-p", gone.pid, env=env, status=1)

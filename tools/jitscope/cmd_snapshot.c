@@ -31,7 +31,7 @@ struct work {
 
 /* ---- One round --------------------------------------------------------------------- */
 
-static int take(struct work *w, struct subjects *all)
+static int take_all(struct work *w, struct subjects *all)
 {
 	const struct options *o = w->options;
 	struct jitscope_snapshot *s;
@@ -57,6 +57,21 @@ static int take(struct work *w, struct subjects *all)
 	if (err)
 		return err;
 	return subjects_add(all, s, session_run_ns(s)) ? 0 : -ENOMEM;
+}
+
+/* Those that are to be shown. */
+static int take(struct work *w, struct subjects *all)
+{
+	int err = take_all(w, all);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (w->options->alive && !all->list[i].snapshot->alive)
+			jitscope_snapshot_free(all->list[i].snapshot);
+		else
+			all->list[kept++] = all->list[i];
+	all->n = kept;
+	return err;
 }
 
 static const struct earlier *earlier_of(const struct work *w, const struct jitscope_snapshot *s)
@@ -156,6 +171,8 @@ static int nothing_to_show(const struct work *w, int err)
 		    (int)w->options->pid);
 	else if (err)
 		say("%s", jitscope_error());
+	else if (w->options->pid)
+		say("process %d has ended", (int)w->options->pid);
 	else if (w->options->n_files)
 		say("no process that uses %s%s has a JIT that has started", w->options->files[0],
 		    w->options->n_files > 1 ? " or another of these files" : "");

@@ -44,7 +44,7 @@ static const struct command commands[] = {
 			    "  jitscope snapshot -a --json | jq '{pid, comm, counters}'\n",
 		.takes = OUTPUT_OPTIONS | TARGET_OPTIONS | OPT_DURATION | OPT_INTERVAL |
 			 OPT_ROUNDS | OPT_COUNT | OPT_PIN | OPT_TOP | OPT_MAX_LOOPS | OPT_MAX_RUNS |
-			 OPT_NO_BPF | OPT_OWN,
+			 OPT_NO_BPF | OPT_OWN | OPT_ALIVE,
 		.run = cmd_snapshot,
 	},
 	{

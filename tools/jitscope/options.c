@@ -44,8 +44,9 @@ static const struct row {
 	{OPT_KEEP, LONG_ONLY + 6, "keep", "SEC[s|m|h]",
 	 "keep the figures of ended processes so long (5m)"},
 	{OPT_OWN, LONG_ONLY + 7, "own", NULL, "attach, also where `jitscope serve` has done that"},
+	{OPT_ALIVE, LONG_ONLY + 9, "alive", NULL, "only processes that have not ended"},
 	{OPT_MAX_RUNS, LONG_ONLY + 8, "max-runs", "N",
-	 "run counts of a process in the kernel (65536)"},
+	 "loops of a process with a run count in the kernel (65536)"},
 	{OPT_NO_BPF, LONG_ONLY + 3, "no-bpf", NULL, "read the region of the process only"},
 	{OPT_NO_ADAPTER, LONG_ONLY + 4, "no-adapter", NULL,
 	 "leave the environment of the command as it is"},
@@ -191,6 +192,9 @@ static const char *set(struct options *o, const struct row *row, const char *arg
 		return parse_time(arg, &o->keep_ns) ? NULL : "a time, like 30, 5m or 1h";
 	case OPT_OWN:
 		o->own = true;
+		break;
+	case OPT_ALIVE:
+		o->alive = true;
 		break;
 	case OPT_MAX_RUNS:
 		if (!parse_number(arg, 1, 1u << 24, &n))

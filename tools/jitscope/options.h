@@ -32,6 +32,7 @@ enum {
 	OPT_KEEP = 1 << 17,
 	OPT_OWN = 1 << 18,
 	OPT_MAX_RUNS = 1 << 19,
+	OPT_ALIVE = 1 << 20,
 };
 
 #define MAX_FILES 64
@@ -47,7 +48,7 @@ struct options {
 	uint64_t interval_ns;
 	uint64_t rounds; /* 0: no limit */
 	uint64_t keep_ns;
-	bool all, json, verbose, no_bpf, no_adapter, own;
+	bool all, json, verbose, no_bpf, no_adapter, own, alive;
 	enum jitscope_count count;
 	const char *output;
 	const char *pin_dir;
