@@ -591,6 +591,8 @@ void record_set_list(Recorder *r)
 		n = r->variable_top - (r->base + a) - 1;
 		r->variable_top = NO_VALUES;
 	}
+	if (n > MAX_SLOTS)
+		record_abort(r, ABORT_TOO_LONG, NULL);
 	for (int i = 0; i < n; i++)
 		values[i].ref = record_use(r, a + 1 + i, &values[i].tag);
 	if (n && first + n > t->array_size)

@@ -106,11 +106,16 @@ static void guard_range(const struct known_call *c, const struct range *g)
 		guard_distance(c, g);
 }
 
-/*
- * Guards what of the metatable has a say in the length, if it is asked for; false: it
- * has.
- */
-static bool guard_metatable(const struct known_call *c)
+static bool has_holes(const struct known_call *c, const struct range *g)
+{
+	for (int i = 0; i < g->loaded; i++)
+		if (slot_is_nil(table_find_integer(as_table(value_of(c, 0)), g->first + i)))
+			return true;
+	return false;
+}
+
+/* Guards that no metamethod has a say in the length, or in what is not there; false: one has. */
+static bool guard_metatable(const struct known_call *c, const struct range *g)
 {
 	Table *mt = as_table(value_of(c, 0))->metatable;
 	IrRef is;
@@ -121,15 +126,13 @@ static bool guard_metatable(const struct known_call *c)
 	}
 	is = ir_object(c->r->ir, mt, TAG_TABLE);
 	record_guard(c->r, IR_GUARD_VALUE, metatable(c, 0), is);
-	return is_given(c, 2) || record_guard_absent(c->r, mt, is, META_LEN);
+	return (is_given(c, 2) || record_guard_absent(c->r, mt, is, META_LEN)) &&
+	       (!has_holes(c, g) || record_guard_absent(c->r, mt, is, META_INDEX));
 }
 
 /* The last comes first: that it is in the array part says it of the others. */
-static bool load(struct known_call *c, const struct range *g)
+static void load(struct known_call *c, const struct range *g)
 {
-	Table *mt = as_table(value_of(c, 0))->metatable;
-	bool holes = false;
-
 	for (int i = g->loaded - 1; i >= 0; i--) {
 		RecordedSlot *to = &c->results[i];
 		IrRef key_ref;
@@ -141,23 +144,21 @@ static bool load(struct known_call *c, const struct range *g)
 								     integer(c, i), SUM_EXACT);
 		to->ref = record_raw_get(c->r, value_of(c, 0), argument(c, 0), &key, key_ref,
 					 &to->tag);
-		holes |= to->tag == TAG_NIL;
 	}
-	return !holes || !mt ||
-	       record_guard_absent(c->r, mt, ir_object(c->r->ir, mt, TAG_TABLE), META_INDEX);
 }
 
 int record_unpack(struct known_call *c)
 {
 	struct range g;
 
-	if (!has_tag(c, 0, TAG_TABLE) || !is_bound(c, 1) || !is_bound(c, 2) || !guard_metatable(c))
+	if (!has_tag(c, 0, TAG_TABLE) || !is_bound(c, 1) || !is_bound(c, 2))
 		return NOT_KNOWN;
 	take_bounds(c, &g);
-	if (!count(c, &g))
+	if (!count(c, &g) || !guard_metatable(c, &g))
 		return NOT_KNOWN;
 	guard_range(c, &g);
-	return load(c, &g) ? g.loaded : NOT_KNOWN;
+	load(c, &g);
+	return g.loaded;
 }
 
 /* A virtual table has no more keys; this one has "n" too. */
