@@ -73,6 +73,8 @@ Bounds bounds_of_result(const Opt *o, const IrOp *op);
 void bounds_learn(Opt *o, IrRef condition, bool holds);
 /* sum is a + b and did not wrap. */
 void bounds_learn_sum(Opt *o, IrRef sum, IrRef a, IrRef b);
+/* ref as a sum with a constant, the offset: of what, which is ref itself with offset 0. */
+IrRef bounds_base(const Opt *o, IrRef ref, lua_Integer *offset);
 /* As fold(), from what the arguments are between. */
 IrRef bounds_fold(Opt *o, IrOp *op);
 
