@@ -14,12 +14,15 @@
 /* More values may be more than the stack has room for, which is an error. */
 #define MOST_VALUES 200
 
-/* Of the elements that are unpacked; n: how many, `loaded` of which are looked at. */
+/*
+ * Of the elements that are unpacked; n: how many, `loaded` of which are looked at. An
+ * __index is asked for those that are not there, wanted or not: then all are looked at.
+ */
 struct range {
 	lua_Integer first, last;
 	IrRef first_ref, last_ref;
 	lua_Unsigned n;
-	int loaded;
+	int wanted, loaded; /* wanted: LUA_MULTRET: all */
 };
 
 static bool is_given(const struct known_call *c, int n)
@@ -30,6 +33,14 @@ static bool is_given(const struct known_call *c, int n)
 static bool is_bound(const struct known_call *c, int n)
 {
 	return !is_given(c, n) || is_integer(value_of(c, n));
+}
+
+static bool has_index(const struct known_call *c)
+{
+	Table *mt = as_table(value_of(c, 0))->metatable;
+	Value found;
+
+	return mt && meta_fast(c->r->L, mt, META_INDEX, &found) && !is_nil(&found);
 }
 
 static void take_bounds(struct known_call *c, struct range *g)
@@ -49,21 +60,22 @@ static void take_bounds(struct known_call *c, struct range *g)
 	}
 }
 
+/* All that are wanted are there: there may be more. */
+static bool is_enough(const struct range *g)
+{
+	return g->wanted != LUA_MULTRET && g->n >= (lua_Unsigned)g->wanted;
+}
+
 /* false: too many. */
 static bool count(const struct known_call *c, struct range *g)
 {
+	g->wanted = has_index(c) ? LUA_MULTRET : c->wanted;
 	g->n = g->first <= g->last ? (lua_Unsigned)g->last - (lua_Unsigned)g->first + 1 : 0;
 	/* 0 of all integers: they are 2^64 */
 	if (g->n > MOST_VALUES || (!g->n && g->first <= g->last))
 		return false;
-	g->loaded = c->wanted != LUA_MULTRET && (int)g->n > c->wanted ? c->wanted : (int)g->n;
+	g->loaded = is_enough(g) ? g->wanted : (int)g->n;
 	return g->loaded <= MAX_KNOWN_RESULTS;
-}
-
-/* All that are wanted are there: there may be more. */
-static bool is_enough(const struct known_call *c, const struct range *g)
-{
-	return c->wanted != LUA_MULTRET && g->n >= (lua_Unsigned)c->wanted;
 }
 
 static void guard_less_equal(const struct known_call *c, bool holds, IrRef a, IrRef b)
@@ -73,11 +85,11 @@ static void guard_less_equal(const struct known_call *c, bool holds, IrRef a, Ir
 
 static void guard_last(const struct known_call *c, const struct range *g)
 {
-	if (!is_enough(c, g)) {
+	if (!is_enough(g)) {
 		record_guard_integer(c->r, g->last_ref, g->last);
 		return;
 	}
-	guard_less_equal(c, true, integer(c, g->first + c->wanted - 1), g->last_ref);
+	guard_less_equal(c, true, integer(c, g->first + g->wanted - 1), g->last_ref);
 	guard_less_equal(c, true, g->last_ref, integer(c, g->first + MOST_VALUES - 1));
 }
 
@@ -85,11 +97,11 @@ static void guard_distance(const struct known_call *c, const struct range *g)
 {
 	IrRef distance = emit2(c, IR_INT_SUB, g->last_ref, g->first_ref);
 
-	if (!is_enough(c, g)) {
+	if (!is_enough(g)) {
 		record_guard_integer(c->r, distance, (lua_Integer)g->n - 1);
 		return;
 	}
-	guard_less_equal(c, true, integer(c, c->wanted - 1), distance);
+	guard_less_equal(c, true, integer(c, g->wanted - 1), distance);
 	record_guard_that(c->r, true, emit2(c, IR_UINT_LT, distance, integer(c, MOST_VALUES)));
 }
 
@@ -126,8 +138,9 @@ static bool guard_metatable(const struct known_call *c, const struct range *g)
 	}
 	is = ir_object(c->r->ir, mt, TAG_TABLE);
 	record_guard(c->r, IR_GUARD_VALUE, metatable(c, 0), is);
-	return (is_given(c, 2) || record_guard_absent(c->r, mt, is, META_LEN)) &&
-	       (!has_holes(c, g) || record_guard_absent(c->r, mt, is, META_INDEX));
+	if (!is_given(c, 2) && !record_guard_absent(c->r, mt, is, META_LEN))
+		return false;
+	return has_index(c) ? !has_holes(c, g) : record_guard_absent(c->r, mt, is, META_INDEX);
 }
 
 /* The last comes first: that it is in the array part says it of the others. */

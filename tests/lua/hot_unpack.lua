@@ -150,6 +150,18 @@ for i = 1, 400 do
 	total = total + select("#", unpack(t)) + (tonumber(a) or 1) + (tonumber(b) or 2) + (tonumber(c) or 3)
 	if i % 37 == 0 then print(i, a, b, c, d, e, select("#", unpack(t)), logged) end
 end
+-- elements that nobody wants are asked for all the same
+local asked = {}
+local asking = {__index = function(_, k) asked[k] = (asked[k] or 0) + 1 return k end}
+for i = 1, 300 do
+	local t = setmetatable({i, i, i}, asking)
+	if i > 150 then t[i % 3 + 1] = nil end
+	local a = unpack(t, 1, 3)
+	local b, c = unpack(t, 1, 3 + i // 200)
+	unpack(t, 2, 4 - i // 100)
+	total = total + a + b + c
+end
+print(total, asked[1], asked[2], asked[3], asked[4])
 plain.__index = function(_, k) return -k end
 local late = setmetatable({5}, plain)
 for i = 1, 200 do
