@@ -28,6 +28,7 @@ typedef struct opt {
 	int32_t calls;		       /* place of the last call that writes tables, -1 */
 	int32_t last_call;	       /* of the last of any helper, -1 */
 	int32_t forces;		       /* of the last that may do anything, -1 */
+	int32_t seen;		       /* of the last at which others may look at memory, -1 */
 	unsigned cached; /* operations of the first turn that the heap cache answered */
 	bool failed;
 	/* virtual.c; NULL: all tables are made. */
@@ -82,6 +83,8 @@ IrRef bounds_fold(Opt *o, IrOp *op);
 IrRef forward(Opt *o, const IrOp *op);
 /* Does store op write what is there already? */
 bool is_redundant_store(Opt *o, const IrOp *op);
+/* Store op is about to be written: an earlier one that it makes dead becomes nop. */
+void take_out_overwritten(Opt *o, const IrOp *op);
 
 /* ---- virtual.c ------------------------------------------------------------------------------- */
 
