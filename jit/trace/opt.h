@@ -11,6 +11,7 @@
 #define JITLUA_OPT_H
 
 #include "helpers.h"
+#include "passes.h"
 
 /* What an integer is between, the ends included. */
 typedef struct bounds {
@@ -31,6 +32,7 @@ typedef struct opt {
 	int32_t seen;		       /* of the last at which others may look at memory, -1 */
 	unsigned cached; /* operations of the first turn that the heap cache answered */
 	bool failed;
+	unsigned off; /* passes that are: PASS_* */
 	/* virtual.c; NULL: all tables are made. */
 	struct virtuals *virtuals;
 	uint32_t at;	  /* place in the old list of the operation that is copied */
@@ -40,6 +42,11 @@ typedef struct opt {
 } Opt;
 
 /* ---- opt.c ------------------------------------------------------------------------------ */
+
+static inline bool opt_does(const Opt *o, unsigned pass)
+{
+	return !(o->off & pass);
+}
 
 bool opt_open(Opt *o, Ir *to, uint32_t old_ops, uint32_t new_ops);
 void opt_close(Opt *o);

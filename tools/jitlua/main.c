@@ -196,6 +196,7 @@ static void print_jit_commands(void)
 
 		printf("     %-20s %lld\n", name, value);
 	}
+	puts("     enable_opts          all");
 }
 
 /* What is only asked for, alone on the command line. Returns false if it is not that. */
