@@ -279,7 +279,7 @@ IrRef opt_append(Opt *o, const IrOp *op, const IrRef *args)
 		count_used(o, op, args);
 	if (has_effect(op, args))
 		o->snapshot = -1;
-	if (ir_info[op->opcode].flags & IR_STORE)
+	if (ir_info[op->opcode].flags & IR_STORE && opt_does(o, PASS_DEAD_STORES))
 		take_out_overwritten(o, op);
 	ref = many ? ir_emit_many(o->to, op->opcode, args, op->nargs, op->descr)
 		   : ir_emit(o->to, op->opcode, op->arg[0], op->arg[1], op->arg[2], op->descr);
@@ -426,6 +426,10 @@ bool optimize(Jit *jit, Ir *ir)
 		to.max_frames = ir->max_frames;
 	replace(ir, &to);
 	listen_list(jit, ir, "peel");
+	if (!(jit->passes_off & PASS_INTBOUNDS)) {
+		strengthen_guards(ir);
+		listen_list(jit, ir, "strengthen");
+	}
 	eliminate_dead_code(ir);
 	listen_list(jit, ir, "dce");
 	return true;

@@ -131,7 +131,7 @@ bool virtual_is_part(const Opt *o, IrRef ref);
  */
 bool join(Opt *o, const Ir *from, const Ir *loop, int32_t number, bool carry);
 
-/* ---- peel.c, dce.c --------------------------------------------------------------------------- */
+/* ---- peel.c, strengthen.c, dce.c ------------------------------------------------------------- */
 
 /*
  * Of a recorded loop: preamble, label and body. false: the types at the end are not
@@ -139,6 +139,8 @@ bool join(Opt *o, const Ir *from, const Ir *loop, int32_t number, bool carry);
  * `from` goes on in, which is entered at its label if that can be done; NULL: it is not.
  */
 bool peel(Jit *jit, const Ir *from, const Ir *loop, Ir *to);
+/* Guards that a later one implies say what that one says, which becomes nop. */
+void strengthen_guards(Ir *ir);
 /* Operations that nobody needs become nop and are taken out. */
 void eliminate_dead_code(Ir *ir);
 

@@ -104,6 +104,7 @@ static int32_t snapshot(bool call)
 	Snapshot s = {.entry = ir->n_snapshot_entries,
 		      .pc = list_place(ir->n_snapshots),
 		      .taken = ir->n_ops,
+		      .moved = true,
 		      .top = call ? CALL_SLOT + 1 : TOP_SLOT};
 
 	for (int i = 0; i < USED_SLOTS; i++)
