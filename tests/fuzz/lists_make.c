@@ -420,6 +420,24 @@ static void store_barrier(IrRef container, IrRef value, uint8_t tag)
 		emit(IR_BARRIER_BACK, container, value);
 }
 
+/* Two stores to an element, and between them a read of one that may be the same. */
+static void overwrite(IrRef t, IrRef array, IrRef index)
+{
+	IrRef other = emit(IR_INT_SUB, some_key(), integer_constant(1)), values[2];
+	uint8_t tags[2];
+
+	if (!guard_that(emit(IR_UINT_LT, other, field(t, IR_FIELD_TABLE_ARRAY_SIZE))))
+		return;
+	for (int i = 0; i < 2; i++)
+		values[i] = some_value(&tags[i]);
+	emit3(IR_SETARRAYITEM, array, index, values[0], tags[0]);
+	store_barrier(t, values[0], tags[0]);
+	if (below(2))
+		new_integer(emit(IR_GETARRAYITEM_TAG, array, other));
+	emit3(IR_SETARRAYITEM, array, index, values[1], tags[1]);
+	store_barrier(t, values[1], tags[1]);
+}
+
 static void elements(void)
 {
 	IrRef t = table(), index, array, ref;
@@ -431,6 +449,10 @@ static void elements(void)
 	if (!guard_that(emit(IR_UINT_LT, index, field(t, IR_FIELD_TABLE_ARRAY_SIZE))))
 		return;
 	array = field(t, IR_FIELD_TABLE_ARRAY);
+	if (below(4) == 0) {
+		overwrite(t, array, index);
+		return;
+	}
 	if (below(2)) {
 		load(emit(IR_GETARRAYITEM_TAG, array, index), IR_GETARRAYITEM_I, array, index, -1,
 		     &tag);
