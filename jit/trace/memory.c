@@ -259,7 +259,7 @@ bool is_redundant_store(Opt *o, const IrOp *op)
 	       stored_value(&o->to->ops[at]) == stored_value(op);
 }
 
-/* ---- Dead stores ------------------------------------------------------------------------------- */
+/* ---- Dead stores ------------------------------------------------------------------------ */
 
 /* The first of four loads: tag, i, f, r. */
 static enum ir_opcode loads_of(enum kind kind)
