@@ -77,7 +77,7 @@ static int read_pin(const struct adoption *a, const struct bpf_map *map, struct 
 static void put(struct adoption *a, const struct bpf_map *map, const void *key, const void *value)
 {
 	if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY))
-		jitscope_rows_lost(a->s, (pid_t) * (const uint32_t *)key, 1);
+		jitscope_rows_lost(a->s, (pid_t)(*(const uint32_t *)key), 1);
 }
 
 static int adopt_processes(struct adoption *a)
@@ -108,8 +108,10 @@ static int adopt_processes(struct adoption *a)
 		a->dead[a->n++] = (struct dead){pid, p.start_ticks, p.instance};
 	}
 	jitscope_free_rows(&rows);
+	if (!a->dead)
+		return -ENOMEM;
 	qsort(a->dead, a->n, sizeof(*a->dead), by_pid);
-	return a->dead ? 0 : -ENOMEM;
+	return 0;
 }
 
 /* Of a map that has a row for each process (`of_all`), or rows with instances. */

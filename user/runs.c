@@ -117,7 +117,7 @@ static int make_map(const struct jitscope_runs *r, uint32_t slots, struct run_ma
 
 void jitscope_runs_add(struct jitscope_runs *r, const struct run_map *m)
 {
-	if (bytes_of(m->slots) <= jitscope_runs_bytes_left(r, m->uid) && has_room(r)) {
+	if (jitscope_runs_affordable(r, m->uid, m->slots) && has_room(r)) {
 		r->maps[r->n_maps++] = *m;
 		return;
 	}
@@ -218,7 +218,7 @@ static struct run_map *replace(struct jitscope_runs *r, struct run_map *old,
 	size_t at = old ? (size_t)(old - r->maps) : r->n_maps;
 	bool same = old && old->start_ticks == like->start_ticks && old->instance == like->instance;
 
-	if (bytes_of(slots) > jitscope_runs_bytes_left(r, like->uid)) {
+	if (!jitscope_runs_affordable(r, like->uid, slots)) {
 		r->stats.limited++;
 		jitscope_refusal_add(r, &r->limited, like);
 		return NULL;
@@ -410,7 +410,7 @@ int jitscope_run_stats(jitscope_session *s, struct jitscope_run_stats *out)
 	pthread_mutex_lock(&r->lock);
 	*out = r->stats;
 	out->maps = r->n_maps;
-	out->bytes = jitscope_runs_bytes(r, NULL);
+	out->bytes = jitscope_runs_bytes(r);
 	pthread_mutex_unlock(&r->lock);
 	return 0;
 }

@@ -57,7 +57,7 @@ struct jitscope_runs {
 	uint64_t id;	 /* of the session, in requests and replies */
 	unsigned number; /* among those that listen (abi.h) */
 	uint32_t page_slots, max_slots;
-	uint64_t max_bytes;
+	uint64_t max_bytes, min_charge;
 
 	pthread_mutex_t lock; /* of all that follows */
 	struct run_map *maps;
@@ -111,11 +111,11 @@ void jitscope_runs_add(struct jitscope_runs *r, const struct run_map *m);
 /* Whose request is refused, for the session's thread to tell. */
 void jitscope_refusal_add(const struct jitscope_runs *r, struct run_refusal *refusals,
 			  const struct run_map *whose);
-/* Of one user's maps and ghosts, or of all (NULL). */
-uint64_t jitscope_runs_bytes(const struct jitscope_runs *r, const uid_t *uid);
-/* That the user may have in addition. */
-uint64_t jitscope_runs_bytes_left(const struct jitscope_runs *r, uid_t uid);
-/* That is little, compared with what the user has. */
+/* What all maps and ghosts take. */
+uint64_t jitscope_runs_bytes(const struct jitscope_runs *r);
+/* May the user have such a map in addition? */
+bool jitscope_runs_affordable(const struct jitscope_runs *r, uid_t uid, uint32_t slots);
+/* Little is left, compared with what the user has. */
 bool jitscope_runs_crowded(const struct jitscope_runs *r, uid_t uid);
 /* The map is let go. */
 void jitscope_ghost_add(struct jitscope_runs *r, const struct run_map *m);

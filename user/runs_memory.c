@@ -11,7 +11,8 @@
  *
  * A user may have as much as is free after that: one alone half of all, two a third
  * each, and so on, so that there is always some left for one more. The last part
- * of it is root's, however many users come.
+ * of it is root's, however many users come. As the map of maps has not room for any
+ * number either, a small map counts as a part of that.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -35,13 +36,19 @@ static uint64_t bytes_of(const struct run_map *m)
 	return m->slots * sizeof(struct jit_run);
 }
 
-uint64_t jitscope_runs_bytes(const struct jitscope_runs *r, const uid_t *uid)
+static uint64_t charge(const struct jitscope_runs *r, uint64_t bytes)
+{
+	return bytes < r->min_charge ? r->min_charge : bytes;
+}
+
+/* Of one user, or of all (NULL). */
+static uint64_t charged(const struct jitscope_runs *r, const uid_t *uid)
 {
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < r->n_maps; i++)
 		if (!uid || r->maps[i].uid == *uid)
-			bytes += bytes_of(&r->maps[i]);
+			bytes += charge(r, bytes_of(&r->maps[i]));
 	for (size_t i = 0; i < r->n_ghosts; i++)
 		if (!uid || r->ghosts[i].uid == *uid)
 			bytes += r->ghosts[i].bytes;
@@ -53,21 +60,36 @@ static uint64_t rest(uint64_t of, uint64_t taken)
 	return of > taken ? of - taken : 0;
 }
 
-uint64_t jitscope_runs_bytes_left(const struct jitscope_runs *r, uid_t uid)
+/* That the user may have in addition. */
+static uint64_t left(const struct jitscope_runs *r, uid_t uid)
 {
-	uint64_t all = jitscope_runs_bytes(r, NULL);
+	uint64_t all = charged(r, NULL);
 
 	if (!uid)
 		return rest(r->max_bytes, all);
 	/* Each byte more is one less that is free. */
-	return rest(rest(r->max_bytes - r->max_bytes / ROOTS_PART, all),
-		    jitscope_runs_bytes(r, &uid)) /
-	       2;
+	return rest(rest(r->max_bytes - r->max_bytes / ROOTS_PART, all), charged(r, &uid)) / 2;
+}
+
+bool jitscope_runs_affordable(const struct jitscope_runs *r, uid_t uid, uint32_t slots)
+{
+	return charge(r, slots * sizeof(struct jit_run)) <= left(r, uid);
 }
 
 bool jitscope_runs_crowded(const struct jitscope_runs *r, uid_t uid)
 {
-	return jitscope_runs_bytes_left(r, uid) < jitscope_runs_bytes(r, &uid) / 4;
+	return left(r, uid) < charged(r, &uid) / 4;
+}
+
+uint64_t jitscope_runs_bytes(const struct jitscope_runs *r)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < r->n_maps; i++)
+		bytes += bytes_of(&r->maps[i]);
+	for (size_t i = 0; i < r->n_ghosts; i++)
+		bytes += r->ghosts[i].bytes;
+	return bytes;
 }
 
 /* ---- Refusals ------------------------------------------------------------------------- */
@@ -78,8 +100,8 @@ void jitscope_refusal_add(const struct jitscope_runs *r, struct run_refusal *ref
 	*refusals = (struct run_refusal){.n = refusals->n + 1,
 					 .pid = whose->pid,
 					 .uid = whose->uid,
-					 .bytes = jitscope_runs_bytes(r, &whose->uid),
-					 .all = jitscope_runs_bytes(r, NULL)};
+					 .bytes = charged(r, &whose->uid),
+					 .all = charged(r, NULL)};
 }
 
 static struct run_refusal take_refusals(struct jitscope_runs *r, struct run_refusal *from)
@@ -210,6 +232,7 @@ void jitscope_runs_memory_open(struct jitscope_runs *r)
 {
 	const struct jitscope_options *o = &r->session->options;
 
+	r->min_charge = r->max_bytes / bpf_map__max_entries(r->session->bpf->maps.loop_run_times);
 	/* The variable is for trying the other way. */
 	if (!secure_getenv("JITSCOPE_NO_MAP_ITERATOR"))
 		r->iterator =

@@ -27,7 +27,7 @@
 #include "runs.h"
 
 #define BATCH 256
-#define GHOSTS_MS 200
+#define GHOSTS_NS 200000000L
 
 struct batch {
 	uint32_t pids[BATCH];
@@ -150,7 +150,7 @@ static void wait_for_work(struct jitscope_runs *r)
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += GHOSTS_MS * 1000000;
+	until.tv_nsec += GHOSTS_NS;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	while (!r->stop && !has_work(r)) {

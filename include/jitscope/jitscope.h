@@ -163,7 +163,11 @@ struct jitscope_options {
 	 * jit_probe) and always fork, exec and exit. NULL: none are sent.
 	 */
 	void (*event)(void *ctx, const struct jitscope_event *event);
-	/* Gets notes for a person, one line each. NULL: they are left out. */
+	/*
+	 * Gets notes for a person, one line each. What may be said very often is said
+	 * once, then together: the rest at the latest in jitscope_close(). NULL: they are
+	 * left out.
+	 */
 	void (*note)(void *ctx, const char *line);
 	void *ctx;
 	uint32_t stream;
@@ -181,7 +185,7 @@ struct jitscope_options {
 	 */
 	const char *runs_dir;	 /* NULL: $JITSCOPE_RUNS_DIR, or JIT_RUNS_DIR (abi.h) */
 	uint32_t max_runs;	 /* loops of one process with a count, at least; 0: 65536 */
-	uint64_t max_runs_bytes; /* of all maps together; 0: 256 MiB */
+	uint64_t max_runs_bytes; /* of all maps together, shared among users; 0: 256 MiB */
 	const char *pin_dir;	 /* pin the maps there; NULL: not */
 	const char *command;	 /* who: shown by `jitscope check` for pins */
 };

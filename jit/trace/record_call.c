@@ -177,7 +177,7 @@ static void c_function(Recorder *r, int func, const Value *v, int arguments, int
 	if (record_enter_pcall(r, func, v, arguments, nresults) ||
 	    record_raise(r, func, v, arguments))
 		return;
-	n = record_known_function(r, func, v, arguments, results);
+	n = record_known_function(r, func, v, arguments, nresults, results);
 	if (n >= 0)
 		record_put_results(r, func, results, n, nresults);
 	else

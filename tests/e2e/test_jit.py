@@ -587,6 +587,49 @@ def test_lists_are_changed_in_the_middle_by_machine_code():
                                              for l in lines)
 
 
+# What a turn does with a list; is it a new one, which nobody else sees?
+UNPACKED = {
+    "local a, b, c = unpack({i, i + 1, i + 2}) s = s + a * b + c": True,
+    "s = s + select('#', unpack({i, i})) + (unpack({i}))": True,
+    "local p = table.pack(i, nil, i) local a, b, c = unpack(p, 1, p.n) s = s + a + c + p.n": True,
+    "local ok, a = pcall(unpack, {i, i}) s = s + a": True,
+    "local t = {i, unpack({i, i})} s = s + t[1] + t[3]": True,
+    "local a, b, c = unpack(kept) s = s + a + b + c": False,
+    "local a, b = unpack(kept, 1 + i % 2, 2 + i % 2) s = s + a + b": False,
+    "kept[#kept % 7 + 1] = i local a, b = unpack(kept) s = s + a + b": False,
+}
+
+
+def test_lists_are_unpacked_by_machine_code():
+    for turn, is_new in UNPACKED.items():
+        text = f"local unpack, s, kept = table.unpack, 0, {{1, 2, 3}} for i = 1, 500 do {turn} end print(s)"
+        loop = "\n".join(loop_of(text))
+        assert "helper_call_function" not in loop, (turn, loop)
+        assert not is_new or "call_" not in loop and "setarrayitem" not in loop, (turn, loop)
+        assert jitlua("-jon", "-e", text).out == jitlua("-joff", "-e", text).out, turn
+
+
+def test_a_list_that_grows_needs_no_other_trace_where_few_of_its_values_are_wanted():
+    def bridges(wanted):
+        log = os.path.join(tempdir(), "log")
+        jitlua(f"-jv={log}", "-e", f"local t, s = {{1, 2}}, 0 for i = 1, 3000 do if i % 600 == 0 then t[#t + 1] = i end {wanted} s = s + a end")
+        return len([e for e in kinds(verbose_events(log)[0])[1] if e["parent"]])
+    few = bridges("local a, b = table.unpack(t)")
+    assert few + 2 <= bridges("local a = select('#', table.unpack(t))"), few
+
+
+PURE = {"math.fmod(i, 7)": "mod(", "math.fmod(-i, 7)": "helper_int_fmod", "math.fmod(i / 2, 7)": "helper_float_fmod",
+        "math.modf(i / 2)": "float_floor", "math.modf(-i / 2)": "float_ceil", "math.ult(i, 1000) and 1 or 2": "uint_lt",
+        "rawequal(i, 1000) and 1 or 2": "int_eq", "rawequal(t, {}) and 1 or 2": None, "rawlen(t)": "helper_table_border"}
+
+
+def test_small_functions_of_the_libraries_are_operations():
+    for call, operation in PURE.items():
+        text = f"local t, s = {{}}, 0 for i = 1, 500 do s = s + ({call}) end print(s)"
+        lines = "\n".join(l for _, lines in heads("i", "-e", text) for l in lines)
+        assert "helper_call_function" not in lines and (not operation or operation in lines), (call, lines)
+
+
 def test_a_loop_whose_values_get_other_types_is_compiled_for_these():
     log = os.path.join(tempdir(), "log")
     text = ("local t = {} for i = 1, 200 do t[i] = 0 end\n"

@@ -910,6 +910,28 @@ def test_the_dead_make_room_for_others_in_the_maps():
     stop(process)
 
 
+def test_the_map_of_maps_has_room_for_all():
+    """However many processes of one user ask for the smallest of maps, and end."""
+    need("bpftool")
+    process, ask = serve_strangers("--keep", "1h")
+    one = ask("children:9000")
+    assert answers(one, 2)[1] == {"given": 9000}
+    other = ask("ask:1", "hold", user=0)
+    assert answers(other, 2)[1]["status"] == 0
+    wait_for(lambda: other.pid in maps_of(process), "the map to be published")
+    stop(process)
+
+
+def maps_of(process):
+    """The pids that the map of maps of a session has maps for."""
+    with open(f"/proc/{process.pid}/environ") as f:
+        environment = dict(word.split("=", 1) for word in f.read().split("\0") if "=" in word)
+    dumped = run(["bpftool", "--json", "map", "dump", "pinned",
+                  environment["JITSCOPE_PIN_DIR"] + "/loop_run_times/maps"]).out
+    return {int.from_bytes([int(b, 16) for b in row["key"]], "little")
+            for row in json.loads(dumped)}
+
+
 def test_the_dead_make_way_for_the_living():
     """Of the same user: what they counted is not kept as long as was asked for."""
     process, ask = serve_strangers("--keep", "1h")

@@ -13,6 +13,7 @@
  *	as:N		the same as instance N, for 1 slot
  *	grab:N		N requests for large maps, each as another instance; it
  *			holds on to all that it gets
+ *	children:N	N children, one after the other, ask for 1 slot each and end
  *	fill:N		writes N into every slot of the map
  *	attack		what must be refused: freeze, truncate, more access
  *	rubbish:N	N messages at random, descriptors with some
@@ -38,6 +39,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <jithooks/hooks.h>
@@ -167,6 +169,27 @@ static void grab(unsigned long n)
 		close(s);
 	}
 	printf("{\"grabbed\":%lu}\n", got);
+}
+
+static void children(unsigned long n)
+{
+	unsigned long got = 0;
+
+	for (unsigned long i = 0; i < n; i++) {
+		struct jit_runs_request request = request_of(1, 1);
+		struct jit_runs_reply reply;
+		pid_t pid = fork();
+		int s, status;
+
+		if (!pid) {
+			s = open_socket();
+			if (s >= 0)
+				send(s, &request, sizeof(request), MSG_NOSIGNAL);
+			_exit(s < 0 || receive(s, &reply) < 0);
+		}
+		got += waitpid(pid, &status, 0) == pid && !status;
+	}
+	printf("{\"given\":%lu}\n", got);
 }
 
 /* ---- The map ------------------------------------------------------------------------- */
@@ -354,6 +377,8 @@ static void execute(const char *dir, const char *command)
 		ask(n, 1);
 	else if (IS("grab"))
 		grab(n);
+	else if (IS("children"))
+		children(n);
 	else if (IS("fill"))
 		fill(n);
 	else if (IS("attack"))
