@@ -676,12 +676,21 @@ def test_options():
 
 
 def test_an_optimize_hook_in_c():
-    expected = {"keep": (0, 0, 0), "fail": (0, 0, 1), "multiply": (1, 0, 0)}
+    expected = {"keep": (0, 0, 0), "fail": (0, 0, 1), "multiply": (1, 0, 0), "no-list": (0, 0, 1)}
+    missing = {"null": r"operation 1, \?: its name is NULL",
+               "no-args": r"operation \d+, float_truediv: has 2 arguments, and its list of them is NULL",
+               "no-many-args": r"operation \d+, label: has \d arguments, and its list of them is NULL",
+               "no-failargs": r"operation \d+, guard_\w+: has \d+ failargs, and its list of them is NULL",
+               "no-descr": r"operation \d+, arg_f: has no descr, which is to name a value of the label",
+               "no-tag": r"operation \d+, setarrayitem: has no descr, which is to name a tag",
+               "no-field": r"operation \d+, getfield_i: has no descr, which is to name a field",
+               "no-list": r"the list is NULL, and has a count of \d+"}
     for case in ("keep", "fail", "multiply", "name", "null", "empty", "long", "short", "twice", "descr_ref",
-                 "inside", "variable", "later", "pointer", "type", "failargs"):
+                 "inside", "variable", "later", "pointer", "type", "failargs", *(case for case in missing if "-" in case)):
         result = run([program("lua_hooks"), case], env=ENVIRONMENT, timeout=60)
         replaced, rejected, errors = expected.get(case, (0, 1, 0))
         assert result.out == (f"232.88888888889\nreplaced {replaced} rejected {rejected} errors {errors} "
                               f"loops 1\n"), result
         assert bool(result.err) == bool(rejected or errors), result
+        assert re.search(missing.get(case, ""), result.err), result
         assert not rejected or re.search(r"refused for loop 1 at .*(operation \d+, \S+: |the list )", result.err), result
