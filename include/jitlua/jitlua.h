@@ -17,12 +17,15 @@
 LUA_API int jitlua_start_jit(lua_State *L);
 
 /*
- * Sets parameters: "name=value,name=value", "off" or "default" (the names are in
- * jitlua(1)). Returns NULL, or what is wrong, valid until the next call of the thread.
+ * Sets parameters: "name=value,name=value", "off" or "default"; jitlua(1) and the functions
+ * jitlua_parameter() have the names. Returns NULL, or what is wrong, valid until the next call of
+ * the thread.
  */
 LUA_API const char *jitlua_set_param(lua_State *L, const char *text);
 /* Name of parameter number i, from 0, and its default (value may be NULL); NULL: no more. */
 LUA_API const char *jitlua_parameter(unsigned i, long long *value);
+/* What it is and its unit, in a line; NULL: no more. */
+LUA_API const char *jitlua_parameter_text(unsigned i);
 
 /*
  * The state's JIT for the functions of <jithooks/hooks.h> that are for programs: hooks in

@@ -16,8 +16,9 @@
 static const struct parameter {
 	const char *name;
 	int64_t value;
+	const char *text;
 } defaults[JIT_PARAMETER_COUNT] = {
-#define X(name, value) [JIT_PARAMETER_##name] = {#name, value},
+#define X(name, value, text) [JIT_PARAMETER_##name] = {#name, value, text},
 	JIT_PARAMETERS(X)
 #undef X
 };
@@ -53,6 +54,11 @@ LUA_API const char *jitlua_parameter(unsigned i, long long *value)
 	if (value)
 		*value = defaults[i].value;
 	return defaults[i].name;
+}
+
+LUA_API const char *jitlua_parameter_text(unsigned i)
+{
+	return i < JIT_PARAMETER_COUNT ? defaults[i].text : NULL;
 }
 
 static bool is_ignored(const char *name)

@@ -31,30 +31,27 @@
 #include "ir.h"
 
 /*
- * Parameters: PyPy's names and meaning, our defaults. threshold: backward jumps
- * until a loop is traced; function_threshold: calls; trace_eagerness: failures of
- * a guard until a bridge is traced; trace_limit: operations of one trace;
- * loop_longevity: traces kept that are not run; penalties of places whose traces
- * are given up grow and end in `max_aborts`, after which the place is left alone;
- * budget: microseconds that traces may cost besides a share of the time that is
- * interpreted (budget.c), 0: no limit.
+ * Parameters: PyPy's names and meaning, our defaults: name, default, and meaning with
+ * unit, as -jhelp prints it and jitlua(1) has it.
  */
-#define JIT_PARAMETERS(X)          \
-	X(threshold, 57)           \
-	X(function_threshold, 113) \
-	X(trace_eagerness, 10)     \
-	X(trace_limit, 6000)       \
-	X(inlining, 1)             \
-	X(loop_longevity, 100000)  \
-	X(max_unroll_loops, 4)     \
-	X(max_unroll_recursion, 4) \
-	X(max_aborts, 6)           \
-	X(max_bridges, 100)        \
-	X(budget, 300)             \
-	X(code_limit, 64)
+#define JIT_PARAMETERS(X)                                                                      \
+	X(threshold, 57, "turns of a loop until it is compiled")                               \
+	X(function_threshold, 113, "calls of a function until it is compiled")                 \
+	X(trace_eagerness, 10, "failures of a guard until a bridge is made from it")           \
+	X(trace_limit, 6000, "operations that one trace may record")                           \
+	X(inlining, 1, "1: traces follow calls of Lua functions; 0: they are given up there")  \
+	X(loop_longevity, 100000,                                                              \
+	  "traces made since a loop was last entered, until it is freed; looked at every 512") \
+	X(max_unroll_loops, 4, "turns of an inner loop that a trace goes around")              \
+	X(max_unroll_recursion, 4, "frames of one function that a trace has at once")          \
+	X(max_aborts, 6, "times that a place is given up until it is left alone")              \
+	X(max_bridges, 100, "bridges of one loop")                                             \
+	X(budget, 300,                                                                         \
+	  "microseconds for traces, besides a share of the time interpreted; 0: no limit")     \
+	X(code_limit, 64, "MiB of machine code, from 1 to 1024")
 
 enum jit_parameter {
-#define X(name, value) JIT_PARAMETER_##name,
+#define X(name, value, text) JIT_PARAMETER_##name,
 	JIT_PARAMETERS(X)
 #undef X
 		JIT_PARAMETER_COUNT

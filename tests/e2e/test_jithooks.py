@@ -3,7 +3,7 @@
 import os
 import re
 
-from harness import BUILD, HERE, PROGRAMS, program, run
+from harness import BUILD, HERE, PROGRAMS, TOP, program, run
 
 JITLUA = os.path.join(BUILD, "jitlua")
 HOOKS = os.path.join(PROGRAMS, "hooks")
@@ -669,7 +669,13 @@ def test_options():
     assert "there is no parameter 'x'" in lua(source, "-jx=3", status=1).err
     assert "'y' is not a number" in lua(source, "-jthreshold=y", status=1).err
     listed = run([JITLUA, "-jhelp"], env=ENVIRONMENT).out
-    assert re.search(r"threshold +\d+\n", listed) and "-jon" in listed, listed
+    assert "-jon" in listed, listed
+    # Name, default, meaning and unit: the same in the manual, and nothing else there.
+    parameters = re.findall(r"^     (\w+) +(\d+) +(.+)$", listed, re.M)
+    assert {"threshold", "code_limit", "budget"} < {name for name, _, _ in parameters}, listed
+    with open(os.path.join(TOP, "tools/jitlua/man/jitlua.1"), encoding="utf-8") as f:
+        documented = re.findall(r'^\.BR (\w+) " \(" (\d+) \)\n(.+)$', f.read(), re.M)
+    assert documented == parameters, (documented, parameters)
 
 
 # ---- In C ---------------------------------------------------------------------------------------

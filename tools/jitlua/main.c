@@ -189,12 +189,12 @@ static void print_jit_commands(void)
 	for (size_t i = 0; i < JIT_COMMANDS; i++)
 		printf("  -j%-20s %s\n", jit_commands[i].name, jit_commands[i].text);
 	print_introspection();
-	puts("  -jNAME=VALUE,...       set parameters; they are");
+	puts("  -jNAME=VALUE,...       set parameters; they are, with their defaults");
 	for (unsigned i = 0; jitlua_parameter(i, NULL); i++) {
 		long long value;
 		const char *name = jitlua_parameter(i, &value);
 
-		printf("     %-20s %lld\n", name, value);
+		printf("     %-20s %-6lld  %s\n", name, value, jitlua_parameter_text(i));
 	}
 }
 
