@@ -247,6 +247,11 @@ typedef struct backend {
 	void (*close)(struct jit *jit);
 	/* Bytes for code, and how many of them are in use; NULL: none. */
 	void (*memory)(struct jit *jit, uint64_t *allocated, uint64_t *used);
+	/*
+	 * No more than so many MiB of code from now on; *fits: what there is lies within.
+	 * false: fewer are reserved, it is as it was. NULL: there is nothing to limit.
+	 */
+	bool (*limit)(struct jit *jit, int64_t mib, bool *fits);
 } Backend;
 
 extern const Backend backend_ir; /* run.c */

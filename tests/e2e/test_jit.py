@@ -978,6 +978,40 @@ def test_old_families_make_room():
         assert "code_limit" not in option or 100000 < size <= 1 << 20, size
 
 
+LIMITED = """
+local jit, hooks = require "jit", require "jithooks"
+local kept = {}
+local function compile(n)
+  for _ = 1, n do
+    kept[#kept + 1] = load "local n, s = ..., 0 for i = 1, n do s = (s + i % 7) * 3 % 1009 end return s"
+    kept[#kept](40)
+  end
+  local _, used = hooks.get_stats_asmmemmgr()
+  return used
+end
+local function flushes() return hooks.get_stats_snapshot().counters.FLUSHES end
+local before = compile(2500)
+hooks.set_param "code_limit=1"
+local _, now = hooks.get_stats_asmmemmgr()
+local after = compile(2500)
+print(before > 1 << 20, now < 1 << 16, 1 << 19 < after and after <= 1 << 20, flushes())
+print(pcall(hooks.set_param, "code_limit=65"))
+print(compile(2500) <= 1 << 20, flushes())
+hooks.set_param "default"
+print(flushes())
+jit.opt.start("maxmcode=2048", "hotloop=5", "budget=0")
+print(compile(2500) > 1 << 20, flushes())
+"""
+
+
+def test_the_limit_of_code_follows():
+    result = jitlua("-jbudget=0,threshold=5", "-e", LIMITED, timeout=300)
+    lines = result.out.splitlines()
+    assert lines[0] == "true\ttrue\ttrue\t1", result
+    assert lines[1].startswith("false\t") and "65 MiB is more than was reserved" in lines[1], result
+    assert lines[2:] == ["true\t1", "1", "true\t1"], result
+
+
 FLUSHING = """
 local jit = require "jit"
 local function f(n) local s = 0 for i = 1, n do s = (s * 3 + i) %% 1009 end return s end
