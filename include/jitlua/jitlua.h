@@ -49,7 +49,7 @@ LUA_API void jitlua_preload(lua_State *L);
  * without a JIT, -ELOOP for a link.
  */
 
-/* A line for each trace that starts, is compiled or given up, and each flush (stderr). */
+/* A line for each trace that starts, is compiled, given up or freed, and each flush (stderr). */
 LUA_API int jitlua_verbose(lua_State *L, const char *file);
 /*
  * All about each trace (stdout). flags, letters: t events, b bytecode as it is

@@ -19,7 +19,7 @@ EVENTS = program("lua/jit_events.lua")
 X86 = os.uname().machine == "x86_64"
 
 LINE = re.compile(r"\[TRACE +(?P<no>\d+) (\((?P<parent>\d+)/(?P<exit>\d+)\) )?(?P<place>.+?:\d+) "
-                  r"(?P<what>start|-> (?P<link>(loop|trace) \d+|loop|interpreter), (?P<recorded>\d+) operations recorded, "
+                  r"(?P<what>start|freed|-> (?P<link>(loop|trace) \d+|loop|interpreter), (?P<recorded>\d+) operations recorded, "
                   r"(?P<assembled>\d+) assembled, (?P<bytes>\d+) bytes"
                   r"|abort after (?P<operations>\d+) operations: (?P<reason>.+) at (?P<where>.+:\d+))\]\n")
 ADDRESS = re.compile(r"&[0-9a-f]+")
@@ -273,6 +273,25 @@ def test_flushes_are_told():
     events, flushes = verbose_events(log)
     assert result.out == "37507500\n" and flushes == snap["counters"]["FLUSHES"] == 3, (flushes, result, open(log).read())
     assert len(kinds(events)[1]) >= 3 and open(log + ".dump").read().count("---- TRACE flush: ") == 3
+    assert not any(e["what"] == "freed" for e in events), events
+
+
+def test_what_is_freed_is_told():
+    """By name, and what a program drops; as often as it is counted."""
+    log = os.path.join(tempdir(), "log")
+    script = os.path.join(tempdir(), "freeing.lua")
+    with open(script, "w") as f:
+        f.write("local jit = require 'jit'\n"
+                "local function f(n) local s = 0 for i = 1, n do if i % 3 == 0 then s = s + i end end return s end\n"
+                "f(1000) jit.flush(f)\n"
+                "load('local s = 0 for i = 1, 1000 do s = s + i end', '=dropped')()\n"
+                "collectgarbage() collectgarbage() f(1000)\n")
+    snap, _ = watch([JITLUA, f"-jv={log}", f"-jdump=t,{log}.dump", script], "--no-bpf", env=ENVIRONMENT)
+    freed = [(e["no"], e["parent"], e["place"].rsplit("/")[-1]) for e in verbose_events(log)[0] if e["what"] == "freed"]
+    counters = snap["counters"]
+    assert freed == [("2", "1", "freeing.lua:2"), ("1", None, "freeing.lua:2"), ("1", None, "dropped:1")], freed
+    assert counters["TOTAL_FREED_LOOPS"] == 2 and counters["TOTAL_FREED_BRIDGES"] == 1, counters
+    assert open(log + ".dump").read().count(" freed\n") == 3
 
 
 def test_verbose_without_a_jit():
@@ -396,6 +415,24 @@ jit.flush(1) print(live())
 f(1000) print(live())""")
     assert [e["no"] for e in events if e["what"] == "start"][:3] == ["1", "2", "3"], [e[0] for e in events]
     assert out == ["3", "3", "1", "3"], out
+
+
+def test_a_program_flushes_what_its_hook_was_told_of():
+    """Its trace_no, which is given again; loop_no is not."""
+    out, _ = switching("""
+local hooks, loop, numbers = require "jithooks", nil, {}
+hooks.set_compile_hook(function(info)
+  assert(info.type == "loop" or numbers[info.loop_no] == info.trace_no)
+  numbers[info.loop_no] = info.trace_no
+  loop = info.loop_no
+end, false)
+local function f(n) local s = 0 for i = 1, n do if i % 3 == 0 then s = s + i end end return s end
+local function g(n) local s = 0 for i = 1, n do s = s ~ i end return s end
+f(1000) jit.flush(f) f(1000) print(live(), numbers[loop] < loop)
+local of_f = loop
+g(1000) print(live())
+jit.flush(numbers[of_f]) print(live())""")
+    assert out == ["2", "true", "3", "1"], out
 
 
 def test_what_runs_is_freed_when_it_is_left():
