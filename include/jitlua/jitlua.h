@@ -22,7 +22,10 @@ LUA_API int jitlua_start_jit(lua_State *L);
  * the thread.
  */
 LUA_API const char *jitlua_set_param(lua_State *L, const char *text);
-/* Name of parameter number i, from 0, and its default (value may be NULL); NULL: no more. */
+/*
+ * Name of parameter number i, from 0, and its default (value may be NULL); NULL: no more.
+ * enable_opts, whose value is no number, is not among them.
+ */
 LUA_API const char *jitlua_parameter(unsigned i, long long *value);
 /* What it is and its unit, in a line; NULL: no more. */
 LUA_API const char *jitlua_parameter_text(unsigned i);

@@ -201,6 +201,8 @@ Bounds bounds_of(const Opt *o, IrRef ref)
 	if (ref < 0)
 		return ir_constant(o->to, ref)->type == 'i' ? at(ir_constant(o->to, ref)->u.i)
 							    : anything;
+	if (!opt_does(o, PASS_INTBOUNDS))
+		return anything;
 	op = ir_op(o->to, ref);
 	b = o->bounds[ref];
 	if (op->opcode != IR_INT_ADD || !ir_is_constant(op->arg[1]) || op->arg[0] < 0)
@@ -534,8 +536,8 @@ IrRef bounds_fold(Opt *o, IrOp *op)
 {
 	Bounds a, b;
 
-	if (!(ir_info[op->opcode].flags & IR_PURE) || op->type != 'i' ||
-	    ir_type(o->to, op->arg[0]) != 'i')
+	if (!opt_does(o, PASS_INTBOUNDS) || !(ir_info[op->opcode].flags & IR_PURE) ||
+	    op->type != 'i' || ir_type(o->to, op->arg[0]) != 'i')
 		return IR_NONE;
 	if (op->opcode >= IR_INT_LT && op->opcode <= IR_UINT_GE) {
 		enum answer answer = compare(o, op);

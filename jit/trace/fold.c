@@ -386,7 +386,7 @@ IrRef fold(Opt *o, IrOp *op)
 	default:
 		break;
 	}
-	if (!(ir_info[op->opcode].flags & IR_PURE))
+	if (!opt_does(o, PASS_REWRITE) || !(ir_info[op->opcode].flags & IR_PURE))
 		return IR_NONE;
 	if (op->nargs == 1) {
 		IrRef found = fold_one(o, op);

@@ -35,6 +35,7 @@
 #define NOT_TRACED UINT8_MAX /* Proto.aborts */
 /* Turns until a loop that was given up is tried again. */
 #define MIN_PENALTY 64
+#define SOON 7
 #define MAX_PENALTY 60000
 
 /* ---- Counters ----------------------------------------------------------------------------- */
@@ -293,7 +294,17 @@ static void retire(Jit *jit, Trace *t)
 	jit_count(jit->vm, JIT_BLACKLISTED, 1);
 }
 
-static void punish_loop(Jit *jit, Trace *t)
+/*
+ * The turn that was recorded was a run's last, by chance: one of the next is no worse to
+ * record than the first was. A loop that waits long is unrolled by the traces around it
+ * meanwhile, which go on without it once it has a trace.
+ */
+static bool may_try_soon(const HotPlace *place, enum jit_abort_reason reason)
+{
+	return place->aborts == 1 && (reason == ABORT_LEFT_LOOP || reason == ABORT_RETURNED);
+}
+
+static void punish_loop(Jit *jit, Trace *t, enum jit_abort_reason reason)
 {
 	HotPlace *place = make_place(t->proto, t->patch);
 	int64_t count = jit_start_count(jit, t->kind);
@@ -302,6 +313,10 @@ static void punish_loop(Jit *jit, Trace *t)
 	    place->aborts == UINT8_MAX) {
 		set_op(t->patch, cold(get_op(*t->patch)));
 		jit_count(jit->vm, JIT_BLACKLISTED, 1);
+		return;
+	}
+	if (may_try_soon(place, reason)) {
+		*jit_counter_of(jit->hot, t->patch) = (uint16_t)(1 + (rand_r(&jit->random) & SOON));
 		return;
 	}
 	count <<= place->aborts < 10 ? place->aborts : 10;
@@ -337,7 +352,7 @@ void jit_punish(Jit *jit, Trace *t, enum jit_abort_reason reason)
 			      << (e->aborted < 16 ? e->aborted : 16);
 		return;
 	}
-	punish_loop(jit, t);
+	punish_loop(jit, t, reason);
 }
 
 /* ---- Functions switched on and off --------------------------------------------------------- */

@@ -482,11 +482,13 @@ static void push_defaults(lua_State *L)
 	const char *name;
 	long long value;
 
-	lua_createtable(L, 0, JIT_PARAMETER_COUNT);
+	lua_createtable(L, 0, JIT_PARAMETER_COUNT + 1);
 	for (unsigned i = 0; (name = jitlua_parameter(i, &value)); i++) {
 		lua_pushinteger(L, value);
 		lua_setfield(L, -2, name);
 	}
+	lua_pushliteral(L, "all");
+	lua_setfield(L, -2, "enable_opts");
 }
 
 LUALIB_API int luaopen_jithooks(lua_State *L)

@@ -3,14 +3,14 @@
  * lua_jit.c - the Lua module `jit`, as LuaJIT's users know it.
  *
  * It is there for require only and never a global: programs ask `if jit then` for LuaJIT,
- * which this is not. What LuaJIT's parameters are called here is in the list below; its
- * switches for single optimizations are taken and mean nothing.
+ * which this is not. What LuaJIT's parameters are called here is in the list below, its
+ * switches for single optimizations are in passes.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "parameters.h"
+#include "passes.h"
 
 #pragma GCC visibility push(default)
 #include <lauxlib.h>
@@ -38,10 +38,6 @@ static const struct parameter {
 	{"tryside", NULL, 1},
 	{"instunroll", NULL, 1},
 	{"sizemcode", NULL, 1},
-};
-
-static const char *const switches[] = {
-	"fold", "cse", "dce", "fwd", "dse", "narrow", "loop", "abc", "sink", "fuse",
 };
 
 /* ---- on, off, flush, status ---------------------------------------------------------------- */
@@ -139,65 +135,76 @@ static int flush_some(lua_State *L)
 static int status(lua_State *L)
 {
 	const Jit *jit = L->global->jit;
+	int given = lua_gettop(L);
 
+	luaL_checkstack(L, 20, NULL);
 	lua_pushboolean(L, jit->on);
 	lua_pushstring(L, jit->backend->name);
-	for (size_t i = 0; i < sizeof(switches) / sizeof(*switches); i++)
-		lua_pushstring(L, switches[i]);
-	return 2 + (int)(sizeof(switches) / sizeof(*switches));
+	for (unsigned i = 0; passes_name(i); i++)
+		if (passes_is_on(jit, i))
+			lua_pushstring(L, passes_name(i));
+	return lua_gettop(L) - given;
 }
 
 /* ---- jit.opt.start --------------------------------------------------------------------------- */
 
-static bool is_switch(const char *text)
-{
-	if (text[0] >= '0' && text[0] <= '3' && !text[1])
-		return true;
-	if (*text == '+' || *text == '-')
-		text++;
-	else if (!strncmp(text, "no", 2))
-		text += 2;
-	for (size_t i = 0; i < sizeof(switches) / sizeof(*switches); i++)
-		if (!strcmp(text, switches[i]))
-			return true;
-	return false;
-}
-
 /* name=value, with LuaJIT's or our own name. */
 static bool set_parameter(lua_State *L, const char *text, char message[PARAMETER_MESSAGE])
 {
-	const char *equals = strchr(text, '=');
-	char name[40], value[24];
+	const char *equals = strchr(text, '='), *value = equals ? equals + 1 : NULL;
+	char name[40], scaled[24];
 	size_t n = equals ? (size_t)(equals - text) : sizeof(name);
 
 	if (n >= sizeof(name))
 		return false;
 	memcpy(name, text, n);
 	name[n] = '\0';
-	snprintf(value, sizeof(value), "%s", equals + 1);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (strcmp(name, names[i].theirs) != 0)
 			continue;
 		if (!names[i].ours)
 			return true;
-		if (names[i].divisor > 1)
-			snprintf(value, sizeof(value), "%lld",
-				 (atoll(equals + 1) + names[i].divisor - 1) / names[i].divisor);
+		if (names[i].divisor > 1) {
+			snprintf(scaled, sizeof(scaled), "%lld",
+				 (atoll(value) + names[i].divisor - 1) / names[i].divisor);
+			value = scaled;
+		}
 		return parameter_set(L, names[i].ours, value, message);
 	}
 	return parameter_set(L, name, value, message);
 }
 
+/* why: "": it is no parameter. */
+static int refuse(lua_State *L, const char *text, const char *why)
+{
+	luaL_Buffer known;
+
+	if (*why)
+		return luaL_error(L, "unknown or malformed optimization flag '%s': %s", text, why);
+	luaL_buffinit(L, &known);
+	for (unsigned i = 0; passes_name(i); i++) {
+		luaL_addstring(&known, passes_name(i));
+		luaL_addstring(&known, ", ");
+	}
+	luaL_pushresult(&known);
+	return luaL_error(L,
+			  "unknown or malformed optimization flag '%s' (%s0 to 3, or NAME=VALUE)",
+			  text, lua_tostring(L, -1));
+}
+
+/* As LuaJIT's: without arguments the switches are as they were in the beginning. */
 static int opt_start(lua_State *L)
 {
-	char message[PARAMETER_MESSAGE];
+	char message[PARAMETER_MESSAGE] = "";
 	int n = lua_gettop(L);
 
+	if (!n)
+		L->global->jit->passes_off = 0;
 	for (int i = 1; i <= n; i++) {
 		const char *text = luaL_checkstring(L, i);
 
-		if (!is_switch(text) && !set_parameter(L, text, message))
-			return luaL_error(L, "unknown or malformed optimization flag '%s'", text);
+		if (!passes_switch(L->global->jit, text) && !set_parameter(L, text, message))
+			return refuse(L, text, message);
 	}
 	return 0;
 }

@@ -118,7 +118,7 @@ static enum alias alias_nodes(const Opt *o, IrRef a, IrRef b)
 	x = ir_op(o->to, a);
 	y = ir_op(o->to, b);
 	if (x->opcode == IR_NODE_AT && y->opcode == IR_NODE_AT && x->arg[0] == y->arg[0])
-		return APART;
+		return x->descr == y->descr ? SAME : APART;
 	k = key_of(o, a);
 	l = key_of(o, b);
 	return k != IR_NONE && l != IR_NONE && k != l ? APART : MAYBE;

@@ -96,7 +96,9 @@ static IrRef find_shared(Opt *o, const IrOp *op, const IrRef *args)
 	unsigned flags = ir_info[op->opcode].flags;
 
 	if (flags & IR_LOAD)
-		return forward(o, op);
+		return opt_does(o, PASS_FORWARD) ? forward(o, op) : IR_NONE;
+	if (!opt_does(o, PASS_PURE))
+		return IR_NONE;
 	if (flags & IR_PURE || (flags & IR_CALL && op->type != 'v' && effects(op) == HELPER_PURE))
 		return find_same(o, op, args, -1);
 	return IR_NONE;
@@ -139,7 +141,8 @@ static enum proof prove_not_invalidated(const Opt *o)
 {
 	int32_t asked = o->last[IR_GUARD_NOT_INVALIDATED];
 
-	return asked > o->to->label && asked > o->last_call ? HOLDS : UNKNOWN;
+	return opt_does(o, PASS_PURE) && asked > o->to->label && asked > o->last_call ? HOLDS
+										      : UNKNOWN;
 }
 
 /* What is known of a guard's condition. */
@@ -147,7 +150,7 @@ static enum proof prove(const Opt *o, const IrOp *op)
 {
 	lua_Integer a, b;
 
-	if (op->nargs == 1 && find_same(o, op, op->arg, -1) != IR_NONE)
+	if (op->nargs == 1 && opt_does(o, PASS_PURE) && find_same(o, op, op->arg, -1) != IR_NONE)
 		return HOLDS;
 	switch (op->opcode) {
 	case IR_GUARD_TRUE:
@@ -165,7 +168,10 @@ static enum proof prove(const Opt *o, const IrOp *op)
 	case IR_GUARD_ISNULL:
 		if (is_integer_constant(o, op->arg[0], &a))
 			return (a != 0) == (op->opcode == IR_GUARD_NONNULL) ? HOLDS : FAILS;
-		return op->opcode == IR_GUARD_NONNULL && is_object(o, op->arg[0]) ? HOLDS : UNKNOWN;
+		return op->opcode == IR_GUARD_NONNULL && opt_does(o, PASS_REWRITE) &&
+				       is_object(o, op->arg[0])
+			       ? HOLDS
+			       : UNKNOWN;
 	case IR_GUARD_VALUE:
 		if (is_integer_constant(o, op->arg[0], &a) &&
 		    is_integer_constant(o, op->arg[1], &b))
@@ -195,22 +201,19 @@ static void learn_equal(Opt *o, IrRef condition, bool holds)
 		o->same[op->arg[0]] = op->arg[1];
 }
 
-static void learn(Opt *o, const IrOp *op)
+/* What it has compared with a constant is that from now on. */
+static void learn_constants(Opt *o, const IrOp *op)
 {
 	Bounds b;
 
-	if (op->nargs == 0 || op->arg[0] < 0)
-		return;
 	switch (op->opcode) {
 	case IR_GUARD_TRUE:
-		bounds_learn(o, op->arg[0], true);
 		learn_equal(o, op->arg[0], true);
 		b = bounds_of(o, op->arg[0]);
 		if (b.low == b.high)
 			o->same[op->arg[0]] = ir_integer(o->to, b.low);
 		break;
 	case IR_GUARD_FALSE:
-		bounds_learn(o, op->arg[0], false);
 		learn_equal(o, op->arg[0], false);
 		o->same[op->arg[0]] = ir_integer(o->to, 0);
 		break;
@@ -223,6 +226,16 @@ static void learn(Opt *o, const IrOp *op)
 	default:
 		break;
 	}
+}
+
+static void learn(Opt *o, const IrOp *op)
+{
+	if (op->nargs == 0 || op->arg[0] < 0)
+		return;
+	if (op->opcode == IR_GUARD_TRUE || op->opcode == IR_GUARD_FALSE)
+		bounds_learn(o, op->arg[0], op->opcode == IR_GUARD_TRUE);
+	if (opt_does(o, PASS_REWRITE))
+		learn_constants(o, op);
 }
 
 /* ---- Emitting -------------------------------------------------------------------------------- */
@@ -321,7 +334,8 @@ static IrRef emit_real(Opt *o, const IrOp *from, const IrRef *args)
 		learn(o, op);
 		return found;
 	}
-	if (ir_info[op->opcode].flags & IR_STORE && is_redundant_store(o, op))
+	if (ir_info[op->opcode].flags & IR_STORE && opt_does(o, PASS_DEAD_STORES) &&
+	    is_redundant_store(o, op))
 		return 0;
 	return opt_append(o, op, args);
 }

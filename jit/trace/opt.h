@@ -11,6 +11,7 @@
 #define JITLUA_OPT_H
 
 #include "helpers.h"
+#include "passes.h"
 
 /* What an integer is between, the ends included. */
 typedef struct bounds {
@@ -30,6 +31,7 @@ typedef struct opt {
 	int32_t forces;		       /* of the last that may do anything, -1 */
 	unsigned cached; /* operations of the first turn that the heap cache answered */
 	bool failed;
+	unsigned off; /* passes that are: PASS_* */
 	/* virtual.c; NULL: all tables are made. */
 	struct virtuals *virtuals;
 	uint32_t at;	  /* place in the old list of the operation that is copied */
@@ -39,6 +41,11 @@ typedef struct opt {
 } Opt;
 
 /* ---- opt.c ------------------------------------------------------------------------------ */
+
+static inline bool opt_does(const Opt *o, unsigned pass)
+{
+	return !(o->off & pass);
+}
 
 bool opt_open(Opt *o, Ir *to, uint32_t old_ops, uint32_t new_ops);
 void opt_close(Opt *o);

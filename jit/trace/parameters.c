@@ -3,7 +3,7 @@
  * parameters.c - set_param: parameters by name, as text "name=value,name=value", "off"
  * or "default".
  */
-#include "parameters.h"
+#include "passes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,6 @@ static const char *const ignored[] = {
 	"pureop_historylength",
 	"max_retrace_guards",
 	"disable_unrolling",
-	"enable_opts",
 	"vec",
 	"vec_all",
 	"vec_cost",
@@ -40,6 +39,7 @@ void parameters_default(Jit *jit)
 {
 	for (int i = 0; i < JIT_PARAMETER_COUNT; i++)
 		jit->parameters[i] = defaults[i].value;
+	jit->passes_off = 0;
 }
 
 bool parameter_is_lower(const Jit *jit, enum jit_parameter i)
@@ -111,6 +111,8 @@ bool parameter_set(lua_State *L, const char *name, const char *value,
 
 	if (is_ignored(name))
 		return true;
+	if (!strcmp(name, "enable_opts"))
+		return passes_enable(jit, value, message);
 	for (int i = 0; i < JIT_PARAMETER_COUNT; i++) {
 		if (strcmp(name, defaults[i].name) != 0)
 			continue;

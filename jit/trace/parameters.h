@@ -5,7 +5,7 @@
 
 #include "trace.h"
 
-#define PARAMETER_MESSAGE 120
+#define PARAMETER_MESSAGE 200
 #define PARAMETER_MAX 1000000000
 
 void parameters_default(Jit *jit);

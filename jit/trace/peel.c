@@ -261,6 +261,7 @@ static bool begin(struct peel *p)
 	p->to->n_constants = p->from->n_constants;
 	if (!opt_open(&p->o, p->to, p->from->n_ops, largest(p)))
 		return false;
+	p->o.off = p->jit ? p->jit->passes_off : 0;
 	return p->level == ALL_REAL || virtuals_open(&p->o, p->jit, p->real, largest(p));
 }
 
@@ -371,7 +372,9 @@ static bool copy_all(struct peel *p)
 {
 	bool done = false, loop = p->from->ops[p->from->n_ops - 1].opcode == IR_JUMP;
 
-	p->level = p->jit && makes_objects(p->from) ? ACROSS_TURNS : ALL_REAL;
+	p->level = p->jit && !(p->jit->passes_off & PASS_VIRTUALIZE) && makes_objects(p->from)
+			   ? ACROSS_TURNS
+			   : ALL_REAL;
 	p->carry = p->level > ALL_REAL;
 	for (; !done && p->level >= ALL_REAL; p->level--) {
 		do {

@@ -5,6 +5,7 @@
  */
 #include "../lua/function.h"
 #include "label.h"
+#include "passes.h"
 #include "record.h"
 
 /* ---- Loops -------------------------------------------------------------------------------- */
@@ -29,6 +30,14 @@ static void drop_dead_slots(Recorder *r, const Instruction *at)
 /* A loop that is mostly a change of coroutines is as fast without a trace. */
 #define MIN_RESUMING 40
 
+/* What peel.c makes two copies of; or one turn, which writes its state and begins anew. */
+static IrRef emit_end_of_loop(Recorder *r)
+{
+	if (r->jit->passes_off & PASS_UNROLL)
+		return record_emit(r, IR_FINISH, IR_NONE, IR_NONE, (int32_t)r->t->number);
+	return ir_emit_many(r->ir, IR_JUMP, NULL, 0, -1);
+}
+
 void record_close_loop(Recorder *r)
 {
 	int32_t snapshot;
@@ -39,8 +48,7 @@ void record_close_loop(Recorder *r)
 	record_end_sharing(r);
 	drop_dead_slots(r, r->t->pc);
 	snapshot = record_snapshot(r, r->t->pc, TOP_OF_FRAME);
-	last = ir_emit_many(r->ir, IR_JUMP, NULL, 0, -1);
-
+	last = emit_end_of_loop(r);
 	if (r->ir->failed)
 		record_abort(r, ABORT_NO_MEMORY, NULL);
 	r->ir->ops[last].snapshot = snapshot;

@@ -273,6 +273,7 @@ struct recorder;
 #define BRIDGE_BUCKETS 4096
 typedef struct jit {
 	bool on;
+	unsigned passes_off; /* of the optimizer: PASS_*, passes.h */
 	bool missed; /* a hook was set while recording: it saw instructions that were not recorded
 		      */
 	bool verify; /* test mode: no list is compiled that the verifier refuses */

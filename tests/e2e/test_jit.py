@@ -59,6 +59,8 @@ MODES = {
     "every_guard_fails_once": (AT_ONCE, {"JITLUA_FAIL_GUARDS": "1"}),
     "operations_interpreted": (["-jon"], {"JITLUA_IR": "1", "JITLUA_VERIFY": "1"}),
     "compiled_at_once_and_collected_often": (AT_ONCE, {}, 499),
+    "compiled_without_optimizations": ([*AT_ONCE, "-jenable_opts="], {"JITLUA_VERIFY": "1"}),
+    "compiled_with_others_each_time": ([*AT_ONCE, "-e", f"dofile '{program('lua/other_passes.lua')}'"], {}),
 }
 # Collections look at the whole stack, and these fill it to its limit.
 DEEP = {"close": 9973, "errors": 9973, "hot_pcall": 9973, "hot_recursion": 9973, "messages": 9973,
@@ -79,6 +81,85 @@ def programs_under_a_jit(options, env, collect_at=None):
 
 for _mode, _how in MODES.items():
     globals()[f"test_language_{_mode}"] = lambda how=_how: programs_under_a_jit(*how)
+
+
+# ---- Parts of the optimizer, switched ------------------------------------------------------------
+
+PASSES = ["intbounds", "rewrite", "virtualize", "pure", "heap", "unroll"]
+# What is done in a turn, an operation, and how many there are of it with all on and with this off.
+SWITCHED = {
+    "intbounds": ("if i & 7 < 8 then s = s + i end", r"= int_lt\(", 0, 2),
+    "rewrite": ("s = s + (i * 3 | 0)", r"= int_or\(\w+, 0\)", 0, 2),
+    "virtualize": ("local p = {i} s = s + p[1]", r"helper_table_new", 0, 2),
+    "pure": ("s = s + i * i - i * i // 2", r"= int_mul\(", 2, 4),
+    "heap": ("t[1] = i t[1] = i s = s + t[1]", r"= getarrayitem_i|^setarrayitem", 2, 6),
+    "unroll": ("s = s + i", r"^finish\(descr=1\)", 0, 1),
+}
+
+
+def count_switched(name, *options):
+    body, pattern, _, _ = SWITCHED[name]
+    text = f"local s, t = 0, {{0}} for i = 1, 200 do {body} end print(s)"
+    result = [lines for head, lines in heads("i", *options, "-e", text) if "TRACE 1 IR" in head]
+    assert len(result) == 1, result
+    assert jitlua(*options, "-e", text).out == jitlua("-joff", "-e", text).out, (name, options)
+    return sum(bool(re.search(pattern, l)) for l in result[0])
+
+
+def test_each_optimization_can_be_switched():
+    assert set(PASSES) == set(SWITCHED)
+    for name, (_, _, on, off) in SWITCHED.items():
+        others = ":".join(p for p in PASSES if p != name)
+        for options, wanted in (([], on), (["-jenable_opts=all"], on), (["-jenable_opts=" + ":".join(PASSES)], on),
+                                ([f"-jenable_opts={others}"], off), ([f"-jenable_opts={name}:string:earlyforce,enable_opts=all"], on),
+                                ([f"-jenable_opts={others},default"], on)):
+            assert count_switched(name, *options) == wanted, (name, options, count_switched(name, *options), wanted)
+
+
+def test_an_unknown_optimization_is_an_error():
+    for names in ("fold", "pure:fold", "all:fold", "pure:fold:heap"):
+        result = jitlua(f"-jenable_opts={names}", "-e", "print(1)", status=1)
+        unknown = "all" if names.startswith("all") else "fold"
+        assert result.out == "" and f"no optimization '{unknown}'; say all, or some of rewrite:pure:heap:unroll:" in result.err, result
+
+
+def test_switches_by_their_other_names():
+    names = {"fold": "rewrite", "cse": "pure", "loop": "unroll", "abc": "intbounds", "sink": "virtualize"}
+    for theirs, ours in names.items():
+        on, off = SWITCHED[ours][2:]
+        for flags, n in ((f"'-{theirs}'", off), (f"'no{theirs}'", off), (f"'-{theirs}', '{theirs}'", on), ("0, '3'", on)):
+            assert count_switched(ours, "-e", f"require 'jit'.opt.start({flags})") == n, (theirs, flags)
+    # Loads are half of it, stores the other, which knows less of places then: their addresses are loaded.
+    assert count_switched("heap", "-e", "require 'jit'.opt.start('-fwd')") == 6
+    assert count_switched("heap", "-e", "require 'jit'.opt.start('-dse')") == 4
+
+
+def test_a_loop_that_is_not_peeled_is_a_loop():
+    """It stays in machine code, is counted turn by turn, and its exits have bridges that lead back to it."""
+    text = """local h = require "jithooks"
+      local function work(n) local a, b = 0, 0 for i = 1, n do if i % 3 == 0 then a = a + i else b = b ~ i end end return a, b end
+      local function runs() local n = 0 for _, r in pairs(h.get_stats_snapshot().loop_run_times.l) do n = n + r end return n end
+      work(3000) h.enable_debug() work(1000)
+      local before, failures = runs(), h.get_stats_snapshot().counters.GUARD_FAILURES
+      print(work(100000))
+      print(runs() - before, h.get_stats_snapshot().counters.GUARD_FAILURES - failures)"""
+    for env in ({}, {"JITLUA_IR": "1"}):
+        log = os.path.join(tempdir(), "log")
+        out = jitlua("-jenable_opts=" + ":".join(p for p in PASSES if p != "unroll"), f"-jv={log}", "-e", text, env=env).out.splitlines()
+        assert out[0] == jitlua("-joff", "-e", text).out.splitlines()[0], out
+        n, failures = map(int, out[1].split())
+        assert 99000 <= n <= 101000 and failures <= 5, out
+        assert [e["link"] for e in kinds(verbose_events(log)[0])[1]][:2] == ["trace 1", "trace 1"], open(log).read()
+
+
+def test_every_program_does_the_same_without_each_optimization():
+    paths = sorted(glob.glob(os.path.join(TESTS, "hot_*.lua")))
+    for path in (*paths, *(os.path.join(TESTS, f"{n}.lua") for n in ("virtuals", "tables", "for_loops", "metatables"))):
+        lua = outcome(LUA, [path], cwd=TESTS)
+        for name in PASSES:
+            options = [*AT_ONCE, "-jenable_opts=" + ":".join(p for p in PASSES if p != name)]
+            ours = outcome(JITLUA, [*options, path], cwd=TESTS, env={"JITLUA_VERIFY": "1"}, timeout=600)
+            assert list(map(str, lua)) == list(map(str, ours)), (path, name, ours[2][-2000:])
 
 
 # ---- -jv -------------------------------------------------------------------------------------
@@ -578,8 +659,26 @@ print(total)
 def test_bridges_that_go_around_a_loop_lead_to_its_trace():
     _, compiled, _ = events_of(LONGER)
     inner = [e["no"] for e in compiled if e["link"] == "loop" and e["place"].endswith(":4")]
-    around = [e["link"] for e in compiled if e["parent"] and e["place"].endswith(":5")]
+    around = [e["link"] for e in compiled if e["parent"]]
     assert len(inner) == 1 and f"loop {inner[0]}" in around, [e[0] for e in compiled]
+
+
+# A turn each time until the loop is hot, then some more, but not many.
+LEFT = """
+local function turns(n)
+  local s, i = 0, 0
+  while i < n do s = s + i i = i + 1 end
+  return s
+end
+for i = 1, 57 do turns(1) end
+print(turns(20) + turns(20))
+"""
+
+
+def test_a_loop_that_was_left_while_it_was_recorded_is_recorded_soon():
+    _, compiled, aborted = events_of(LEFT)
+    assert [e["place"][-2:] for e in aborted] == [":4"], [e[0] for e in aborted]
+    assert any(e["link"] == "loop" and e["place"].endswith(":4") for e in compiled), [e[0] for e in compiled]
 
 
 def loops_compiled(code, line):
@@ -731,7 +830,7 @@ def test_flags_that_are_none():
         result = jitlua(*arguments, "-e", "for i = 1, 1000 do end print(1)")
         assert result.out.endswith("1\n") and "TRACE" in result.out + result.err, (arguments, result)
     text = jitlua("-jhelp").out
-    for option in ("-jv[=FILE]", "-jdump[=FLAGS[,FILE]]", "-jperf"):
+    for option in ("-jv[=FILE]", "-jdump[=FLAGS[,FILE]]", "-jperf", "enable_opts          all"):
         assert option in text, text
 
 

@@ -481,8 +481,12 @@ def test_parameters():
       h.set_param("threshold=3,function_threshold=5") h.set_param{trace_eagerness = 4, trace_limit = "200"}
       h.set_param("default") assert(select(1, require "jit".status()))
       h.set_param("off") assert(not require "jit".status())
-      h.set_param("decay=40,enable_opts=all,vec=1")""")
-    for text in ("'nonsense=1'", "'threshold'", "'threshold=-1'", "'threshold=1e3'", "'threshold='",
+      h.set_param("decay=40,enable_opts=all,vec=1") h.set_param(h.defaults)""")
+    result = lua("require 'jithooks'.set_param('enable_opts=pure:nonsense')", status=1)
+    assert "no optimization 'nonsense'; say all, or some of rewrite:pure:" in result.err, result
+    for text in ("'enable_opts'", "'enable_opts=ALL'", "'enable_opts=all:pure'", "'enable_opts=pur'", "{enable_opts = 'pures'}",
+                 "('enable_opts=' .. ('x'):rep(300))",
+                 "'nonsense=1'", "'threshold'", "'threshold=-1'", "'threshold=1e3'", "'threshold='",
                  "('x'):rep(1000)", "{nonsense = 1}", "{threshold = {}}", "{1}", "nil"):
         result = lua(f"require 'jithooks'.set_param({text})", status=1)
         assert "bad argument #1 to 'set_param'" in result.err, result
@@ -649,12 +653,24 @@ def test_the_module_jit():
       jit.off() jit.on(true, true) jit.off(function() end) jit.flush() jit.flush(true) jit.flush(3)
       jit.opt.start() jit.opt.start(3) jit.opt.start("-cse", "+loop", "nofold", "hotloop=10", "maxmcode=512",
         "threshold=7", "sizemcode=64")
+      local function status() return table.concat({select(3, jit.status())}, " ") end
+      jit.opt.start() print(status()) jit.opt.start(0) print(status())
+      jit.opt.start("+sink", "fwd") print(status()) jit.opt.start(3, "-cse", "noloop", "enable_opts=heap") print(status())
+      jit.opt.start(1) print(status()) jit.opt.start("2", "-dce") print(status()) jit.opt.start("-abc", "3") print(status())
       print(pcall(jit.opt.start, "hotloo=10"))
+      print(pcall(jit.opt.start, "enable_opts=fold"))
       print(pcall(jit.opt.start, "cs"))
       print(pcall(jit.on, 42))
       print(pcall(jit.off, print))""", "-joff")
-    assert result.out == ("false\tunknown or malformed optimization flag 'hotloo=10'\n"
-                          "false\tunknown or malformed optimization flag 'cs'\n"
+    # Those without a switch of their own are always on: dce, narrow, fuse.
+    assert result.out == ("fold cse dce fwd dse narrow loop abc sink fuse\n" "dce narrow fuse\n"
+                          "dce fwd narrow sink fuse\n" "dce fwd dse narrow fuse\n" "fold cse dce narrow fuse\n"
+                          "fold cse dce narrow loop fuse\n" "fold cse dce fwd dse narrow loop abc sink fuse\n"
+                          "false\tunknown or malformed optimization flag 'hotloo=10': there is no parameter 'hotloo'\n"
+                          "false\tunknown or malformed optimization flag 'enable_opts=fold': there is no optimization 'fold'; "
+                          "say all, or some of rewrite:pure:heap:unroll:intbounds:virtualize:string:earlyforce\n"
+                          "false\tunknown or malformed optimization flag 'cs' "
+                          "(fold, cse, dce, fwd, dse, narrow, loop, abc, sink, fuse, 0 to 3, or NAME=VALUE)\n"
                           "false\tbad argument #1 to 'jit.on' (Lua function expected, got number)\n"
                           "false\tbad argument #1 to 'jit.off' (Lua function expected)\n"), result
 

@@ -18,7 +18,8 @@
  *
  * Lines before the first test, and those that begin with #, are comments. Folding,
  * sharing, forwarding and guards are not passes of their own but parts of copying,
- * which is what `peel` does with a list that ends in finish. Before `passes:` there may
+ * which is what `peel` does with a list that ends in finish; LuaJIT's switches before
+ * it, as in `passes: -fold peel dce`, leave some of them out. Before `passes:` there may
  * be the list of a loop, under `loop:`; `peel` then lets a list that ends in finish go on
  * in it. `expect: unstable` says that the passes must give the list up. Lists are
  * verified before and after. The last line is "N passed, N failed, N skipped".
@@ -35,13 +36,15 @@
 
 /* ---- Passes -------------------------------------------------------------------------------- */
 
+static Jit jit; /* but for what is switched off there is nothing in it */
+
 static bool pass_peel(Ir *ir, const Ir *loop)
 {
 	Ir to;
 	bool done;
 
 	ir_open(&to);
-	done = peel(NULL, ir, loop, &to) && !to.failed;
+	done = peel(jit.passes_off ? &jit : NULL, ir, loop, &to) && !to.failed;
 	ir_close(done ? ir : &to);
 	if (done)
 		*ir = to;
@@ -57,8 +60,6 @@ static bool pass_dce(Ir *ir, const Ir *loop)
 
 static bool pass_optimize(Ir *ir, const Ir *loop)
 {
-	static Jit jit;
-
 	(void)loop;
 	return optimize(&jit, ir);
 }
@@ -130,15 +131,28 @@ static bool parse(const struct test *t, const struct text *list, int first, Ir *
 	return good && verify(t, ir, "to begin with");
 }
 
+static bool is_switch(const char *word, size_t n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%.*s", (int)n, word);
+	return passes_switch(&jit, text);
+}
+
 /* 1: done, 0: a pass gave the list up, -1: no such pass. */
 static int run_passes(const struct test *t, Ir *ir, const Ir *loop)
 {
 	const char *p = t->passes.start, *end = p + t->passes.length;
 
+	jit.passes_off = 0;
 	while (p < end) {
 		size_t n = strcspn(p, " \t\n");
 		const struct pass *pass = find_pass(p, n);
 
+		if (n && !pass && is_switch(p, n)) {
+			p += n + (p + n < end);
+			continue;
+		}
 		if (n && !pass) {
 			complain(t, "no pass '%.*s'", (int)n, p);
 			return -1;

@@ -17,6 +17,7 @@
 	X(virtual) \
 	X(replace) \
 	X(counting) \
+	X(passes)  \
 	MACHINE_SUITES(X)
 
 #include "../unit/main.c"

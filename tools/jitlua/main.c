@@ -196,6 +196,7 @@ static void print_jit_commands(void)
 
 		printf("     %-20s %-6lld  %s\n", name, value, jitlua_parameter_text(i));
 	}
+	puts("     enable_opts          all     parts of the optimizer, as intbounds:rewrite:pure");
 }
 
 /* What is only asked for, alone on the command line. Returns false if it is not that. */
