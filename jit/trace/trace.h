@@ -67,20 +67,24 @@ enum jit_parameter {
 	X(NYI_FUNCTION, JIT_ABORT_OTHER, "not traced: C function %s")                   \
 	X(NYI_OPERAND, JIT_ABORT_OTHER, "not traced: operands of %s")                   \
 	X(METAMETHOD, JIT_ABORT_OTHER, "not traced: metamethod %s")                     \
-	X(OPEN_UPVALUE, JIT_ABORT_OTHER, "captured variable in a traced frame")         \
+	X(STRING_OPERAND, JIT_ABORT_OTHER, "not traced: string as operand of %s")       \
+	X(NOT_INLINED, JIT_ABORT_OTHER, "call not followed: inlining is 0")             \
+	X(OPEN_UPVALUE, JIT_ABORT_OTHER, "captured variable in a traced frame: %s")     \
 	X(INNER_LOOP, JIT_ABORT_BAD_LOOP, "inner loop in a trace of the outer")         \
 	X(LEFT_LOOP, JIT_ABORT_BAD_LOOP, "loop left before it closed")                  \
 	X(RECURSION, JIT_ABORT_OTHER, "recursion not unrolled further")                 \
 	X(RETURNED, JIT_ABORT_ESCAPE, "returned below the frame where the trace began") \
 	X(UNSTABLE, JIT_ABORT_BAD_LOOP, "types change from turn to turn")               \
-	X(ERROR, JIT_ABORT_ESCAPE, "error while tracing")                               \
+	X(ERROR, JIT_ABORT_ESCAPE, "error while tracing: %s")                           \
 	X(HOOK, JIT_ABORT_ESCAPE, "debug hook while tracing")                           \
 	X(COROUTINE, JIT_ABORT_ESCAPE, "other coroutine while tracing")                 \
 	X(REJECTED, JIT_ABORT_OTHER, "not assembled: %s")                               \
 	X(NO_MEMORY, JIT_ABORT_OTHER, "out of memory")                                  \
 	X(CODE_FULL, JIT_ABORT_OTHER, "machine code memory full")                       \
 	X(SWITCHED_OFF, JIT_ABORT_OTHER, "JIT compilation disabled for function")       \
-	X(FLUSHED, JIT_ABORT_OTHER, "flushed, or overtaken, while a hook ran")
+	X(TURNED_OFF, JIT_ABORT_OTHER, "JIT turned off while recording")                \
+	X(FLUSHED, JIT_ABORT_OTHER, "flushed while recording")                          \
+	X(OVERTAKEN, JIT_ABORT_OTHER, "flushed, or overtaken, while a hook ran")
 
 enum jit_abort_reason {
 #define X(name, counter, text) ABORT_##name,

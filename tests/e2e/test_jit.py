@@ -1102,6 +1102,26 @@ def test_code_that_is_dropped_takes_its_traces_with_it():
     assert len(snap["loops"]) < 1000, len(snap["loops"])
 
 
+def test_reasons_name_what_it_was():
+    for option, body, reason in (
+            ("-jon", 's = s + ("10" + i)', "not traced: string as operand of add"),
+            ("-jon", 's = s + i * "10"', "not traced: string as operand of mul"),
+            ("-jinlining=0", "s = f(s)", "call not followed: inlining is 0"),
+            ("-jon", "jit.flush()", "flushed while recording"),
+            ("-jon", "jit.flush(f)", "flushed while recording"),
+            ("-jon", "jit.off() jit.on()", "JIT turned off while recording"),
+            ("-jon", "if not pcall(g, i) then s = 0 end", "error while tracing: CALL")):
+        log = os.path.join(tempdir(), "log")
+        jitlua(option, "-jbudget=0", f"-jv={log}", "-e", f"""
+local jit, s = require "jit", 0
+local function f(x) return x + 1 end
+local function g(i) for j = 1, 2 do if j == 2 then error(i) end s = s + i end end
+for i = 1, 400 do {body} end""")
+        reasons = [e["reason"] for e in kinds(verbose_events(log)[0])[2]]
+        assert reason in reasons, (body, reasons)
+        assert not any("hook ran" in r or "recursion" in r for r in reasons), (body, reasons)
+
+
 def test_old_families_make_room():
     storm = program("flush_storm.lua")
     expected = jitlua("-joff", storm, "3").out
