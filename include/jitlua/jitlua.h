@@ -31,6 +31,14 @@ LUA_API const char *jitlua_parameter(unsigned i, long long *value);
 LUA_API const char *jitlua_parameter_text(unsigned i);
 
 /*
+ * Name of operation number i of traces, from 0: what hooks get and give; NULL: no more. type
+ * of its result: i, f, r, v (none); arguments: one letter each, ? any of them, * any number;
+ * kind: "pure", "load", "guard", ..., "" if none is said. Each of them may be NULL.
+ */
+LUA_API const char *jitlua_operation(unsigned i, const char **arguments, char *type,
+				     const char **kind);
+
+/*
  * The state's JIT for the functions of <jithooks/hooks.h> that are for programs: hooks in
  * C, set_param, run counting. NULL without memory. A hook in C gets a trace's operations
  * and may return a list that replaces them; it must not raise Lua errors.

@@ -261,6 +261,9 @@ static bool parse_flags(const char *text, unsigned *flags)
 		else
 			*flags &= ~flag;
 	}
+	/* Of snapshots alone there is nothing to show. */
+	if (*flags == FLAG_SNAPSHOTS)
+		*flags |= FLAG_IR;
 	return true;
 }
 

@@ -684,6 +684,17 @@ def test_options():
     assert lua(source, "-j", "threshold=3,trace_limit=100", "-jon").out == "true\n"
     assert "there is no parameter 'x'" in lua(source, "-jx=3", status=1).err
     assert "'y' is not a number" in lua(source, "-jthreshold=y", status=1).err
+    for name in ("threshold", "enable_opts"):
+        assert f"'-j{name}' needs a value: -j{name}=VALUE" in run([JITLUA, f"-j{name}"], status=1).err
+    assert "unrecognized command 'thresholds'" in run([JITLUA, "-jthresholds"], status=1).err
+    operations = run([JITLUA, "-jhelp=operations"], env=ENVIRONMENT).out
+    for line in (r"i = int_add\(i, i\) +pure", r"v = guard_value\(\?, \?\) +guard", r"v = setarrayitem\(r, i, \?\) +store",
+                 r"v = finish\(\) +end", r"f = call_f\(\*\) +call"):
+        assert re.search(rf"^  {line}$", operations, re.M), (line, operations)
+    dumped = re.findall(r"^(?:\w+(?::\w+)? = )?(\w+)\(", lua("for i = 1, 200 do end", "-jdump=s").out, re.M)
+    known = re.findall(r"= (\w+)\(", operations)
+    assert len(set(dumped)) > 5 and set(dumped) <= set(known) and "nop" not in known, (dumped, known)
+    assert " [@" in lua("for i = 1, 200 do end", "-jdump=s").out
     listed = run([JITLUA, "-jhelp"], env=ENVIRONMENT).out
     assert "-jon" in listed, listed
     # Name, default, meaning and unit: the same in the manual, and nothing else there.
