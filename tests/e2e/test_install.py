@@ -157,8 +157,9 @@ def test_a_prefix_that_the_compiler_does_not_search():
     need("make", "pkg-config")
     _, prefix = install()
     env = {"PKG_CONFIG_PATH": os.path.join(prefix, "lib/pkgconfig")}
-    # What a PREFIX there would have written; to install for one would make everything anew.
-    places = [f"--define-variable={name}={prefix}/{folder}" for name, folder in (("libdir", "lib"), ("includedir", "include"))]
+    # What a PREFIX there would have written; to install with one would make everything anew.
+    places = [f"--define-variable={name}={prefix}/{folder}"
+              for name, folder in (("libdir", "lib"), ("includedir", "include"))]
     told = run(["pkg-config", *places, "--cflags", "--libs", "jitlua"], env=env).out.split()
     app = compile_c(os.path.join(TOP, "tests/programs/lua_hooks.c"), os.path.join(prefix, "app"), told)
     assert "replaced 1 rejected 0" in run([app, "multiply"]).out
