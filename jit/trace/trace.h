@@ -169,7 +169,7 @@ typedef struct trace {
 	uint64_t last_used;	 /* the youngest trace's `born` when it was entered */
 	IrRef doubted;		 /* loop: the guard that it was superseded for, 0: none (anew.c) */
 	IrRef settled;		 /* and one that is no cause for that any more */
-	uint16_t vain;		 /* loop: runs in a row that were (vain.c) */
+	uint16_t vain;		 /* loop: runs that were, more than not (vain.c) */
 	bool resting;		 /* its place does not enter it for some time */
 	bool dead;
 	bool reached; /* by this collection */

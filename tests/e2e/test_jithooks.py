@@ -643,6 +643,23 @@ def test_a_trace_that_is_entered_in_vain_rests():
         assert limited < 3000 < 40000 < unlimited and again > 200000, (loop, limited, unlimited, again)
 
 
+def test_a_trace_that_is_left_every_turn_or_two_rests():
+    """Values of many types: more than there are bridges for come together in a turn."""
+    text = """local hooks = require "jithooks"
+      local values, x, lists, n = {1, 2.5, "s", true, false, {}, print, 7}, 1, {}, 0
+      local function random() x = (x * 1103515245 + 12345) & 0x7fffffff return values[(x >> 16) % 8 + 1] end
+      for i = 1, 512 do lists[i] = {random(), random(), random()} end
+      for i = 1, 200000 do
+        local l = lists[i * 7 % 512 + 1]
+        local a, b, c = l[1], l[2], l[3]
+        if a == b then n = n + 1 end
+        if c == 7 then n = n + 1 end
+      end
+      print(hooks.get_stats_snapshot().counters.GUARD_FAILURES)"""
+    limited, unlimited = (int(lua(text, option).out) for option in ("-jon", "-jbudget=0"))
+    assert limited < 10000 < 100000 < unlimited, (limited, unlimited)
+
+
 def test_the_module_jit():
     result = lua("""
       assert(rawget(_G, "jit") == nil and not package.loaded.jit)
