@@ -519,6 +519,12 @@ def test_a_loop_that_never_ends_hears_a_second_observer():
     end_observer(second)
 
 
+def is_stopped(pid):
+    """With all its threads."""
+    return all(re.search(r"^State:\s+T", open(path).read(), re.M)
+               for path in glob.glob(f"/proc/{pid}/task/*/status"))
+
+
 def test_who_got_no_answer_in_time_is_rung():
     """A loop that never ends asks once, when it is compiled; the observer is held then."""
     need_bpf()
@@ -531,6 +537,7 @@ def test_who_got_no_answer_in_time_is_rung():
     watcher = observer(env, "-f", command[0])
     next_snapshot(watcher, lambda s: s["run_source"] == "kernel")
     os.kill(watcher.pid, signal.SIGSTOP)
+    wait_for(lambda: is_stopped(watcher.pid), "the observer to stop")
     late = start(command, env=env)
     read_line(late, "ready")
     time.sleep(0.5)
