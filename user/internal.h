@@ -218,8 +218,8 @@ struct jitscope_session {
 	char runs_pin_dir[280];	    /* below it, for the maps of loop_run_times; or "" */
 	struct jitscope_runs *runs; /* NULL: no process counts for us */
 	/* A reader of maps that are another session's: */
-	char shared_dir[256]; /* where it has pinned them; else "" */
-	uint64_t shared_runs; /* its number in requests for run-count maps */
+	char shared_dir[256];	/* where it has pinned them; else "" */
+	uint64_t shared_runs;	/* its number in requests for run-count maps */
 	uint32_t *shared_files; /* of these files only, by their ids; none: of all */
 	size_t n_shared_files;
 	/* What the snapshots until the next poll are made of. */
