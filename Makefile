@@ -66,10 +66,10 @@ LUA_FRONT := lapi lcode lctype ldebug ldo ldump lfunc lgc llex lmem lobject lopc
 	ltm lundump lvm lzio
 # Functions of the libraries that the interpreter knows by their address.
 LUA_KNOWN := luaB_next ipairsaux luaB_auxwrap luaB_coresume luaB_pcall luaB_xpcall luaB_error math_floor math_ceil math_sqrt math_abs \
-	math_max math_min math_sin math_cos math_tan math_exp math_log math_fmod math_toint math_type \
+	math_max math_min math_sin math_cos math_tan math_exp math_log math_fmod math_modf math_ult math_toint math_type \
 	luaB_type luaB_tostring luaB_tonumber luaB_assert luaB_select luaB_ipairs luaB_pairs \
-	luaB_getmetatable luaB_setmetatable luaB_rawlen luaB_rawget luaB_rawset str_len str_byte \
-	str_sub str_char tinsert tremove
+	luaB_getmetatable luaB_setmetatable luaB_rawequal luaB_rawlen luaB_rawget luaB_rawset str_len str_byte \
+	str_sub str_char tinsert tremove tunpack tpack
 LDLIBS_LUA := -lm -ldl
 # What <jithooks/hooks.h> has for programs: hooks in C on jitlua_vm().
 HOOKS_API := jit_set_optimize_hook jit_set_compile_hook jit_set_abort_hook jit_set_trace_too_long_hook \

@@ -436,7 +436,7 @@ static enum answer below(Bounds a, Bounds b)
 
 static enum answer not(enum answer a) { return a == UNKNOWN ? a : a == NO ? YES : NO; }
 
-static IrRef base_of(const Opt *o, IrRef ref, lua_Integer *offset)
+IrRef bounds_base(const Opt *o, IrRef ref, lua_Integer *offset)
 {
 	const IrOp *op = ref < 0 ? NULL : ir_op(o->to, ref);
 
@@ -454,7 +454,7 @@ static IrRef base_of(const Opt *o, IrRef ref, lua_Integer *offset)
 static bool is_below_known(const Opt *o, IrRef index, IrRef size)
 {
 	lua_Integer a, b, distance;
-	IrRef x = base_of(o, index, &a);
+	IrRef x = bounds_base(o, index, &a);
 
 	if (bounds_of(o, index).low < 0 || bounds_of(o, size).low < 0)
 		return false;
@@ -462,8 +462,8 @@ static bool is_below_known(const Opt *o, IrRef index, IrRef size)
 		const IrOp *op = ir_op(o->to, i);
 
 		if (op->arg[1] == size && bounds_of(o, i).low == 1 &&
-		    base_of(o, op->arg[0], &b) == x && !__builtin_sub_overflow(b, a, &distance) &&
-		    distance >= 0)
+		    bounds_base(o, op->arg[0], &b) == x &&
+		    !__builtin_sub_overflow(b, a, &distance) && distance >= 0)
 			return true;
 	}
 	return false;

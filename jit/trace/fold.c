@@ -351,6 +351,17 @@ static IrRef fold_inverse(Opt *o, IrOp *op)
 	return IR_NONE;
 }
 
+/* x + a less x + b is a - b, whether either wraps or not. */
+static IrRef fold_distance(Opt *o, const IrOp *op)
+{
+	lua_Integer a, b;
+
+	if (op->opcode != IR_INT_SUB ||
+	    bounds_base(o, op->arg[0], &a) != bounds_base(o, op->arg[1], &b))
+		return IR_NONE;
+	return ir_integer(o->to, int_sub(a, b));
+}
+
 static IrRef fold_two(Opt *o, IrOp *op)
 {
 	lua_Integer i, j;
@@ -373,7 +384,7 @@ static IrRef fold_two(Opt *o, IrOp *op)
 		if (op->opcode == IR_PTR_EQ || op->opcode == IR_PTR_NE)
 			return truth(o, equal == (op->opcode == IR_PTR_EQ));
 	}
-	return op->arg[0] == op->arg[1] ? fold_equal(o, op) : IR_NONE;
+	return op->arg[0] == op->arg[1] ? fold_equal(o, op) : fold_distance(o, op);
 }
 
 IrRef fold(Opt *o, IrOp *op)

@@ -67,6 +67,13 @@ BINARY(atan2, atan2)
 BINARY(fmod, fmod)
 #undef BINARY
 
+/* The least integer has no quotient by -1; of 0 there is none. */
+static lua_Integer helper_int_fmod(lua_State *L, lua_Integer a, lua_Integer b)
+{
+	(void)L;
+	return (lua_Unsigned)b + 1 <= 1 ? 0 : a % b;
+}
+
 #define COMPARISON(name, type_a, make_a, type_b, make_b, compare)          \
 	static lua_Integer helper_##name(lua_State *L, type_a a, type_b b) \
 	{                                                                  \

@@ -42,6 +42,7 @@ enum {
 	X(FLOAT_EXP, helper_float_exp, 'f', "f", HELPER_PURE)                                     \
 	X(FLOAT_LOG, helper_float_log, 'f', "f", HELPER_PURE)                                     \
 	X(FLOAT_FMOD, helper_float_fmod, 'f', "ff", HELPER_PURE)                                  \
+	X(INT_FMOD, helper_int_fmod, 'i', "ii", HELPER_PURE) /* of what is not 0 */               \
 	/* Exact comparison of integer and float. */                                              \
 	X(INT_FLOAT_LT, helper_int_float_lt, 'i', "if", HELPER_PURE)                              \
 	X(INT_FLOAT_LE, helper_int_float_le, 'i', "if", HELPER_PURE)                              \

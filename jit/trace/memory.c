@@ -11,6 +11,11 @@
  * Two places are certainly apart: elements of one array at indices that differ by a
  * constant; nodes whose keys were guarded to be different; nodes of one block at
  * different places; variables of different upvalues; different slots.
+ *
+ * And what nobody reads: a store is dead if another to certainly the same place comes
+ * before anything can see it. A guard does, since the interpreter goes on with memory as
+ * it is there; so do calls that are not pure, and the label. Write barriers do not: they
+ * look at no place in the container.
  */
 #include "opt.h"
 
@@ -239,14 +244,67 @@ IrRef forward(Opt *o, const IrOp *op)
 	return ir_type(o->to, stored_value(store)) == op->type ? stored_value(store) : IR_NONE;
 }
 
+static enum kind kind_of_store(enum ir_opcode opcode)
+{
+	return opcode == IR_SETVALUE ? VARIABLE : opcode == IR_SETARRAYITEM ? ELEMENT : NODE;
+}
+
 bool is_redundant_store(Opt *o, const IrOp *op)
 {
-	enum kind kind = op->opcode == IR_SETVALUE	 ? VARIABLE
-			 : op->opcode == IR_SETARRAYITEM ? ELEMENT
-							 : NODE;
+	enum kind kind = kind_of_store(op->opcode);
 	bool certain;
 	int32_t at = newest_store(o, op, kind, barrier(o, kind), &certain);
 
 	return certain && o->to->ops[at].descr == op->descr &&
 	       stored_value(&o->to->ops[at]) == stored_value(op);
+}
+
+/* ---- Dead stores ------------------------------------------------------------------------ */
+
+/* The first of four loads: tag, i, f, r. */
+static enum ir_opcode loads_of(enum kind kind)
+{
+	return kind == VARIABLE	 ? IR_GETVALUE_TAG
+	       : kind == ELEMENT ? IR_GETARRAYITEM_TAG
+				 : IR_GETNODE_TAG;
+}
+
+_Static_assert(IR_GETSLOT_R - IR_GETSLOT_TAG == 3 && IR_GETVALUE_R - IR_GETVALUE_TAG == 3 &&
+		       IR_GETARRAYITEM_R - IR_GETARRAYITEM_TAG == 3 &&
+		       IR_GETNODE_R - IR_GETNODE_TAG == 3,
+	       "tag, i, f, r");
+
+/* May a load behind the store at `store` read what it wrote? */
+static bool may_be_read(const Opt *o, enum kind kind, int32_t store)
+{
+	enum ir_opcode first = loads_of(kind);
+
+	for (enum ir_opcode i = first; i < first + 4; i++)
+		for (int32_t at = o->last[i]; at > store; at = o->chain[at])
+			if (alias(o, kind, &o->to->ops[at], &o->to->ops[store]) != APART)
+				return true;
+	/* A variable may be one that is still on the stack. */
+	for (enum ir_opcode i = IR_GETSLOT_TAG; kind == VARIABLE && i <= IR_GETSLOT_R; i++)
+		if (o->last[i] > store)
+			return true;
+	return false;
+}
+
+void take_out_overwritten(Opt *o, const IrOp *op)
+{
+	enum kind kind = kind_of_store(op->opcode);
+	int32_t *link = &o->last[op->opcode], at;
+
+	/* Stores in between hide nothing: they read nothing. */
+	while (*link > o->seen && alias(o, kind, op, &o->to->ops[*link]) != SAME)
+		link = &o->chain[*link];
+	at = *link;
+	if (at <= o->seen || may_be_read(o, kind, at))
+		return;
+	*link = o->chain[at];
+	o->to->ops[at] = (IrOp){.opcode = IR_NOP,
+				.type = 'v',
+				.arg = {IR_NONE, IR_NONE, IR_NONE},
+				.descr = -1,
+				.snapshot = -1};
 }

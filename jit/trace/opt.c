@@ -22,6 +22,7 @@ bool opt_open(Opt *o, Ir *to, uint32_t old_ops, uint32_t new_ops)
 		   .calls = -1,
 		   .last_call = -1,
 		   .forces = -1,
+		   .seen = -1,
 		   .snapshot = -1};
 	for (int i = 0; i < IR_OPCODE_COUNT; i++)
 		o->last[i] = -1;
@@ -249,6 +250,17 @@ static bool has_effect(const IrOp *op, const IrRef *args)
 	       !(op->opcode == IR_SETVALUE && ir_is_constant(args[0]));
 }
 
+/* May anybody but loads of the trace look at memory here? */
+static bool lets_see(const IrOp *op)
+{
+	unsigned flags = ir_info[op->opcode].flags;
+
+	if (flags & IR_CALL)
+		return effects(op) != HELPER_PURE;
+	return flags & (IR_GUARD | IR_EFFECT) && !(flags & IR_STORE) && op->opcode != IR_BARRIER &&
+	       op->opcode != IR_BARRIER_BACK;
+}
+
 static void count_used(Opt *o, const IrOp *op, const IrRef *args)
 {
 	for (unsigned i = 0; i < op->nargs; i++)
@@ -267,6 +279,8 @@ IrRef opt_append(Opt *o, const IrOp *op, const IrRef *args)
 		count_used(o, op, args);
 	if (has_effect(op, args))
 		o->snapshot = -1;
+	if (ir_info[op->opcode].flags & IR_STORE && opt_does(o, PASS_DEAD_STORES))
+		take_out_overwritten(o, op);
 	ref = many ? ir_emit_many(o->to, op->opcode, args, op->nargs, op->descr)
 		   : ir_emit(o->to, op->opcode, op->arg[0], op->arg[1], op->arg[2], op->descr);
 
@@ -287,6 +301,8 @@ IrRef opt_append(Opt *o, const IrOp *op, const IrRef *args)
 		o->forces = ref;
 	if (ir_info[op->opcode].flags & IR_CALL && effects(op) != HELPER_PURE)
 		o->last_call = ref;
+	if (lets_see(op))
+		o->seen = ref;
 	return ref;
 }
 
@@ -410,6 +426,10 @@ bool optimize(Jit *jit, Ir *ir)
 		to.max_frames = ir->max_frames;
 	replace(ir, &to);
 	listen_list(jit, ir, "peel");
+	if (!(jit->passes_off & PASS_INTBOUNDS)) {
+		strengthen_guards(ir);
+		listen_list(jit, ir, "strengthen");
+	}
 	eliminate_dead_code(ir);
 	listen_list(jit, ir, "dce");
 	return true;

@@ -29,6 +29,7 @@ typedef struct opt {
 	int32_t calls;		       /* place of the last call that writes tables, -1 */
 	int32_t last_call;	       /* of the last of any helper, -1 */
 	int32_t forces;		       /* of the last that may do anything, -1 */
+	int32_t seen;		       /* of the last at which others may look at memory, -1 */
 	unsigned cached; /* operations of the first turn that the heap cache answered */
 	bool failed;
 	unsigned off; /* passes that are: PASS_* */
@@ -80,6 +81,8 @@ Bounds bounds_of_result(const Opt *o, const IrOp *op);
 void bounds_learn(Opt *o, IrRef condition, bool holds);
 /* sum is a + b and did not wrap. */
 void bounds_learn_sum(Opt *o, IrRef sum, IrRef a, IrRef b);
+/* ref as a sum with a constant, the offset: of what, which is ref itself with offset 0. */
+IrRef bounds_base(const Opt *o, IrRef ref, lua_Integer *offset);
 /* As fold(), from what the arguments are between. */
 IrRef bounds_fold(Opt *o, IrOp *op);
 
@@ -89,6 +92,8 @@ IrRef bounds_fold(Opt *o, IrOp *op);
 IrRef forward(Opt *o, const IrOp *op);
 /* Does store op write what is there already? */
 bool is_redundant_store(Opt *o, const IrOp *op);
+/* Store op is about to be written: an earlier one that it makes dead becomes nop. */
+void take_out_overwritten(Opt *o, const IrOp *op);
 
 /* ---- virtual.c ------------------------------------------------------------------------------- */
 
@@ -128,7 +133,7 @@ bool virtual_is_part(const Opt *o, IrRef ref);
  */
 bool join(Opt *o, const Ir *from, const Ir *loop, int32_t number, bool carry);
 
-/* ---- peel.c, dce.c --------------------------------------------------------------------------- */
+/* ---- peel.c, strengthen.c, dce.c ------------------------------------------------------------- */
 
 /*
  * Of a recorded loop: preamble, label and body. false: the types at the end are not
@@ -136,6 +141,8 @@ bool join(Opt *o, const Ir *from, const Ir *loop, int32_t number, bool carry);
  * `from` goes on in, which is entered at its label if that can be done; NULL: it is not.
  */
 bool peel(Jit *jit, const Ir *from, const Ir *loop, Ir *to);
+/* Guards that a later one implies say what that one says, which becomes nop. */
+void strengthen_guards(Ir *ir);
 /* Operations that nobody needs become nop and are taken out. */
 void eliminate_dead_code(Ir *ir);
 

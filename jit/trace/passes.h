@@ -19,9 +19,9 @@ enum {
 	PASS_REWRITE = 1 << 0,	   /* fold.c; what a guard compared with a constant is that */
 	PASS_PURE = 1 << 1,	   /* the same operations, the same guards: once */
 	PASS_FORWARD = 1 << 2,	   /* memory.c: loads of what is known to be there */
-	PASS_DEAD_STORES = 1 << 3, /* memory.c: stores of what is there */
+	PASS_DEAD_STORES = 1 << 3, /* memory.c: of what is there, or of what nobody reads */
 	PASS_UNROLL = 1 << 4,	   /* peel.c; without it a turn ends in the trace's beginning */
-	PASS_INTBOUNDS = 1 << 5,   /* bounds.c */
+	PASS_INTBOUNDS = 1 << 5,   /* bounds.c, strengthen.c */
 	PASS_VIRTUALIZE = 1 << 6,  /* virtual.c */
 };
 

@@ -193,6 +193,8 @@ void record_for_loop(Recorder *r);
 IrRef record_float_to_integer(Recorder *r, IrRef number);
 /* a < b of two numbers, as a truth value. */
 IrRef record_less(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y);
+/* Guards that a == b without metamethods is what it is now, and says what. */
+bool record_raw_equal(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y);
 void record_for_prepare(Recorder *r);
 
 bool record_guard_absent(Recorder *r, Table *mt, IrRef mt_ref, enum meta event);
@@ -203,6 +205,10 @@ void record_get_upvalue(Recorder *r);
 void record_set_upvalue(Recorder *r);
 void record_get(Recorder *r, enum opcode op);
 void record_put(Recorder *r, enum opcode op);
+/* A new table with room for so many elements and nodes. */
+IrRef record_make_table(Recorder *r, lua_Integer array, lua_Integer hash);
+/* n elements from `first` on of a new table, whose array part they are in. */
+void record_put_elements(Recorder *r, IrRef table, lua_Integer first, const RecordedSlot *v, int n);
 void record_new_table(Recorder *r);
 void record_set_list(Recorder *r);
 void record_length(Recorder *r);
@@ -296,9 +302,10 @@ Frame *record_pcall_of(const Frame *f);
 void record_leave_pcall(Recorder *r, int func, int nresults, const RecordedSlot *results, int n);
 /*
  * A function of Lua's own libraries in slot func: how many results it has now, which
- * are what `results` says; -1: it is not one that is known, but by its tag.
+ * are what `results` says; -1: it is not one that is known, but by its tag. Of results
+ * beyond `wanted` (or LUA_MULTRET) there need be none.
  */
-int record_known_function(Recorder *r, int func, const Value *v, int arguments,
+int record_known_function(Recorder *r, int func, const Value *v, int arguments, int wanted,
 			  RecordedSlot results[MAX_KNOWN_RESULTS]);
 
 #endif

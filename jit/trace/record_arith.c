@@ -24,7 +24,7 @@ static IrRef call2(Recorder *r, enum ir_helper helper, IrRef a, IrRef b)
 static void guard_not_zero(Recorder *r, const Value *v, IrRef ref)
 {
 	if (v->u.i == 0)
-		record_abort(r, ABORT_ERROR, NULL);
+		record_abort(r, ABORT_ERROR, record_instruction_name(r));
 	record_guard_that(r, true, record_emit(r, IR_INT_NE, ref, ir_integer(r->ir, 0), -1));
 }
 
@@ -208,8 +208,7 @@ static void guard_mixed(Recorder *r, bool equal, const Value *v, IrRef integer, 
 	record_guard_that(r, equal, record_emit(r, IR_FLOAT_EQ, exact, number, -1));
 }
 
-/* Guards that a == b is what it is now. */
-static void equality(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y)
+bool record_raw_equal(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y)
 {
 	bool equal = vm_raw_equal(a, b);
 
@@ -217,27 +216,34 @@ static void equality(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef
 		if (is_number(a) && is_number(b))
 			guard_mixed(r, equal, is_integer(a) ? a : b, is_integer(a) ? x : y,
 				    is_integer(a) ? y : x);
-		return;
+		return equal;
 	}
 	switch (a->tag) {
 	case TAG_NIL:
 	case TAG_FALSE:
 	case TAG_TRUE:
-		return;
+		break;
 	case TAG_INTEGER:
 		record_guard_that(r, equal, record_emit(r, IR_INT_EQ, x, y, -1));
-		return;
+		break;
 	case TAG_FLOAT:
 		record_guard_that(r, equal, record_emit(r, IR_FLOAT_EQ, x, y, -1));
-		return;
+		break;
 	case TAG_LONG_STRING:
 		record_guard_that(r, equal, call2(r, HELPER_STRING_EQUAL, x, y));
-		return;
+		break;
 	default:
 		record_guard_that(r, equal, record_emit(r, IR_PTR_EQ, x, y, -1));
-		if (!equal && (a->tag == TAG_TABLE || a->tag == TAG_USERDATA))
-			record_meta_equal(r, a, x, b, y);
 	}
+	return equal;
+}
+
+/* Guards that a == b is what it is now. */
+static void equality(Recorder *r, const Value *a, IrRef x, const Value *b, IrRef y)
+{
+	if (!record_raw_equal(r, a, x, b, y) && a->tag == b->tag &&
+	    (a->tag == TAG_TABLE || a->tag == TAG_USERDATA))
+		record_meta_equal(r, a, x, b, y);
 }
 
 static void ordered(Recorder *r, bool or_equal, const Value *a, IrRef x, const Value *b, IrRef y)
@@ -472,7 +478,7 @@ static void prepare_integers(Recorder *r, const Value *v)
 	IrRef zero = ir_integer(r->ir, 0);
 
 	if (step == 0 || step == LUA_MININTEGER)
-		record_abort(r, ABORT_ERROR, NULL);
+		record_abort(r, ABORT_ERROR, record_instruction_name(r));
 	/* A step of 0 is an error. */
 	record_guard_that(r, true,
 			  record_emit(r, rising ? IR_INT_GT : IR_INT_LT, step_ref, zero, -1));
@@ -518,7 +524,7 @@ static void prepare_floats(Recorder *r, const Value *v)
 	}
 	rising = n[2] > 0;
 	if (!rising && !(n[2] < 0))
-		record_abort(r, ABORT_ERROR, NULL);
+		record_abort(r, ABORT_ERROR, record_instruction_name(r));
 	record_guard_that(r, true,
 			  record_emit(r, rising ? IR_FLOAT_GT : IR_FLOAT_LT, ref[2],
 				      ir_float(r->ir, 0), -1));

@@ -70,7 +70,9 @@ static int guard_call(Recorder *r, int func, const Value *v, int arguments)
 
 void record_need_frames(Recorder *r, int n)
 {
-	if (r->depth + n > MAX_INLINED || !r->jit->parameters[JIT_PARAMETER_inlining])
+	if (!r->jit->parameters[JIT_PARAMETER_inlining])
+		record_abort(r, ABORT_NOT_INLINED, NULL);
+	if (r->depth + n > MAX_INLINED)
 		record_abort(r, ABORT_RECURSION, NULL);
 }
 
@@ -177,7 +179,7 @@ static void c_function(Recorder *r, int func, const Value *v, int arguments, int
 	if (record_enter_pcall(r, func, v, arguments, nresults) ||
 	    record_raise(r, func, v, arguments))
 		return;
-	n = record_known_function(r, func, v, arguments, results);
+	n = record_known_function(r, func, v, arguments, nresults, results);
 	if (n >= 0)
 		record_put_results(r, func, results, n, nresults);
 	else

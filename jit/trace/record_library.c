@@ -3,233 +3,15 @@
  * record_library.c - functions of Lua's own libraries that become operations.
  *
  * They are known by their address (the Makefile makes their names global; weak,
- * since with another library there is just the call). Each is written down for
- * arguments of the types that it has now; for any other it says NOT_KNOWN, before
- * anything with an effect, and is called like a function that nobody knows.
+ * since with another library there is just the call). Those of `math` are in
+ * record_math.c, table.unpack() and table.pack() in record_unpack.c.
  */
+#include "record_library.h"
 #include "../lua/interp.h"
-#include "record.h"
-
-#define NOT_KNOWN (-1)
-
-/* A call: its arguments, and room for results. */
-struct known_call {
-	Recorder *r;
-	int func; /* slot of the function */
-	int n;	  /* arguments */
-	RecordedSlot results[MAX_KNOWN_RESULTS];
-};
-
-static const Value *value_of(const struct known_call *c, int n)
-{
-	return record_value(c->r, c->func - c->r->base + 1 + n);
-}
-
-static IrRef argument(const struct known_call *c, int n)
-{
-	return record_use_slot(c->r, c->func + 1 + n, NULL);
-}
-
-static bool has_tag(const struct known_call *c, int n, uint8_t tag)
-{
-	return n < c->n && value_of(c, n)->tag == tag;
-}
-
-static int one(struct known_call *c, IrRef ref, uint8_t tag)
-{
-	c->results[0] = (RecordedSlot){.ref = ref, .tag = tag};
-	return 1;
-}
-
-static int one_integer(struct known_call *c, IrRef ref)
-{
-	return one(c, ref, TAG_INTEGER);
-}
-
-static int one_float(struct known_call *c, IrRef ref)
-{
-	return one(c, ref, TAG_FLOAT);
-}
-
-static int one_text(struct known_call *c, const char *text)
-{
-	String *s = string_new(c->r->L, text, strlen(text));
-
-	return one(c, ir_object(c->r->ir, s, s->tag), s->tag);
-}
-
-static IrRef emit1(const struct known_call *c, enum ir_opcode opcode, IrRef a)
-{
-	return record_emit(c->r, opcode, a, IR_NONE, -1);
-}
-
-static IrRef emit2(const struct known_call *c, enum ir_opcode opcode, IrRef a, IrRef b)
-{
-	return record_emit(c->r, opcode, a, b, -1);
-}
-
-static IrRef integer(const struct known_call *c, lua_Integer i)
-{
-	return ir_integer(c->r->ir, i);
-}
-
-/* ---- math ------------------------------------------------------------------------------------ */
-
-static bool float_argument(const struct known_call *c, int n, IrRef *ref)
-{
-	if (has_tag(c, n, TAG_FLOAT)) {
-		*ref = argument(c, n);
-		return true;
-	}
-	if (!has_tag(c, n, TAG_INTEGER))
-		return false;
-	*ref = emit1(c, IR_CAST_INT_TO_FLOAT, argument(c, n));
-	return true;
-}
-
-static int rounded(struct known_call *c, enum ir_opcode opcode, enum round round)
-{
-	lua_Integer i;
-
-	if (has_tag(c, 0, TAG_INTEGER))
-		return one_integer(c, argument(c, 0));
-	if (!has_tag(c, 0, TAG_FLOAT) || !float_to_integer(value_of(c, 0)->u.n, &i, round))
-		return NOT_KNOWN;
-	return one_integer(c, record_float_to_integer(c->r, emit1(c, opcode, argument(c, 0))));
-}
-
-static int record_floor(struct known_call *c)
-{
-	return rounded(c, IR_FLOAT_FLOOR, ROUND_FLOOR);
-}
-
-static int record_ceil(struct known_call *c)
-{
-	return rounded(c, IR_FLOAT_CEIL, ROUND_CEIL);
-}
-
-static int record_tointeger(struct known_call *c)
-{
-	lua_Integer i;
-
-	if (has_tag(c, 0, TAG_INTEGER))
-		return one_integer(c, argument(c, 0));
-	if (!has_tag(c, 0, TAG_FLOAT) || !float_to_integer(value_of(c, 0)->u.n, &i, ROUND_EXACT))
-		return NOT_KNOWN;
-	return one_integer(c, record_float_to_integer(c->r, argument(c, 0)));
-}
-
-static int record_abs(struct known_call *c)
-{
-	IrRef x, sign;
-
-	if (has_tag(c, 0, TAG_FLOAT))
-		return one_float(c, emit1(c, IR_FLOAT_ABS, argument(c, 0)));
-	if (!has_tag(c, 0, TAG_INTEGER))
-		return NOT_KNOWN;
-	/* -1 or 0: (x ^ sign) - sign */
-	x = argument(c, 0);
-	sign = emit1(c, IR_INT_NEG, emit2(c, IR_UINT_RSHIFT, x, integer(c, 63)));
-	return one_integer(c, emit2(c, IR_INT_SUB, emit2(c, IR_INT_XOR, x, sign), sign));
-}
-
-static int record_sqrt(struct known_call *c)
-{
-	IrRef x;
-
-	return float_argument(c, 0, &x) ? one_float(c, emit1(c, IR_FLOAT_SQRT, x)) : NOT_KNOWN;
-}
-
-static int by_helper(struct known_call *c, enum ir_helper helper)
-{
-	IrRef x;
-
-	if (!float_argument(c, 0, &x))
-		return NOT_KNOWN;
-	return one_float(c, record_call(c->r, helper, 1, &x));
-}
-
-static int record_sin(struct known_call *c)
-{
-	return by_helper(c, HELPER_FLOAT_SIN);
-}
-
-static int record_cos(struct known_call *c)
-{
-	return by_helper(c, HELPER_FLOAT_COS);
-}
-
-static int record_tan(struct known_call *c)
-{
-	return by_helper(c, HELPER_FLOAT_TAN);
-}
-
-static int record_exp(struct known_call *c)
-{
-	return by_helper(c, HELPER_FLOAT_EXP);
-}
-
-static int record_log(struct known_call *c)
-{
-	return c->n == 1 ? by_helper(c, HELPER_FLOAT_LOG) : NOT_KNOWN;
-}
-
-static int record_fmod(struct known_call *c)
-{
-	IrRef args[2];
-
-	if (has_tag(c, 0, TAG_INTEGER) && has_tag(c, 1, TAG_INTEGER))
-		return NOT_KNOWN;
-	if (!float_argument(c, 0, &args[0]) || !float_argument(c, 1, &args[1]))
-		return NOT_KNOWN;
-	return one_float(c, record_call(c->r, HELPER_FLOAT_FMOD, 2, args));
-}
-
-/* The argument that no other is less (greater) than: guarded to be the one it is now. */
-static int extreme(struct known_call *c, bool greatest)
-{
-	int best = 0;
-
-	for (int i = 0; i < c->n; i++)
-		if (!is_number(value_of(c, i)))
-			return NOT_KNOWN;
-	if (c->n < 1)
-		return NOT_KNOWN;
-	for (int i = 1; i < c->n; i++) {
-		int a = greatest ? best : i, b = greatest ? i : best;
-		IrRef less = record_less(c->r, value_of(c, a), argument(c, a), value_of(c, b),
-					 argument(c, b));
-		bool holds = number_less(value_of(c, a), value_of(c, b));
-
-		record_guard_that(c->r, holds, less);
-		if (holds)
-			best = i;
-	}
-	return one(c, argument(c, best), value_of(c, best)->tag);
-}
-
-static int record_max(struct known_call *c)
-{
-	return extreme(c, true);
-}
-
-static int record_min(struct known_call *c)
-{
-	return extreme(c, false);
-}
-
-static int record_math_type(struct known_call *c)
-{
-	if (has_tag(c, 0, TAG_INTEGER))
-		return argument(c, 0), one_text(c, "integer");
-	if (has_tag(c, 0, TAG_FLOAT))
-		return argument(c, 0), one_text(c, "float");
-	return NOT_KNOWN;
-}
 
 /* ---- The base library ------------------------------------------------------------------------ */
 
-static int record_type(struct known_call *c)
+int record_type(struct known_call *c)
 {
 	if (c->n < 1)
 		return NOT_KNOWN;
@@ -249,7 +31,7 @@ static void guard_no_basic_metatable(const struct known_call *c, int type)
 	record_guard(c->r, IR_GUARD_ISNULL, emit1(c, IR_GETVALUE_R, at), IR_NONE);
 }
 
-static int record_tostring(struct known_call *c)
+int record_tostring(struct known_call *c)
 {
 	char text[NUMBER_TEXT_SIZE];
 	const Value *v = value_of(c, 0);
@@ -262,7 +44,7 @@ static int record_tostring(struct known_call *c)
 			      number_to_text(v, text));
 }
 
-static int record_tonumber(struct known_call *c)
+int record_tonumber(struct known_call *c)
 {
 	const Value *v = value_of(c, 0);
 	IrRef s, tag;
@@ -284,7 +66,7 @@ static int record_tonumber(struct known_call *c)
 		   found.tag);
 }
 
-static int record_assert(struct known_call *c)
+int record_assert(struct known_call *c)
 {
 	if (c->n < 1 || c->n > MAX_KNOWN_RESULTS || is_falsy(value_of(c, 0)))
 		return NOT_KNOWN;
@@ -293,7 +75,7 @@ static int record_assert(struct known_call *c)
 	return c->n;
 }
 
-static int record_select(struct known_call *c)
+int record_select(struct known_call *c)
 {
 	const Value *v = value_of(c, 0);
 	IrRef which;
@@ -325,14 +107,9 @@ static int iterate(struct known_call *c, lua_CFunction f, IrRef control, uint8_t
 	return 3;
 }
 
-static int record_ipairs_call(struct known_call *c)
+int record_ipairs_call(struct known_call *c)
 {
 	return c->n < 1 ? NOT_KNOWN : iterate(c, ipairsaux, integer(c, 0), TAG_INTEGER);
-}
-
-static IrRef metatable(const struct known_call *c, int n)
-{
-	return record_emit(c->r, IR_GETFIELD_R, argument(c, n), IR_NONE, IR_FIELD_TABLE_METATABLE);
 }
 
 /*
@@ -359,14 +136,14 @@ static bool guard_no_field(const struct known_call *c, int n, const char *name)
 	return true;
 }
 
-static int record_pairs_call(struct known_call *c)
+int record_pairs_call(struct known_call *c)
 {
 	if (!has_tag(c, 0, TAG_TABLE) || !guard_no_field(c, 0, "__pairs"))
 		return NOT_KNOWN;
 	return iterate(c, luaB_next, IR_NONE, TAG_NIL);
 }
 
-static int record_getmetatable(struct known_call *c)
+int record_getmetatable(struct known_call *c)
 {
 	Table *mt;
 
@@ -377,7 +154,7 @@ static int record_getmetatable(struct known_call *c)
 		  : one(c, IR_NONE, TAG_NIL);
 }
 
-static int record_setmetatable(struct known_call *c)
+int record_setmetatable(struct known_call *c)
 {
 	IrRef args[2];
 
@@ -393,7 +170,17 @@ static int record_setmetatable(struct known_call *c)
 	return one(c, args[0], TAG_TABLE);
 }
 
-static int record_rawlen(struct known_call *c)
+int record_rawequal(struct known_call *c)
+{
+	const Value *a = value_of(c, 0), *b = value_of(c, 1);
+
+	/* An integer and a float may be equal in ways that cannot be guarded. */
+	if (c->n < 2 || (a->tag != b->tag && is_number(a) && is_number(b)))
+		return NOT_KNOWN;
+	return one_truth(c, record_raw_equal(c->r, a, argument(c, 0), b, argument(c, 1)));
+}
+
+int record_rawlen(struct known_call *c)
 {
 	IrRef x;
 
@@ -407,7 +194,7 @@ static int record_rawlen(struct known_call *c)
 	return one_integer(c, record_call(c->r, HELPER_TABLE_BORDER, 1, &x));
 }
 
-static int record_rawget(struct known_call *c)
+int record_rawget(struct known_call *c)
 {
 	const Value *key = value_of(c, 1);
 	uint8_t tag;
@@ -419,7 +206,7 @@ static int record_rawget(struct known_call *c)
 	return one(c, found, tag);
 }
 
-static int record_rawset(struct known_call *c)
+int record_rawset(struct known_call *c)
 {
 	const Value *key = value_of(c, 1);
 	IrRef table;
@@ -434,7 +221,7 @@ static int record_rawset(struct known_call *c)
 }
 
 /* next(t): is it empty? */
-static int record_next(struct known_call *c)
+int record_next(struct known_call *c)
 {
 	IrRef args[2], position;
 	Value pair[2];
@@ -465,7 +252,7 @@ static int record_next(struct known_call *c)
 /* ---- string ------------------------------------------------------------------------------------
  */
 
-static int record_len(struct known_call *c)
+int record_len(struct known_call *c)
 {
 	if (c->n < 1 || !is_string(value_of(c, 0)))
 		return NOT_KNOWN;
@@ -488,7 +275,7 @@ static IrRef string_position(const struct known_call *c, int n, lua_Integer *pos
 	return emit2(c, IR_INT_ADD, ref, integer(c, 1));
 }
 
-static int record_byte(struct known_call *c)
+int record_byte(struct known_call *c)
 {
 	IrRef index = integer(c, 1), s;
 	lua_Integer position = 1;
@@ -507,7 +294,7 @@ static int record_byte(struct known_call *c)
 	return one_integer(c, emit2(c, IR_STRGETITEM, s, index));
 }
 
-static int record_sub(struct known_call *c)
+int record_sub(struct known_call *c)
 {
 	lua_Integer i, j = -1, length;
 	IrRef args[3];
@@ -530,7 +317,7 @@ static int record_sub(struct known_call *c)
 			      i > j ? 0 : (size_t)(j - i + 1));
 }
 
-static int record_char(struct known_call *c)
+int record_char(struct known_call *c)
 {
 	IrRef code;
 
@@ -559,7 +346,7 @@ static bool is_in_array(const struct known_call *c)
 	return has_tag(c, 0, TAG_TABLE) && table_border(t) <= t->array_size;
 }
 
-static int record_insert(struct known_call *c)
+int record_insert(struct known_call *c)
 {
 	IrRef args[2];
 
@@ -578,7 +365,7 @@ static int record_insert(struct known_call *c)
 }
 
 /* An element, which is in the array part: the last, or one in the middle. */
-static int record_remove(struct known_call *c)
+int record_remove(struct known_call *c)
 {
 	Table *t = as_table(value_of(c, 0));
 	IrRef args[2], index, array, value;
@@ -610,43 +397,8 @@ static int record_remove(struct known_call *c)
 	return one(c, value, tag);
 }
 
-/* ---- The list ----------------------------------------------------------------------------------
+/* ---- What is known ------------------------------------------------------------------------------
  */
-
-#define KNOWN_FUNCTIONS(X)                        \
-	X(math_floor, record_floor)               \
-	X(math_ceil, record_ceil)                 \
-	X(math_sqrt, record_sqrt)                 \
-	X(math_abs, record_abs)                   \
-	X(math_max, record_max)                   \
-	X(math_min, record_min)                   \
-	X(math_sin, record_sin)                   \
-	X(math_cos, record_cos)                   \
-	X(math_tan, record_tan)                   \
-	X(math_exp, record_exp)                   \
-	X(math_log, record_log)                   \
-	X(math_fmod, record_fmod)                 \
-	X(math_toint, record_tointeger)           \
-	X(math_type, record_math_type)            \
-	X(luaB_type, record_type)                 \
-	X(luaB_tostring, record_tostring)         \
-	X(luaB_tonumber, record_tonumber)         \
-	X(luaB_assert, record_assert)             \
-	X(luaB_select, record_select)             \
-	X(luaB_ipairs, record_ipairs_call)        \
-	X(luaB_pairs, record_pairs_call)          \
-	X(luaB_next, record_next)                 \
-	X(luaB_getmetatable, record_getmetatable) \
-	X(luaB_setmetatable, record_setmetatable) \
-	X(luaB_rawlen, record_rawlen)             \
-	X(luaB_rawget, record_rawget)             \
-	X(luaB_rawset, record_rawset)             \
-	X(str_len, record_len)                    \
-	X(str_byte, record_byte)                  \
-	X(str_sub, record_sub)                    \
-	X(str_char, record_char)                  \
-	X(tinsert, record_insert)                 \
-	X(tremove, record_remove)
 
 #define X(name, recorder) extern int name(lua_State *L) __attribute__((weak));
 KNOWN_FUNCTIONS(X)
@@ -673,10 +425,10 @@ bool record_is_resume(const Value *v)
 	return f && (f == luaB_auxwrap || f == luaB_coresume);
 }
 
-int record_known_function(Recorder *r, int func, const Value *v, int arguments,
+int record_known_function(Recorder *r, int func, const Value *v, int arguments, int wanted,
 			  RecordedSlot results[MAX_KNOWN_RESULTS])
 {
-	struct known_call c = {.r = r, .func = func, .n = arguments};
+	struct known_call c = {.r = r, .func = func, .n = arguments, .wanted = wanted};
 	int n;
 
 	if (v->tag != TAG_C_FUNCTION)

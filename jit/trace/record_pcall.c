@@ -91,13 +91,13 @@ static bool call_known(Recorder *r, int func, const Value *v, int arguments, int
 {
 	const Value *f = record_value(r, func + 1 - r->base);
 	RecordedSlot results[MAX_KNOWN_RESULTS];
-	int n;
+	int wanted = nresults > 0 ? nresults - 1 : nresults, n;
 
 	if (v->u.f != luaB_pcall || arguments < 1 || f->tag != TAG_C_FUNCTION)
 		return false;
 	record_guard(r, IR_GUARD_VALUE, record_use_slot(r, func, NULL),
 		     ir_object(r->ir, v->u.p, v->tag));
-	n = record_known_function(r, func + 1, f, arguments - 1, results);
+	n = record_known_function(r, func + 1, f, arguments - 1, wanted, results);
 	if (n < 0)
 		return false;
 	record_leave_pcall(r, func, nresults, results, n);

@@ -470,7 +470,7 @@ static bool put_by_metamethod(Recorder *r, const struct access *a, const struct 
 	if (is_table(a->object))
 		raw_get(r, a);
 	if (!record_metamethod(r, a->object, a->object_ref, META_NEWINDEX, &f.v, &f.ref))
-		record_abort(r, ABORT_ERROR, NULL);
+		record_abort(r, ABORT_ERROR, record_instruction_name(r));
 	if (is_function(&f.v))
 		record_meta_call(r, record_nested_slot(r), &f, args, 3, 0);
 	else
@@ -531,19 +531,44 @@ void record_put(Recorder *r, enum opcode op)
 /* ---- New tables
  * ------------------------------------------------------------------------------------------- */
 
+IrRef record_make_table(Recorder *r, lua_Integer array, lua_Integer hash)
+{
+	IrRef table =
+		record_call(r, HELPER_TABLE_NEW, 2,
+			    (const IrRef[]){ir_integer(r->ir, array), ir_integer(r->ir, hash)});
+
+	r->ir->ops[table].tag = TAG_TABLE;
+	record_guard(r, IR_GUARD_NONNULL, table, IR_NONE);
+	return table;
+}
+
 void record_new_table(Recorder *r)
 {
 	int b = get_b(r->i);
 	lua_Integer array = get_c(r->i), hash = b ? 1 << (b - 1) : 0;
-	IrRef table;
 
 	if (get_k(r->i))
 		array += (lua_Integer)get_ax(*r->pc) << 8;
-	table = record_call(r, HELPER_TABLE_NEW, 2,
-			    (const IrRef[]){ir_integer(r->ir, array), ir_integer(r->ir, hash)});
-	r->ir->ops[table].tag = TAG_TABLE;
-	record_guard(r, IR_GUARD_NONNULL, table, IR_NONE);
-	record_set(r, get_a(r->i), table, TAG_TABLE);
+	record_set(r, get_a(r->i), record_make_table(r, array, hash), TAG_TABLE);
+}
+
+void record_put_elements(Recorder *r, IrRef table, lua_Integer first, const RecordedSlot *v, int n)
+{
+	IrRef array;
+
+	if (!n)
+		return;
+	record_guard_that(r, true,
+			  record_emit(r, IR_UINT_LT, ir_integer(r->ir, first + n - 2),
+				      field(r, table, IR_FIELD_TABLE_ARRAY_SIZE), -1));
+	array = field(r, table, IR_FIELD_TABLE_ARRAY);
+	for (int i = 0; i < n; i++) {
+		struct stored stored = {v[i].ref, v[i].tag};
+
+		record_emit3(r, IR_SETARRAYITEM, array, ir_integer(r->ir, first + i - 1),
+			     payload(r, &stored), v[i].tag);
+		barrier(r, IR_BARRIER_BACK, table, v[i].ref, v[i].tag);
+	}
 }
 
 /*
@@ -555,7 +580,8 @@ void record_set_list(Recorder *r)
 	int a = get_a(r->i), n = get_b(r->i);
 	lua_Integer first = get_c(r->i);
 	const Table *t = as_table(record_value(r, a));
-	IrRef table = record_use(r, a, NULL), array;
+	IrRef table = record_use(r, a, NULL);
+	RecordedSlot values[MAX_SLOTS];
 
 	if (get_k(r->i))
 		first += (lua_Integer)get_ax(*r->pc) << 8;
@@ -565,28 +591,16 @@ void record_set_list(Recorder *r)
 		n = r->variable_top - (r->base + a) - 1;
 		r->variable_top = NO_VALUES;
 	}
-	for (int i = 1; i <= n; i++)
-		record_use(r, a + i, NULL);
-	if (!n)
-		return;
-	if (first + n > t->array_size)
+	if (n > MAX_SLOTS)
+		record_abort(r, ABORT_TOO_LONG, NULL);
+	for (int i = 0; i < n; i++)
+		values[i].ref = record_use(r, a + 1 + i, &values[i].tag);
+	if (n && first + n > t->array_size)
 		record_guard_that(r, true,
 				  record_call(r, HELPER_TABLE_RESERVE, 2,
 					      (const IrRef[]){table,
 							      ir_integer(r->ir, first + n)}));
-	else
-		record_guard_that(r, true,
-				  record_emit(r, IR_UINT_LT, ir_integer(r->ir, first + n - 1),
-					      field(r, table, IR_FIELD_TABLE_ARRAY_SIZE), -1));
-	array = field(r, table, IR_FIELD_TABLE_ARRAY);
-	for (int i = 1; i <= n; i++) {
-		struct stored v;
-
-		v.ref = record_use(r, a + i, &v.tag);
-		record_emit3(r, IR_SETARRAYITEM, array, ir_integer(r->ir, first + i - 1),
-			     payload(r, &v), v.tag);
-		barrier(r, IR_BARRIER_BACK, table, v.ref, v.tag);
-	}
+	record_put_elements(r, table, first + 1, values, n);
 }
 
 /* ---- Length ------------------------------------------------------------------------------ */

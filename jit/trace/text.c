@@ -503,6 +503,7 @@ static bool parse_snapshot(struct parser *ps, IrOp *op)
 {
 	Ir *ir = ps->ir;
 	Snapshot s = {.top = TOP_OF_FRAME,
+		      .moved = true, /* text does not say */
 		      .entry = ir->n_snapshot_entries,
 		      .frame = ir->n_snapshot_frames,
 		      .taken = ir->n_ops - 1};

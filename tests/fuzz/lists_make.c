@@ -104,6 +104,7 @@ static int32_t snapshot(bool call)
 	Snapshot s = {.entry = ir->n_snapshot_entries,
 		      .pc = list_place(ir->n_snapshots),
 		      .taken = ir->n_ops,
+		      .moved = true,
 		      .top = call ? CALL_SLOT + 1 : TOP_SLOT};
 
 	for (int i = 0; i < USED_SLOTS; i++)
@@ -419,6 +420,24 @@ static void store_barrier(IrRef container, IrRef value, uint8_t tag)
 		emit(IR_BARRIER_BACK, container, value);
 }
 
+/* Two stores to an element, and between them a read of one that may be the same. */
+static void overwrite(IrRef t, IrRef array, IrRef index)
+{
+	IrRef other = emit(IR_INT_SUB, some_key(), integer_constant(1)), values[2];
+	uint8_t tags[2];
+
+	if (!guard_that(emit(IR_UINT_LT, other, field(t, IR_FIELD_TABLE_ARRAY_SIZE))))
+		return;
+	for (int i = 0; i < 2; i++)
+		values[i] = some_value(&tags[i]);
+	emit3(IR_SETARRAYITEM, array, index, values[0], tags[0]);
+	store_barrier(t, values[0], tags[0]);
+	if (below(2))
+		new_integer(emit(IR_GETARRAYITEM_TAG, array, other));
+	emit3(IR_SETARRAYITEM, array, index, values[1], tags[1]);
+	store_barrier(t, values[1], tags[1]);
+}
+
 static void elements(void)
 {
 	IrRef t = table(), index, array, ref;
@@ -430,6 +449,10 @@ static void elements(void)
 	if (!guard_that(emit(IR_UINT_LT, index, field(t, IR_FIELD_TABLE_ARRAY_SIZE))))
 		return;
 	array = field(t, IR_FIELD_TABLE_ARRAY);
+	if (below(4) == 0) {
+		overwrite(t, array, index);
+		return;
+	}
 	if (below(2)) {
 		load(emit(IR_GETARRAYITEM_TAG, array, index), IR_GETARRAYITEM_I, array, index, -1,
 		     &tag);

@@ -58,6 +58,13 @@ static bool pass_dce(Ir *ir, const Ir *loop)
 	return true;
 }
 
+static bool pass_strengthen(Ir *ir, const Ir *loop)
+{
+	(void)loop;
+	strengthen_guards(ir);
+	return true;
+}
+
 static bool pass_optimize(Ir *ir, const Ir *loop)
 {
 	(void)loop;
@@ -67,7 +74,10 @@ static bool pass_optimize(Ir *ir, const Ir *loop)
 static const struct pass {
 	const char *name;
 	bool (*run)(Ir *ir, const Ir *loop);
-} passes[] = {{"peel", pass_peel}, {"dce", pass_dce}, {"optimize", pass_optimize}};
+} passes[] = {{"peel", pass_peel},
+	      {"strengthen", pass_strengthen},
+	      {"dce", pass_dce},
+	      {"optimize", pass_optimize}};
 
 static const struct pass *find_pass(const char *name, size_t n)
 {

@@ -18,6 +18,7 @@
 	X(replace) \
 	X(counting) \
 	X(passes)  \
+	X(strengthen) \
 	MACHINE_SUITES(X)
 
 #include "../unit/main.c"

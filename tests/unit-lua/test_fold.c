@@ -341,6 +341,21 @@ TEST(two_operations)
 	unit_close(L, &heap);
 }
 
+TEST(differences_of_sums)
+{
+	prepare();
+	for (unsigned i = 0; i < n_wide * n_wide; i++) {
+		Ir *ir = begin();
+		IrRef x = slot(ir, IR_GETSLOT_I, SLOT_X);
+		IrRef a = op2(ir, IR_INT_ADD, x, ir_integer(ir, wide[i / n_wide]));
+
+		finish(ir, op2(ir, IR_INT_SUB, a,
+			       op2(ir, IR_INT_ADD, x, ir_integer(ir, wide[i % n_wide]))));
+		compare_integers(wide, n_wide);
+	}
+	unit_close(L, &heap);
+}
+
 TEST(one_operand)
 {
 	prepare();
@@ -635,6 +650,7 @@ void suite_fold(void)
 	ADD(constants_alone);
 	ADD(operands_that_are_equal_or_unknown);
 	ADD(two_operations);
+	ADD(differences_of_sums);
 	ADD(one_operand);
 	ADD(guards_and_what_follows_from_them);
 	ADD(guards_of_two_unknown);

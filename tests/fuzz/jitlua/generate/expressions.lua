@@ -20,7 +20,7 @@ local function pattern()
 	return chance(3) and pick(bad_patterns) or pick(patterns)
 end
 
-local expression, integer, float, number, text, boolean, list, tab, any, func
+local expression, integer, float, number, text, boolean, list, tab, any, func, unpacked
 
 -- What becomes text: the sign of NaN would.
 local function signed(e)
@@ -67,7 +67,11 @@ local function call(kind, d)
 		return nil
 	end
 	local n = found.parameters + (found.vararg and random(0, 3) or chance(10) and random(-1, 1) or 0)
-	return format("%s(%s)", found.name, arguments(math.max(n, 0), chance(85) and "integer" or "any", d - 1))
+	local given = arguments(math.max(n, 0), chance(85) and "integer" or "any", d - 1)
+	if chance(8) then
+		given = (given == "" and "" or given .. ", ") .. unpacked(d - 1)
+	end
+	return format("%s(%s)", found.name, given)
 end
 
 function integer(d)
@@ -79,7 +83,7 @@ function integer(d)
 		return parenthesized(integer(d - 1) .. " " .. op .. " " .. integer(d - 1))
 	elseif r <= 60 then
 		local divisor = chance(8) and integer(d - 1) or chance(50) and pick({ "3", "-3", "7", "-1", "2", "10", "-7", "64" }) or "(" .. integer(d - 1) .. " | 1)"
-		return "(" .. integer(d - 1) .. " " .. pick({ "//", "%" }) .. " " .. divisor .. ")"
+		return format(pick({ "(%s // %s)", "(%s %% %s)", "math.fmod(%s, %s)" }), integer(d - 1), divisor)
 	elseif r <= 65 then
 		return pick({ "-", "~" }) .. "(" .. integer(d - 1) .. ")"
 	elseif r <= 69 then
@@ -98,7 +102,7 @@ function integer(d)
 		return call("integer", d) or integer(d - 1)
 	elseif r <= 93 then
 		local l = variable("list")
-		return l and format("(%s[%s] or %s)", l, pick({ "1", "2", "#" .. l, integer(0) }), integer(0)) or integer(d - 1)
+		return l and format("(%s[%s] or %s)", l, pick({ "1", "2", "#" .. l, integer(0) }), integer(0)) or format("select('#', %s)", unpacked(d - 1))
 	elseif r <= 95 then
 		return format("(%s // 1 | 0)", pick({ "3.7", "-2.5", "1e10", "7.0" }))
 	elseif r <= 97 then
@@ -137,8 +141,10 @@ function number(d)
 		return float(d)
 	elseif r <= 90 then
 		return variable("number") or float(d)
-	elseif r <= 95 then
+	elseif r <= 93 then
 		return format("(tonumber(%s) or %s)", text(d - 1), number(0))
+	elseif r <= 95 then
+		return format(pick({ "(math.modf(%s))", "select(2, math.modf(%s))" }), number(d - 1))
 	end
 	return "(" .. pick({ '"10"', '"0x10"', '"1e1"', '" 5 "', '"3.5"', '"9223372036854775808"' }) .. " " .. pick({ "+", "-", "*", "/", "//", "%", "^" }) .. " " .. number(d - 1) .. ")"
 end
@@ -216,6 +222,12 @@ function list(d)
 		return format("table.move(%s, 1, %s, 1, {})", list(d - 1), pick({ "0", "1", "2" }))
 	end
 	return written.vararg and "N(...)" or format("{ %s, table.unpack(%s) }", integer(d - 1), list(d - 1))
+end
+
+-- Values of a list: all, or those between bounds of all kinds.
+function unpacked(d)
+	local bounds = pick({ "", "", "", ", 2", ", 1, 3", ", 0, 2", ", -1, 1", ", nil, 2", ", 3, 2", ", 1, 20", ", %s, %s", ", 1, %s", ", %s, 3", ", math.maxinteger, math.mininteger", ", math.mininteger, math.maxinteger", ", math.maxinteger - 1, math.maxinteger" })
+	return format("table.unpack(%s%s)", list(d - 1), (bounds:gsub("%%s", function() return chance(40) and variable("integer") or random(-1, 6) end)))
 end
 
 function tab(d)
@@ -308,6 +320,6 @@ end
 return {
 	expression = expression, expected = expected,
 	integer = integer, number = number, text = text, boolean = boolean, list = list, any = any,
-	call = call, arguments = arguments, variable = variable,
+	call = call, arguments = arguments, unpacked = unpacked, variable = variable,
 	present = present, pattern = pattern, fields = fields,
 }

@@ -24,7 +24,7 @@ local function function_body(parameters, is_vararg, result, d, n, first)
 		elseif r <= 85 then
 			emit("return %s", call(result, 2) or expression(result, 1)) -- a tail call
 		elseif r <= 92 and is_vararg then
-			emit("return %s, ...", expression(result, 1))
+			emit(chance(70) and "return %s, ..." or "return %s, %s", expression(result, 1), expressions.unpacked(1))
 		else
 			emit("if %s then return %s end", boolean(1), expression(result, 1))
 			emit("return %s", expression(result, 2))

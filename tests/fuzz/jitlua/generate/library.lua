@@ -4,7 +4,7 @@ local expressions = require("expressions")
 local random, format, concat = math.random, string.format, table.concat
 local pick, chance, emit, fresh = written.pick, written.chance, written.emit, written.fresh
 local integer, number, text, any = expressions.integer, expressions.number, expressions.text, expressions.any
-local arguments, pattern = expressions.arguments, expressions.pattern
+local arguments, unpacked, pattern = expressions.arguments, expressions.unpacked, expressions.pattern
 local some = require("variables").some
 
 local function library_statement()
@@ -14,8 +14,12 @@ local function library_statement()
 		emit("P(pcall(table.sort, %s%s))", l, pick({ "", ", function(a, b) return a > b end", ", function(a, b) tick() return a % 7 < b % 7 end", ", function(a, b) return b end" }))
 	elseif r <= 20 then
 		emit("P(table.remove(%s%s))", l, pick({ "", "", ", 1" }))
-	elseif r <= 28 then
+	elseif r <= 25 then
 		emit("P(table.unpack(%s, %s, %s))", l, pick({ "1", "2", "0", "-1" }), pick({ "#" .. l, "3", "0", "5" }))
+	elseif r <= 28 then
+		local p = fresh("p")
+		emit("local %s = table.pack(%s)", p, chance(70) and arguments(random(0, 5), "any", 1) or unpacked(1))
+		emit("P(%s.n, table.unpack(%s, 1, %s))", p, p, pick({ p .. ".n", "3" }))
 	elseif r <= 36 then
 		emit("P(string.find(%s, %s%s))", text(2), pattern(), pick({ "", ", 2", ", -2", ", 1, true", ", " .. integer(0) }))
 	elseif r <= 44 then

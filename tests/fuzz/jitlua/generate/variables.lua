@@ -6,7 +6,7 @@ local pick, chance, emit, fresh = written.pick, written.chance, written.emit, wr
 local declare, find = written.declare, written.find
 local expression, expected, variable, present = expressions.expression, expressions.expected, expressions.variable, expressions.present
 local integer, number, text, boolean, any = expressions.integer, expressions.number, expressions.text, expressions.boolean, expressions.any
-local call, fields = expressions.call, expressions.fields
+local call, unpacked, fields = expressions.call, expressions.unpacked, expressions.fields
 
 local kinds = { "integer", "integer", "integer", "float", "number", "text", "text", "boolean", "list", "table", "any" }
 
@@ -62,6 +62,15 @@ local function local_statement()
 		emit("local %s, %s = %s", a, b, call("any", 2))
 		declare(a, "any")
 		declare(b, "any")
+	elseif r <= 94 then
+		local names_ = {}
+		for i = 1, random(4) do
+			names_[i] = fresh("v")
+		end
+		emit("local %s = %s", concat(names_, ", "), unpacked(1))
+		for _, name in ipairs(names_) do
+			declare(name, "any")
+		end
 	elseif written.vararg then
 		local a, b = fresh("v"), fresh("v")
 		emit("local %s, %s = %s", a, b, pick({ "...", "select(2, ...)", "..., 1", "(...)", "table.unpack({ ... }, 1, 2)" }))
