@@ -119,6 +119,16 @@ int jitscope_parse_region(const struct region_source *source, struct jitscope_sn
 int jitscope_find_region(pid_t pid, uint64_t *address, uint32_t *file);
 int jitscope_read_memory(pid_t pid, uint64_t addr, void *buf, size_t size);
 
+/*
+ * May loop__run have been hit in loops that were not in the map yet? So it is in a child,
+ * which goes on at once with what it inherited, and in code from before it was attached.
+ * What the process counted beside it, if it did, has them all.
+ */
+static inline bool jitscope_probe_missed(const struct jitscope_process *p)
+{
+	return p->unknown_runs || (p->ppid && !p->execs);
+}
+
 /* ---- snapshot.c ---------------------------------------------------------------- */
 
 /* Sorts, and makes loop_run_times from the loops. */
@@ -252,8 +262,8 @@ struct jitscope_session {
 	size_t n_adopted;
 	struct told told[JITSCOPE_SUBJECTS];
 	/* A reader of maps that are another session's: */
-	char shared_dir[256]; /* where it has pinned them; else "" */
-	uint64_t shared_runs; /* its number in requests for run-count maps */
+	char shared_dir[256];	/* where it has pinned them; else "" */
+	uint64_t shared_runs;	/* its number in requests for run-count maps */
 	uint32_t *shared_files; /* of these files only, by their ids; none: of all */
 	size_t n_shared_files;
 	/* What the snapshots until the next poll are made of. */

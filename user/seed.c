@@ -74,6 +74,31 @@ static size_t share_of(const struct jitscope_session *s, size_t n, uint32_t shar
 }
 
 /*
+ * What a forked child has freed since its memory was read has left a row of no type, which
+ * must not go: nobody may be able to read that memory again. So its rows come one by one.
+ */
+static int put_inherited(int fd, const struct jitscope_loop_key *keys, const struct jit_loop *loops,
+			 uint32_t *n)
+{
+	struct jit_loop there;
+	uint32_t i;
+	int err = 0;
+
+	for (i = 0; i < *n; i++) {
+		err = bpf_map_update_elem(fd, &keys[i], &loops[i], BPF_NOEXIST);
+		if (err == -EEXIST)
+			err = !bpf_map_lookup_elem(fd, &keys[i], &there) &&
+					      there.instance == loops[i].instance
+				      ? 0
+				      : bpf_map_update_elem(fd, &keys[i], &loops[i], BPF_ANY);
+		if (err)
+			break;
+	}
+	*n = i;
+	return err;
+}
+
+/*
  * Adds the loops, thousands to a call (a batch knows no BPF_NOEXIST). What a
  * handler has put there meanwhile is the same loop: writing it once more does
  * no harm.
@@ -85,6 +110,7 @@ static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscop
 	struct jit_loop *values = malloc(BATCH * sizeof(*values));
 	int fd = bpf_map__fd(s->bpf->maps.loops), err = keys && values ? 0 : -ENOMEM;
 	size_t at = 0, end = share_of(s, snap->n_loops, s->loops_share);
+	bool inherits = jitscope_inherits(s, pid);
 
 	while (!err && at < end) {
 		uint32_t n = 0;
@@ -95,7 +121,8 @@ static int put_loops(struct jitscope_session *s, pid_t pid, const struct jitscop
 			if (keep && s->options.count == JITSCOPE_COUNT_PROBE)
 				keep_runs(s, &keys[n], &values[n]);
 		}
-		err = bpf_map_update_batch(fd, keys, values, &n, NULL);
+		err = inherits ? put_inherited(fd, keys, values, &n)
+			       : bpf_map_update_batch(fd, keys, values, &n, NULL);
 		at += n;
 		if (err == -E2BIG)
 			break;
@@ -157,17 +184,17 @@ static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region, u
 {
 	struct jitscope_process p = {0};
 	uint32_t key = (uint32_t)pid;
+	uint64_t start_ticks = jitscope_start_ticks(pid); /* 0: it has ended since it was read */
 	int err;
 	bool there = !bpf_map__lookup_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
 					   0) &&
-		     p.start_ticks == jitscope_start_ticks(pid);
+		     (!start_ticks || p.start_ticks == start_ticks);
 
 	if (there && p.instance == snap->instance)
 		return 0; /* an event has told everything already */
 	if (!there)
-		p = (struct jitscope_process){.watched = 1};
-	p.start_ticks = jitscope_start_ticks(pid);
-	p.alive = 1;
+		p = (struct jitscope_process){.watched = 1, .start_ticks = start_ticks};
+	p.alive = jitscope_alive(pid);
 	p.instance = snap->instance;
 	p.region = region;
 	p.file = file;
@@ -185,7 +212,7 @@ static int put_process(struct jitscope_session *s, pid_t pid, uint64_t region, u
 				   BPF_ANY);
 
 	/* It may have ended meanwhile, and that handler's word must not be lost. */
-	if (!err && jitscope_start_ticks(pid) != p.start_ticks) {
+	if (!err && p.alive && !jitscope_alive(pid)) {
 		p.alive = 0;
 		err = bpf_map__update_elem(s->bpf->maps.processes, &key, sizeof(key), &p, sizeof(p),
 					   BPF_ANY);
@@ -295,8 +322,7 @@ static int add_rest(struct jitscope_session *s, uint32_t pid, const struct jitsc
 	bpf_map__lookup_elem(s->bpf->maps.processes, &pid, sizeof(pid), &p, sizeof(p), 0);
 	if (p.instance > snap->instance)
 		return 0; /* the process went on to another program, which counts */
-	/* As in snapshot.c: its own counts have all that the probe's lack. */
-	better = p.unknown_runs && snap->counting & JIT_RUNS_MEMORY;
+	better = jitscope_probe_missed(&p) && snap->counting & JIT_RUNS_MEMORY;
 	jitscope_forget_heir(s, (pid_t)pid);
 	put_aborts(s, (pid_t)pid, snap);
 	/* If the map was full, what found no room is counted already. */

@@ -275,14 +275,11 @@ static void take_left_runs(jitscope_session *session, struct jitscope_snapshot *
 		s->run_source = JITSCOPE_RUNS_REGION;
 }
 
-/*
- * The probe was hit in loops that were not in the map yet, as in a forked child or one
- * that had code when it was attached. What the process counted beside it has them all.
- */
+/* Better than the probe: then its own counts are taken. */
 static bool counts_better(struct jitscope_snapshot *s, const struct jitscope_process *p,
 			  uint32_t counting)
 {
-	if (!p->unknown_runs || !(counting & JIT_RUNS_MEMORY))
+	if (!jitscope_probe_missed(p) || !(counting & JIT_RUNS_MEMORY))
 		return false;
 	for (size_t i = 0; i < s->n_loops; i++)
 		s->loops[i].loop.runs = 0;
