@@ -164,6 +164,12 @@ static const struct remedy jitlua_remedies[] = {
 	{"not traced: operands", false, "keep values of such types out of hot code"},
 	{"not traced: metamethod", false,
 	 "write this metamethod in Lua, or keep it out of hot code"},
+	{"not traced: string", false,
+	 "compute with numbers: make them of strings by tonumber() before"},
+	{"call not followed", false, "leave -jinlining at 1, its default"},
+	{"JIT turned off", false, "call jit.off() before hot code, not in it"},
+	{"flushed while recording", false,
+	 "call jit.flush(), jit.on() and jit.off() before hot code, not in it"},
 	{"captured variable", false,
 	 "make fewer closures over the local variables of hot code: it has too many slots"},
 	{"types change from turn to turn", false,
@@ -415,7 +421,8 @@ static void advise_blacklisted(const struct facts *f, char *text, size_t size)
 	if (f->aborts > f->harmless)
 		snprintf(text, size,
 			 "mend what has the highest counts in the list of aborts; what has been "
-			 "given up stays so until the program is started again");
+			 "given up stays so until the program is started again%s",
+			 f->jitlua ? ", or jit.on(f) gives function f another chance" : "");
 	else
 		snprintf(text, size,
 			 "leave it, it is mostly harmless: outer loops, whose inner loops are "

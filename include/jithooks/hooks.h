@@ -429,7 +429,10 @@ typedef struct JitLoopInfo {
  *
  * The optimize hook leaves *replacement alone, or sets it to a list that it
  * owns and that stays valid until the hook is called again. An empty list is
- * a list (list not NULL, count 0).
+ * a list (list not NULL, count 0); NULL with a count is an error of the hook.
+ * Within the list a VM refuses what is NULL where a count says that there is
+ * something. What it cannot tell is a pointer that leads nowhere: those that
+ * are not NULL must be good.
  */
 typedef int jit_optimize_hook(void *data, const JitLoopInfo *info,
 			      struct jit_operations *replacement);

@@ -17,8 +17,9 @@
 LUA_API int jitlua_start_jit(lua_State *L);
 
 /*
- * Sets parameters: "name=value,name=value", "off" or "default" (the names are in
- * jitlua(1)). Returns NULL, or what is wrong, valid until the next call of the thread.
+ * Sets parameters: "name=value,name=value", "off" or "default"; jitlua(1) and the functions
+ * jitlua_parameter() have the names. Returns NULL, or what is wrong, valid until the next call of
+ * the thread.
  */
 LUA_API const char *jitlua_set_param(lua_State *L, const char *text);
 /*
@@ -26,6 +27,16 @@ LUA_API const char *jitlua_set_param(lua_State *L, const char *text);
  * enable_opts, whose value is no number, is not among them.
  */
 LUA_API const char *jitlua_parameter(unsigned i, long long *value);
+/* What it is and its unit, in a line; NULL: no more. */
+LUA_API const char *jitlua_parameter_text(unsigned i);
+
+/*
+ * Name of operation number i of traces, from 0: what hooks get and give; NULL: no more. type
+ * of its result: i, f, r, v (none); arguments: one letter each, ? any of them, * any number;
+ * kind: "pure", "load", "guard", ..., "" if none is said. Each of them may be NULL.
+ */
+LUA_API const char *jitlua_operation(unsigned i, const char **arguments, char *type,
+				     const char **kind);
 
 /*
  * The state's JIT for the functions of <jithooks/hooks.h> that are for programs: hooks in
@@ -49,7 +60,7 @@ LUA_API void jitlua_preload(lua_State *L);
  * without a JIT, -ELOOP for a link.
  */
 
-/* A line for each trace that starts, is compiled or given up, and each flush (stderr). */
+/* A line for each trace that starts, is compiled, given up or freed, and each flush (stderr). */
 LUA_API int jitlua_verbose(lua_State *L, const char *file);
 /*
  * All about each trace (stdout). flags, letters: t events, b bytecode as it is

@@ -152,6 +152,10 @@ int jit_call_optimize(jit_vm *vm, struct jit_trace *t, struct jit_optimize *ops)
 	info.operations = list.list;
 	info.n_operations = list.count;
 	failed = slot.optimize(slot.data, &info, &replacement);
+	if (!failed && !replacement.list && replacement.count) {
+		jit_hook_error("the list is NULL, and has a count of %zu", replacement.count);
+		failed = 1;
+	}
 	leave(vm, &slot, failed);
 	if (failed || !replacement.list)
 		return JIT_OPS_KEEP;

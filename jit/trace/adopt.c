@@ -10,6 +10,7 @@
  */
 #include "adopt.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +69,7 @@ static bool adopt_box(const struct adopting *a, const struct jit_box *box, const
 		*ref = a->places[box->id];
 		return ir_type(a->ir, *ref) == box->type ||
 		       refuse(a, "%s %u has type %c, not %c", what, n, ir_type(a->ir, *ref),
-			      box->type ? box->type : '?');
+			      isgraph((unsigned char)box->type) ? box->type : '?');
 	}
 	switch (box->type) {
 	case 'i':
@@ -148,6 +149,8 @@ static bool adopt_failargs(struct adopting *a, int32_t n, IrRef *refs)
 	if (op->nfailargs != wanted)
 		return refuse(a, "has %u failargs, not the %u of its snapshot", op->nfailargs,
 			      wanted);
+	if (wanted && !op->failargs)
+		return refuse(a, "has %u failargs, and its list of them is NULL", wanted);
 	for (unsigned i = 0; i < wanted; i++)
 		if (!adopt_box(a, &op->failargs[i], "failarg", i + 1, &refs[i]))
 			return false;
@@ -241,12 +244,16 @@ static bool adopt_operation(struct adopting *a)
 	int32_t descr;
 	bool many;
 
-	if (!op->name || !ir_find_operation(op->name, &opcode))
+	if (!op->name)
+		return refuse(a, "its name is NULL");
+	if (!ir_find_operation(op->name, &opcode))
 		return refuse(a, "there is no such operation");
 	many = ir_info[opcode].flags & IR_MANY;
 	if (op->nargs > (many ? MAX_ARGS : 3) ||
 	    (!many && op->nargs != strlen(ir_info[opcode].args)))
 		return refuse(a, "has %u arguments, which is not what it takes", op->nargs);
+	if (op->nargs && !op->args)
+		return refuse(a, "has %u arguments, and its list of them is NULL", op->nargs);
 	for (unsigned i = 0; i < op->nargs; i++)
 		if (!adopt_box(a, &op->args[i], "argument", i + 1, &args[i]))
 			return false;

@@ -19,9 +19,9 @@ static inline size_t adopt_limit(size_t n)
 }
 
 /*
- * Reads `list`, made for a trace of `from`. Nothing in it is trusted but the pointers
- * themselves and that strings end. false: message names the operation and what is wrong
- * with it; nothing is to be freed.
+ * Reads `list`, made for a trace of `from`. Nothing in it is trusted but that pointers
+ * which are not NULL lead to what the counts say, and that strings end. false: message
+ * names the operation and what is wrong with it; nothing is to be freed.
  */
 bool adopt(const Ir *from, const struct jit_operations *list, struct adopted *to,
 	   char message[ADOPT_MESSAGE]);

@@ -10,6 +10,7 @@
  *	---- TRACE 1 IR assembled	operations as the backend gets them
  *	---- TRACE 1 code 312 bytes
  *	---- TRACE 1 stop -> loop
+ *	---- TRACE 1 freed
  *
  * The lists of operations are what ir_parse() reads, so they can be made tests of
  * the optimizer; what their constants are is said in comments behind them.
@@ -83,6 +84,19 @@ static void aborted(Listener *l, const Jit *jit, const Trace *t, const char *rea
 	(void)jit;
 	if (d->flags & FLAG_EVENTS)
 		fprintf(section(d, t, "abort: "), "%s at %s\n\n", reason, place);
+	fflush(d->to);
+}
+
+/* Maybe while another trace is recorded. */
+static void freed(Listener *l, const Jit *jit, const Trace *t)
+{
+	DumpListener *d = (DumpListener *)l;
+
+	(void)jit;
+	if (!(d->flags & FLAG_EVENTS))
+		return;
+	d->in_bytecode = false;
+	section(d, t, "freed\n\n");
 	fflush(d->to);
 }
 
@@ -247,6 +261,9 @@ static bool parse_flags(const char *text, unsigned *flags)
 		else
 			*flags &= ~flag;
 	}
+	/* Of snapshots alone there is nothing to show. */
+	if (*flags == FLAG_SNAPSHOTS)
+		*flags |= FLAG_IR;
 	return true;
 }
 
@@ -258,6 +275,7 @@ int dump_start(Jit *jit, const char *flags, const char *file)
 		.list = list,
 		.compiled = compiled,
 		.aborted = aborted,
+		.freed = freed,
 		.flushed = flushed,
 		.close = close_dump,
 	};

@@ -99,7 +99,7 @@ static int ask_and_assemble(lua_State *L, Trace *t, unsigned ops_before)
 	jit_tell_optimize(jit, t, ops_before);
 	listen_assembled(jit, t);
 	jit->asking = asking;
-	failed = is_overtaken(jit, t) ? ABORT_FLUSHED + 1 : assemble_and_install(L, t);
+	failed = is_overtaken(jit, t) ? ABORT_OVERTAKEN + 1 : assemble_and_install(L, t);
 	jit->finishing = t->next;
 	return failed;
 }

@@ -9,6 +9,7 @@
 #include "../lua/call.h"
 #include "../lua/vm.h"
 #include "listen.h"
+#include "record.h"
 
 /* ---- Traces ------------------------------------------------------------------------------- */
 
@@ -219,7 +220,8 @@ void jit_interrupted(lua_State *L, int status)
 	/* What happens in a coroutine that the recorded one runs is a result of resume(). */
 	if (jit->recording == L &&
 	    !(status != LUA_YIELD && record_survives_error(jit->recorder, status)))
-		jit_abort(L, status == LUA_YIELD ? ABORT_COROUTINE : ABORT_ERROR, NULL);
+		jit_abort(L, status == LUA_YIELD ? ABORT_COROUTINE : ABORT_ERROR,
+			  jit->recorder ? record_instruction_name(jit->recorder) : NULL);
 }
 
 void jit_forget_thread(Global *g, const lua_State *thread)

@@ -52,6 +52,11 @@ void listen_aborted(const Jit *jit, const Trace *t, const char *reason, const ch
 	TELL(jit, aborted, t, reason, place);
 }
 
+void listen_freed(const Jit *jit, const Trace *t)
+{
+	TELL(jit, freed, t);
+}
+
 void listen_extended(const Jit *jit, const Trace *t)
 {
 	TELL(jit, extended, t);

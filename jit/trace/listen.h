@@ -33,7 +33,9 @@ typedef struct listener_calls {
 			const char *place);
 	/* t, which may not have been told of yet, has got another piece of code, its last. */
 	void (*extended)(Listener *l, const Jit *jit, const Trace *t);
-	/* Before the traces are freed. */
+	/* t alone, with its family: it is not used any more, or flushed by name. */
+	void (*freed)(Listener *l, const Jit *jit, const Trace *t);
+	/* All, before they are freed; they are not told of one by one. */
 	void (*flushed)(Listener *l, const Jit *jit, const char *cause);
 	/* Frees the listener too. */
 	void (*close)(Listener *l);
@@ -52,6 +54,7 @@ void listen_close(Jit *jit);
 void listen_started(const Jit *jit, const Trace *t);
 void listen_compiled(const Jit *jit, const Trace *t, unsigned recorded);
 void listen_aborted(const Jit *jit, const Trace *t, const char *reason, const char *place);
+void listen_freed(const Jit *jit, const Trace *t);
 void listen_extended(const Jit *jit, const Trace *t);
 void listen_flushed(const Jit *jit, const char *cause);
 

@@ -77,9 +77,17 @@ static void set_text(lua_State *L, const char *name, const char *text)
 	lua_setfield(L, -2, name);
 }
 
+/* The number that jit.flush() takes: of a bridge, its loop's. */
+static uint32_t trace_number(const Jit *jit)
+{
+	const Trace *t = jit->finishing;
+
+	return t->kind == TRACE_BRIDGE ? t->root : t->number;
+}
+
 static void push_info(lua_State *L, int kept, const JitLoopInfo *info)
 {
-	lua_createtable(L, 0, 9);
+	lua_createtable(L, 0, 10);
 	lua_rawgeti(L, kept, KEPT_INFO);
 	lua_setmetatable(L, -2);
 	set_text(L, "jitdriver_name", info->jitdriver_name);
@@ -87,6 +95,8 @@ static void push_info(lua_State *L, int kept, const JitLoopInfo *info)
 	set_text(L, "greenkey", info->greenkey);
 	lua_pushinteger(L, (lua_Integer)info->loop_no);
 	lua_setfield(L, -2, "loop_no");
+	lua_pushinteger(L, trace_number(L->global->jit));
+	lua_setfield(L, -2, "trace_no");
 	if (info->bridge_no) {
 		lua_pushinteger(L, (lua_Integer)info->bridge_no);
 		lua_setfield(L, -2, "bridge_no");

@@ -117,7 +117,7 @@ void jit_switch(lua_State *L, bool on)
 		return;
 	g->jit->on = on;
 	if (!on && g->jit->current)
-		jit_abort(g->jit->recording, ABORT_ERROR, NULL);
+		jit_abort(g->jit->recording, ABORT_TURNED_OFF, NULL);
 	switch_thread(g->main_thread);
 	for (Object *o = g->objects; o; o = o->next)
 		if (o->tag == TAG_THREAD)
@@ -129,7 +129,7 @@ void jit_flush(lua_State *L, const char *cause)
 	Jit *jit = L->global->jit;
 
 	if (jit->current)
-		jit_abort(jit->recording, ABORT_ERROR, NULL);
+		jit_abort(jit->recording, ABORT_FLUSHED, NULL);
 	for (uint32_t i = 1; i < jit->n_traces; i++)
 		if (jit->traces[i]) {
 			budget_flushed(jit, jit->traces[i]);

@@ -16,8 +16,9 @@
 static const struct parameter {
 	const char *name;
 	int64_t value;
+	const char *text;
 } defaults[JIT_PARAMETER_COUNT] = {
-#define X(name, value) [JIT_PARAMETER_##name] = {#name, value},
+#define X(name, value, text) [JIT_PARAMETER_##name] = {#name, value, text},
 	JIT_PARAMETERS(X)
 #undef X
 };
@@ -46,6 +47,11 @@ bool parameter_is_lower(const Jit *jit, enum jit_parameter i)
 	return jit->parameters[i] < defaults[i].value;
 }
 
+int64_t parameter_default(enum jit_parameter i)
+{
+	return defaults[i].value;
+}
+
 LUA_API const char *jitlua_parameter(unsigned i, long long *value)
 {
 	if (i >= JIT_PARAMETER_COUNT)
@@ -53,6 +59,11 @@ LUA_API const char *jitlua_parameter(unsigned i, long long *value)
 	if (value)
 		*value = defaults[i].value;
 	return defaults[i].name;
+}
+
+LUA_API const char *jitlua_parameter_text(unsigned i)
+{
+	return i < JIT_PARAMETER_COUNT ? defaults[i].text : NULL;
 }
 
 static bool is_ignored(const char *name)
@@ -67,6 +78,28 @@ static bool refuse(char message[PARAMETER_MESSAGE], const char *format, const ch
 {
 	snprintf(message, PARAMETER_MESSAGE, format, what);
 	return false;
+}
+
+/* false: it is too late for so many MiB. */
+static bool limit_code(lua_State *L, int64_t mib)
+{
+	Jit *jit = L->global->jit;
+	bool fits;
+
+	if (!jit->backend->limit)
+		return true;
+	if (!jit->backend->limit(jit, mib, &fits))
+		return false;
+	if (!fits)
+		jit_flush(L, "code_limit");
+	return true;
+}
+
+static void set_defaults(lua_State *L)
+{
+	parameters_default(L->global->jit);
+	limit_code(L, L->global->jit->parameters[JIT_PARAMETER_code_limit]);
+	jit_restart_counters(L->global->jit);
 }
 
 bool parameter_set(lua_State *L, const char *name, const char *value,
@@ -86,6 +119,11 @@ bool parameter_set(lua_State *L, const char *name, const char *value,
 		if (end == value || *end || n < 0 || n > PARAMETER_MAX)
 			return refuse(message, "'%.40s' is not a number from 0 to 1000000000",
 				      value);
+		if (i == JIT_PARAMETER_code_limit && !limit_code(L, n))
+			return refuse(message,
+				      "%.40s MiB is more than was reserved for code when the first "
+				      "was made: set it before",
+				      value);
 		jit->parameters[i] = n;
 		if (i == JIT_PARAMETER_threshold)
 			jit_restart_counters(jit);
@@ -104,8 +142,7 @@ static bool set_one(lua_State *L, char *text, char message[PARAMETER_MESSAGE])
 		return true;
 	}
 	if (!strcmp(text, "default")) {
-		parameters_default(L->global->jit);
-		jit_restart_counters(L->global->jit);
+		set_defaults(L);
 		jit_switch(L, true);
 		return true;
 	}

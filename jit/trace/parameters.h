@@ -9,6 +9,7 @@
 #define PARAMETER_MAX 1000000000
 
 void parameters_default(Jit *jit);
+int64_t parameter_default(enum jit_parameter i);
 /* Is it lower than its default? */
 bool parameter_is_lower(const Jit *jit, enum jit_parameter i);
 /* false: message says why not. */

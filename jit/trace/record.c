@@ -251,7 +251,7 @@ static void one_instruction(Recorder *r, const Instruction *pc)
 	if (!is_recorded_frame(r, f))
 		return;
 	if (r->raises)
-		record_abort(r, ABORT_ERROR, NULL);
+		record_abort(r, ABORT_ERROR, record_instruction_name(r));
 	r->handler = r->L->handler;
 	r->succeeds = false;
 	if (r->ir->n_ops > r->jit->parameters[JIT_PARAMETER_trace_limit])
@@ -305,6 +305,7 @@ static bool may_end_before(const Recorder *r, enum jit_abort_reason reason)
 	       r->jit->traces[t->parent]->exits[t->parent_exit].aborted &&
 	       (reason == ABORT_NYI_INSTRUCTION || reason == ABORT_NYI_FUNCTION ||
 		reason == ABORT_NYI_OPERAND || reason == ABORT_METAMETHOD ||
+		reason == ABORT_STRING_OPERAND || reason == ABORT_NOT_INLINED ||
 		reason == ABORT_RECURSION || reason == ABORT_OPEN_UPVALUE ||
 		reason == ABORT_SWITCHED_OFF);
 }

@@ -24,7 +24,7 @@ static IrRef call2(Recorder *r, enum ir_helper helper, IrRef a, IrRef b)
 static void guard_not_zero(Recorder *r, const Value *v, IrRef ref)
 {
 	if (v->u.i == 0)
-		record_abort(r, ABORT_ERROR, NULL);
+		record_abort(r, ABORT_ERROR, record_instruction_name(r));
 	record_guard_that(r, true, record_emit(r, IR_INT_NE, ref, ir_integer(r->ir, 0), -1));
 }
 
@@ -478,7 +478,7 @@ static void prepare_integers(Recorder *r, const Value *v)
 	IrRef zero = ir_integer(r->ir, 0);
 
 	if (step == 0 || step == LUA_MININTEGER)
-		record_abort(r, ABORT_ERROR, NULL);
+		record_abort(r, ABORT_ERROR, record_instruction_name(r));
 	/* A step of 0 is an error. */
 	record_guard_that(r, true,
 			  record_emit(r, rising ? IR_INT_GT : IR_INT_LT, step_ref, zero, -1));
@@ -524,7 +524,7 @@ static void prepare_floats(Recorder *r, const Value *v)
 	}
 	rising = n[2] > 0;
 	if (!rising && !(n[2] < 0))
-		record_abort(r, ABORT_ERROR, NULL);
+		record_abort(r, ABORT_ERROR, record_instruction_name(r));
 	record_guard_that(r, true,
 			  record_emit(r, rising ? IR_FLOAT_GT : IR_FLOAT_LT, ref[2],
 				      ir_float(r->ir, 0), -1));

@@ -70,7 +70,9 @@ static int guard_call(Recorder *r, int func, const Value *v, int arguments)
 
 void record_need_frames(Recorder *r, int n)
 {
-	if (r->depth + n > MAX_INLINED || !r->jit->parameters[JIT_PARAMETER_inlining])
+	if (!r->jit->parameters[JIT_PARAMETER_inlining])
+		record_abort(r, ABORT_NOT_INLINED, NULL);
+	if (r->depth + n > MAX_INLINED)
 		record_abort(r, ABORT_RECURSION, NULL);
 }
 

@@ -55,7 +55,7 @@ void record_end_sharing(Recorder *r)
 {
 	for (unsigned i = 0; i < sizeof(r->opened) / sizeof(r->opened.bits[0]); i++)
 		if (r->opened.bits[i])
-			record_abort(r, ABORT_OPEN_UPVALUE, NULL);
+			record_abort(r, ABORT_OPEN_UPVALUE, record_instruction_name(r));
 }
 
 void record_closure(Recorder *r)

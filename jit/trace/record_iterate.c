@@ -92,7 +92,7 @@ static void record_pairs(Recorder *r, int a)
 	pair[0] = *record_value(r, a + 2);
 	found = ((lua_Integer(*)(lua_State *, Table *))h->function)(r->L, t);
 	if (found < 0)
-		record_abort(r, ABORT_ERROR, NULL);
+		record_abort(r, ABORT_ERROR, record_instruction_name(r));
 	if (!found) {
 		record_guard_integer(r, position, 0);
 		record_set(r, a + 4, IR_NONE, TAG_NIL);

@@ -10,6 +10,8 @@
  */
 #include "record.h"
 
+#include <string.h>
+
 static IrRef metatable_of(Recorder *r, const Value *v, IrRef ref)
 {
 	IrRef at;
@@ -93,6 +95,10 @@ void record_meta_operator(Recorder *r, enum meta event, const Value *a, IrRef x,
 
 	if (!find_binary(r, a, x, b, y, &f))
 		record_abort(r, ABORT_METAMETHOD, r->L->global->meta_names[event]->text);
+	/* The library's own, which makes a number of it. */
+	if (f.v.tag != TAG_LUA_FUNCTION && (is_string(a) || (is_number(a) && is_string(b))))
+		record_abort(r, ABORT_STRING_OPERAND,
+			     r->L->global->meta_names[event]->text + strlen("__"));
 	call_binary(r, record_nested_slot(r), &f, a, x, b, y);
 }
 

@@ -470,7 +470,7 @@ static bool put_by_metamethod(Recorder *r, const struct access *a, const struct 
 	if (is_table(a->object))
 		raw_get(r, a);
 	if (!record_metamethod(r, a->object, a->object_ref, META_NEWINDEX, &f.v, &f.ref))
-		record_abort(r, ABORT_ERROR, NULL);
+		record_abort(r, ABORT_ERROR, record_instruction_name(r));
 	if (is_function(&f.v))
 		record_meta_call(r, record_nested_slot(r), &f, args, 3, 0);
 	else

@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#pragma GCC visibility push(default)
+#include <jitlua/jitlua.h>
+#pragma GCC visibility pop
+
 struct told_list {
 	ResOperation *ops;
 	struct jit_box *boxes;
@@ -157,6 +161,37 @@ int jit_tell_operations(void *ctx, struct jit_operations *out)
 	fill(ir, t->code ? t->offsets : NULL, list);
 	*out = (struct jit_operations){list->ops, count(ir)};
 	return 0;
+}
+
+/* ---- What there is ------------------------------------------------------------------------- */
+
+static const char *kind_of(unsigned flags)
+{
+	return flags & IR_FINAL	   ? "end"
+	       : flags & IR_GUARD  ? "guard"
+	       : flags & IR_STORE  ? "store"
+	       : flags & IR_CALL   ? "call"
+	       : flags & IR_EFFECT ? "effect"
+	       : flags & IR_LOAD   ? "load"
+	       : flags & IR_PURE   ? "pure"
+				   : "";
+}
+
+LUA_API const char *jitlua_operation(unsigned i, const char **arguments, char *type,
+				     const char **kind)
+{
+	const struct ir_info *info;
+
+	if (i >= IR_NOP)
+		return NULL;
+	info = &ir_info[i];
+	if (arguments)
+		*arguments = info->args;
+	if (type)
+		*type = info->type;
+	if (kind)
+		*kind = kind_of(info->flags);
+	return info->name;
 }
 
 /* ---- The optimize hook ---------------------------------------------------------------------- */

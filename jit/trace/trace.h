@@ -31,30 +31,27 @@
 #include "ir.h"
 
 /*
- * Parameters: PyPy's names and meaning, our defaults. threshold: backward jumps
- * until a loop is traced; function_threshold: calls; trace_eagerness: failures of
- * a guard until a bridge is traced; trace_limit: operations of one trace;
- * loop_longevity: traces kept that are not run; penalties of places whose traces
- * are given up grow and end in `max_aborts`, after which the place is left alone;
- * budget: microseconds that traces may cost besides a share of the time that is
- * interpreted (budget.c), 0: no limit.
+ * Parameters: PyPy's names and meaning, our defaults: name, default, and meaning with
+ * unit, as -jhelp prints it and jitlua(1) has it.
  */
-#define JIT_PARAMETERS(X)          \
-	X(threshold, 57)           \
-	X(function_threshold, 113) \
-	X(trace_eagerness, 10)     \
-	X(trace_limit, 6000)       \
-	X(inlining, 1)             \
-	X(loop_longevity, 100000)  \
-	X(max_unroll_loops, 4)     \
-	X(max_unroll_recursion, 4) \
-	X(max_aborts, 6)           \
-	X(max_bridges, 100)        \
-	X(budget, 300)             \
-	X(code_limit, 64)
+#define JIT_PARAMETERS(X)                                                                      \
+	X(threshold, 57, "turns of a loop until it is compiled")                               \
+	X(function_threshold, 113, "calls of a function until it is compiled")                 \
+	X(trace_eagerness, 10, "failures of a guard until a bridge is made from it")           \
+	X(trace_limit, 6000, "operations that one trace may record")                           \
+	X(inlining, 1, "1: traces follow calls of Lua functions; 0: they are given up there")  \
+	X(loop_longevity, 100000,                                                              \
+	  "traces made since a loop was last entered, until it is freed; looked at every 512") \
+	X(max_unroll_loops, 4, "turns of an inner loop that a trace goes around")              \
+	X(max_unroll_recursion, 4, "frames of one function that a trace has at once")          \
+	X(max_aborts, 6, "times that a place is given up until it is left alone")              \
+	X(max_bridges, 100, "bridges of one loop")                                             \
+	X(budget, 300,                                                                         \
+	  "microseconds for traces, besides a share of the time interpreted; 0: no limit")     \
+	X(code_limit, 64, "MiB of machine code, from 1 to 1024")
 
 enum jit_parameter {
-#define X(name, value) JIT_PARAMETER_##name,
+#define X(name, value, text) JIT_PARAMETER_##name,
 	JIT_PARAMETERS(X)
 #undef X
 		JIT_PARAMETER_COUNT
@@ -70,20 +67,24 @@ enum jit_parameter {
 	X(NYI_FUNCTION, JIT_ABORT_OTHER, "not traced: C function %s")                   \
 	X(NYI_OPERAND, JIT_ABORT_OTHER, "not traced: operands of %s")                   \
 	X(METAMETHOD, JIT_ABORT_OTHER, "not traced: metamethod %s")                     \
-	X(OPEN_UPVALUE, JIT_ABORT_OTHER, "captured variable in a traced frame")         \
+	X(STRING_OPERAND, JIT_ABORT_OTHER, "not traced: string as operand of %s")       \
+	X(NOT_INLINED, JIT_ABORT_OTHER, "call not followed: inlining is 0")             \
+	X(OPEN_UPVALUE, JIT_ABORT_OTHER, "captured variable in a traced frame: %s")     \
 	X(INNER_LOOP, JIT_ABORT_BAD_LOOP, "inner loop in a trace of the outer")         \
 	X(LEFT_LOOP, JIT_ABORT_BAD_LOOP, "loop left before it closed")                  \
 	X(RECURSION, JIT_ABORT_OTHER, "recursion not unrolled further")                 \
 	X(RETURNED, JIT_ABORT_ESCAPE, "returned below the frame where the trace began") \
 	X(UNSTABLE, JIT_ABORT_BAD_LOOP, "types change from turn to turn")               \
-	X(ERROR, JIT_ABORT_ESCAPE, "error while tracing")                               \
+	X(ERROR, JIT_ABORT_ESCAPE, "error while tracing: %s")                           \
 	X(HOOK, JIT_ABORT_ESCAPE, "debug hook while tracing")                           \
 	X(COROUTINE, JIT_ABORT_ESCAPE, "other coroutine while tracing")                 \
 	X(REJECTED, JIT_ABORT_OTHER, "not assembled: %s")                               \
 	X(NO_MEMORY, JIT_ABORT_OTHER, "out of memory")                                  \
 	X(CODE_FULL, JIT_ABORT_OTHER, "machine code memory full")                       \
 	X(SWITCHED_OFF, JIT_ABORT_OTHER, "JIT compilation disabled for function")       \
-	X(FLUSHED, JIT_ABORT_OTHER, "flushed, or overtaken, while a hook ran")
+	X(TURNED_OFF, JIT_ABORT_OTHER, "JIT turned off while recording")                \
+	X(FLUSHED, JIT_ABORT_OTHER, "flushed while recording")                          \
+	X(OVERTAKEN, JIT_ABORT_OTHER, "flushed, or overtaken, while a hook ran")
 
 enum jit_abort_reason {
 #define X(name, counter, text) ABORT_##name,
@@ -168,7 +169,7 @@ typedef struct trace {
 	uint64_t last_used;	 /* the youngest trace's `born` when it was entered */
 	IrRef doubted;		 /* loop: the guard that it was superseded for, 0: none (anew.c) */
 	IrRef settled;		 /* and one that is no cause for that any more */
-	uint16_t vain;		 /* loop: runs in a row that were (vain.c) */
+	uint16_t vain;		 /* loop: runs that were, more than not (vain.c) */
 	bool resting;		 /* its place does not enter it for some time */
 	bool dead;
 	bool reached; /* by this collection */
@@ -250,6 +251,11 @@ typedef struct backend {
 	void (*close)(struct jit *jit);
 	/* Bytes for code, and how many of them are in use; NULL: none. */
 	void (*memory)(struct jit *jit, uint64_t *allocated, uint64_t *used);
+	/*
+	 * No more than so many MiB of code from now on; *fits: what there is lies within.
+	 * false: fewer are reserved, it is as it was. NULL: there is nothing to limit.
+	 */
+	bool (*limit)(struct jit *jit, int64_t mib, bool *fits);
 } Backend;
 
 extern const Backend backend_ir; /* run.c */

@@ -363,6 +363,7 @@ unsigned traces_drop_unreached(lua_State *L)
 
 		if (!t || t->reached)
 			continue;
+		listen_freed(jit, t);
 		jit_trace_freed(jit->vm, t->hooks.no);
 		if (t->kind == TRACE_BRIDGE)
 			remove_place(jit, t);

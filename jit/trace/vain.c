@@ -2,8 +2,8 @@
 /*
  * vain.c - loops whose traces are entered in vain. Each turn goes another way, and where
  * it goes there is to be no bridge: too many were given up, or there are as many as there
- * may be. Then the trace is entered and left again in every turn, which costs more than
- * the few operations in between save.
+ * may be. Then the trace is entered and left again in every turn or two, which costs more
+ * than the few operations in between save.
  *
  * Such a trace rests: its instruction is put back, and enters it once more after as many
  * turns as a counter can hold. What it costs is next to nothing from then on, and a
@@ -13,8 +13,9 @@
 #include "../lua/opcodes.h"
 #include "trace.h"
 
-/* Runs in a row. */
+/* More runs in vain than not. */
 #define MAX_VAIN 500
+#define MAX_TURNS 1000
 /* Operations that cost the interpreter what it costs to enter a trace and to leave it. */
 #define WORTH_IT 120
 /* The longest way from a loop's trace over bridges that is looked at. */
@@ -22,7 +23,8 @@
 
 /* ---- A run -------------------------------------------------------------------------------- */
 
-/* What is another value in each turn of t's loop; NULL: there is no such thing. */
+/* What is another value in each turn of t's loop: a number of turns, where it is an
+ * integer. NULL: there is no such thing. */
 static const Value *turn_of(const lua_State *L, const Trace *t)
 {
 	const Value *ra = frame_base(L->frame) + get_a(t->original);
@@ -31,7 +33,7 @@ static const Value *turn_of(const lua_State *L, const Trace *t)
 		return NULL;
 	switch (get_op(t->original)) {
 	case OP_FORLOOP:
-		return ra;
+		return is_integer(ra + 2) ? ra + 1 : ra;
 	case OP_TFORLOOP:
 		return ra + 2;
 	default:
@@ -79,26 +81,46 @@ static void rest(Jit *jit, Trace *root)
 	*jit_counter_of(jit->hot, root->patch) = UINT16_MAX;
 }
 
+/* Operations of a run of the family of root, which began as `run` says and ended at turn `now`. */
+static int64_t operations_of(const Jit *jit, const Trace *root, const Trace *t, IrRef left_at,
+			     const LoopRun *run, const Value *now)
+{
+	int64_t body = root->ir.n_ops - (root->ir.label < 0 ? 0 : root->ir.label);
+	lua_Unsigned turns = 1;
+
+	if (now->tag == run->turn.tag && get_op(root->original) == OP_FORLOOP && is_integer(now))
+		turns = (lua_Unsigned)run->turn.u.i - (lua_Unsigned)now->u.i;
+	else if (now->tag == run->turn.tag && now->u.i == run->turn.u.i)
+		turns = 0;
+	if (turns > MAX_TURNS)
+		turns = MAX_TURNS;
+	return (int64_t)turns * body + operations_until(jit, t, left_at);
+}
+
 void vain_end(const lua_State *L, const Trace *t, int32_t exit, IrRef left_at, const LoopRun *run)
 {
 	Jit *jit = L->global->jit;
 	Trace *root = jit->traces[run->number];
 	const Value *turn;
+	int64_t done;
 
 	if (!root || !root->patch || root->retired || root->resting)
 		return;
 	turn = restore_slot(L, run->slot);
-	if (traces_family(jit, t) != root || turn >= L->stack_last || turn->tag != run->turn.tag ||
-	    turn->u.i != run->turn.u.i) {
+	if (traces_family(jit, t) != root || turn >= L->stack_last) {
 		root->vain = 0;
+		return;
+	}
+	done = operations_of(jit, root, t, left_at, run, turn) / WORTH_IT;
+	if (done) {
+		root->vain = (uint16_t)(done < root->vain ? root->vain - done : 0);
 		return;
 	}
 	if (t->exits[exit].aborted < jit->parameters[JIT_PARAMETER_max_aborts] ||
 	    jit->parameters[JIT_PARAMETER_budget] <= 0 || ++root->vain < MAX_VAIN)
 		return;
 	root->vain = 0;
-	if (operations_until(jit, t, left_at) <= WORTH_IT)
-		rest(jit, root);
+	rest(jit, root);
 }
 
 /* ---- Afterwards ---------------------------------------------------------------------------- */

@@ -7,7 +7,9 @@
  *	[TRACE   2 (1/4) prog.lua:5 start]
  *	[TRACE   2 (1/4) prog.lua:5 -> loop 1, 14 operations recorded, 33 assembled, 334 bytes]
  *	[TRACE   3 prog.lua:9 abort after 17 operations: not traced: C function print at
- *prog.lua:10] [TRACE flush of 2: jit.flush()]
+ *		prog.lua:10]
+ *	[TRACE   2 (1/4) prog.lua:5 freed]
+ *	[TRACE flush of 2: jit.flush()]
  *
  * (1/4): a bridge from exit 4 of trace 1. A loop is assembled twice: its first turn,
  * and the others. "loop": the trace's own; "loop 1": that of trace 1, at its label, with
@@ -67,6 +69,14 @@ static void aborted(Listener *l, const Jit *jit, const Trace *t, const char *rea
 	fflush(output(l));
 }
 
+static void freed(Listener *l, const Jit *jit, const Trace *t)
+{
+	(void)jit;
+	print_head(output(l), t);
+	fputs("freed]\n", output(l));
+	fflush(output(l));
+}
+
 static void flushed(Listener *l, const Jit *jit, const char *cause)
 {
 	unsigned n = 0;
@@ -89,6 +99,7 @@ int verbose_start(Jit *jit, const char *file)
 		.started = started,
 		.compiled = compiled,
 		.aborted = aborted,
+		.freed = freed,
 		.flushed = flushed,
 		.close = close_verbose,
 	};

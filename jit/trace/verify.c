@@ -37,6 +37,13 @@ static bool wrong(const struct check *c, const char *format, ...)
 	return false;
 }
 
+/* What descr names is not there. */
+static bool no_such(const struct check *c, const char *what, int32_t descr)
+{
+	return descr == -1 ? wrong(c, "has no descr, which is to name a %s", what)
+			   : wrong(c, "no %s %d", what, descr);
+}
+
 /* A reference that is used at c->at, of one of the types in `types` ('?': any). */
 static bool check_ref(const struct check *c, IrRef ref, char type, const char *what)
 {
@@ -69,7 +76,7 @@ static bool check_call(const struct check *c, const IrOp *op, const IrRef *args)
 	char what[20];
 
 	if ((uint32_t)op->descr >= HELPER_COUNT)
-		return wrong(c, "no helper %d", op->descr);
+		return no_such(c, "helper", op->descr);
 	h = &helper_info[op->descr];
 	if (h->type != op->type)
 		return wrong(c, "%s has a result of type %c", h->name, h->type);
@@ -100,7 +107,7 @@ static bool check_stored(const struct check *c, const IrOp *op, IrRef value)
 	char type = ir_type(c->ir, value);
 
 	if (!is_value_tag(tag))
-		return wrong(c, "no tag %d", tag);
+		return no_such(c, "tag", tag);
 	if ((tag == TAG_INTEGER && type != 'i') || (tag == TAG_FLOAT && type != 'f') ||
 	    ((tag & TAG_COLLECTABLE) && type != 'r'))
 		return wrong(c, "a value of type %c is stored under tag %d", type, tag);
@@ -114,7 +121,7 @@ static bool check_virtual(const struct check *c, const IrOp *op, const IrRef *ar
 	const IrShape *s = &ir->shapes[op->descr];
 
 	if ((uint32_t)op->descr >= ir->n_shapes)
-		return wrong(c, "no shape %d", op->descr);
+		return no_such(c, "shape", op->descr);
 	if (s->keys > MAX_SHAPE_KEYS || (uint64_t)s->key + s->keys > ir->n_shape_keys)
 		return wrong(c, "has a shape with keys that are not there");
 	if (op->nargs != s->keys + 1)
@@ -141,7 +148,7 @@ static bool check_descr(const struct check *c, const IrOp *op, const IrRef *args
 		return check_virtual(c, op, args);
 	case IR_GETFIELD_I:
 	case IR_GETFIELD_R:
-		return (uint32_t)op->descr < IR_FIELD_COUNT || wrong(c, "no field %d", op->descr);
+		return (uint32_t)op->descr < IR_FIELD_COUNT || no_such(c, "field", op->descr);
 	case IR_SETVALUE:
 	case IR_SETNODE:
 		return check_stored(c, op, args[1]);
@@ -162,10 +169,10 @@ static bool check_descr(const struct check *c, const IrOp *op, const IrRef *args
 			return wrong(c, "argument 1 is no constant");
 		__attribute__((fallthrough));
 	case IR_LEAVE_PCALL:
-		return op->descr >= 0 || wrong(c, "no frame %d", op->descr);
+		return op->descr >= 0 || no_such(c, "frame", op->descr);
 	case IR_NODE_AT:
 	case IR_GETUPVALUE:
-		return op->descr >= 0 || wrong(c, "no index %d", op->descr);
+		return op->descr >= 0 || no_such(c, "number", op->descr);
 	case IR_GUARD_VALUE:
 		if (ir_type(c->ir, args[0]) == 'f' ||
 		    ir_type(c->ir, args[0]) != ir_type(c->ir, args[1]))
@@ -283,7 +290,7 @@ static bool check_label_value(const struct check *c, const IrOp *op)
 		return wrong(c, "stands before the label");
 	label = ir_op(ir, ir->label);
 	if ((uint32_t)op->descr >= label->nargs)
-		return wrong(c, "the label has no value %d", op->descr);
+		return no_such(c, "value of the label", op->descr);
 	return ir_type(ir, ir_args(ir, label)[op->descr]) == op->type ||
 	       wrong(c, "the label's value %d has another type", op->descr);
 }

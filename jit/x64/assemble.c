@@ -239,4 +239,5 @@ const Backend backend_x64 = {
 	.piece = machine_piece,
 	.close = machine_close,
 	.memory = x64_memory,
+	.limit = machine_limit,
 };

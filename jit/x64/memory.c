@@ -19,10 +19,13 @@
 #include <unistd.h>
 
 #include "../lua/gc.h"
+#include "../trace/parameters.h"
 #include "x64.h"
 
 /* So few pages that the processor forgets just these when they change. */
 #define REGION (32 * 4096u)
+/* What a rel32 reaches, and more than anybody needs. */
+#define MAX_CODE_MIB 1024
 
 /* ---- Writing ------------------------------------------------------------------------------- */
 
@@ -370,7 +373,7 @@ void machine_close(Jit *jit)
 	Machine *m = jit->machine;
 
 	if (m && m->area)
-		munmap(m->area, m->space.size);
+		munmap(m->area, m->reserved);
 	if (m)
 		space_close(&m->space);
 	free(m);
@@ -384,11 +387,29 @@ static uint8_t *reserve(size_t size)
 	return area == MAP_FAILED ? NULL : area;
 }
 
+static size_t bytes_of(int64_t mib)
+{
+	return (size_t)(mib < 1 ? 1 : mib > MAX_CODE_MIB ? MAX_CODE_MIB : mib) << 20;
+}
+
+bool machine_limit(Jit *jit, int64_t mib, bool *fits)
+{
+	Machine *m = jit->machine;
+	size_t limit = bytes_of(mib);
+
+	*fits = !m || m->space.used <= limit;
+	if (m && limit > m->reserved)
+		return false;
+	if (m)
+		m->space.size = limit;
+	return true;
+}
+
 Machine *machine_of(lua_State *L)
 {
 	Jit *jit = L->global->jit;
 	Machine *m = jit->machine;
-	int64_t mib = jit->parameters[JIT_PARAMETER_code_limit];
+	size_t limit = bytes_of(jit->parameters[JIT_PARAMETER_code_limit]), usual;
 
 	if (m)
 		return m;
@@ -396,10 +417,13 @@ Machine *machine_of(lua_State *L)
 	jit->machine = m;
 	if (!m)
 		return NULL;
-	m->space.size = (size_t)(mib < 1 ? 1 : mib > 1024 ? 1024 : mib) << 20;
+	/* So that "default" and what is below it can be set at any time. */
+	usual = bytes_of(parameter_default(JIT_PARAMETER_code_limit));
+	m->space.size = limit;
+	m->reserved = limit < usual ? usual : limit;
 	m->has_round = __builtin_cpu_supports("sse4.1");
 	m->counts = jit_run_count(jit->vm, 0);
-	m->area = reserve(m->space.size);
+	m->area = reserve(m->reserved);
 	if (!m->area || !make_shared(m)) {
 		machine_close(jit);
 		return NULL;

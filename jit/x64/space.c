@@ -51,6 +51,8 @@ bool space_take(Space *s, size_t bytes, Block *block)
 
 		if (gap->size < size)
 			continue;
+		if (gap->at + size > s->size)
+			return false;
 		block->at = gap->at;
 		gap->at += (uint32_t)size;
 		gap->size -= (uint32_t)size;
@@ -58,7 +60,7 @@ bool space_take(Space *s, size_t bytes, Block *block)
 			remove_gap(s, i);
 		return true;
 	}
-	if (size > s->size - s->used)
+	if (s->used + size > s->size)
 		return false;
 	block->at = (uint32_t)s->used;
 	s->used += size;

@@ -230,7 +230,8 @@ typedef struct block {
 enum { CODE_TRACE = -1, CODE_COUNTER = -2, CODE_SHARED = -3 };
 
 typedef struct space {
-	size_t size, used; /* of the area; end of what was ever taken */
+	size_t size; /* where what may be taken ends */
+	size_t used; /* end of what was ever taken; beyond `size` if that was lowered */
 	Block *gaps;
 	uint32_t n_gaps, size_gaps;
 } Space;
@@ -286,6 +287,7 @@ typedef struct machine {
 	const MachineTrace *left; /* whose state that is */
 	const Record *record;	  /* at which guard */
 	uint8_t *area;
+	size_t reserved; /* bytes of addresses there; space.size is not more */
 	Space space;
 	unsigned writing;	    /* machine_begin() that have no end yet */
 	Block written[MAX_WRITTEN]; /* regions that are writable */
@@ -300,6 +302,8 @@ typedef struct machine {
 
 Machine *machine_of(lua_State *L); /* NULL without memory */
 void machine_close(Jit *jit);
+/* Backend.limit */
+bool machine_limit(Jit *jit, int64_t mib, bool *fits);
 Payload machine_value(lua_State *L, const Trace *t, IrRef ref, unsigned n);
 /*
  * Copies code to where it can run; NULL: no room. exits: place of each record's stub.

@@ -41,7 +41,10 @@ class Skip(Exception):
 def program(name):
     """A test program of this tree: built ones by name, scripts by file name."""
     built = os.path.join(BUILD, "tests", name)
-    return built if os.path.exists(built) else os.path.join(PROGRAMS, name)
+    script = os.path.join(PROGRAMS, name)
+    if not os.path.exists(built) and not os.path.exists(script):
+        raise FileNotFoundError(f"neither {built} nor {script} is there: build the first by `make test-programs`")
+    return built if os.path.exists(built) else script
 
 
 def is_root():

@@ -152,6 +152,19 @@ def test_a_program_that_embeds_lua_links_jitlua_instead():
     assert all(re.search(rf"^JIT_API .*\b{n}\(", hooks, re.M) for n in other) and len(other) < 20, other
 
 
+def test_a_prefix_that_the_compiler_does_not_search():
+    """As README has it: cc app.c $(pkg-config --cflags --libs jitlua), with all that jitlua.h is for."""
+    need("make", "pkg-config")
+    _, prefix = install()
+    env = {"PKG_CONFIG_PATH": os.path.join(prefix, "lib/pkgconfig")}
+    # What a PREFIX there would have written; to install with one would make everything anew.
+    places = [f"--define-variable={name}={prefix}/{folder}"
+              for name, folder in (("libdir", "lib"), ("includedir", "include"))]
+    told = run(["pkg-config", *places, "--cflags", "--libs", "jitlua"], env=env).out.split()
+    app = compile_c(os.path.join(TOP, "tests/programs/lua_hooks.c"), os.path.join(prefix, "app"), told)
+    assert "replaced 1 rejected 0" in run([app, "multiply"]).out
+
+
 def test_the_installed_command_finds_its_adapters():
     need("make")
     root, prefix = install()

@@ -19,7 +19,7 @@ EVENTS = program("lua/jit_events.lua")
 X86 = os.uname().machine == "x86_64"
 
 LINE = re.compile(r"\[TRACE +(?P<no>\d+) (\((?P<parent>\d+)/(?P<exit>\d+)\) )?(?P<place>.+?:\d+) "
-                  r"(?P<what>start|-> (?P<link>(loop|trace) \d+|loop|interpreter), (?P<recorded>\d+) operations recorded, "
+                  r"(?P<what>start|freed|-> (?P<link>(loop|trace) \d+|loop|interpreter), (?P<recorded>\d+) operations recorded, "
                   r"(?P<assembled>\d+) assembled, (?P<bytes>\d+) bytes"
                   r"|abort after (?P<operations>\d+) operations: (?P<reason>.+) at (?P<where>.+:\d+))\]\n")
 ADDRESS = re.compile(r"&[0-9a-f]+")
@@ -354,6 +354,25 @@ def test_flushes_are_told():
     events, flushes = verbose_events(log)
     assert result.out == "37507500\n" and flushes == snap["counters"]["FLUSHES"] == 3, (flushes, result, open(log).read())
     assert len(kinds(events)[1]) >= 3 and open(log + ".dump").read().count("---- TRACE flush: ") == 3
+    assert not any(e["what"] == "freed" for e in events), events
+
+
+def test_what_is_freed_is_told():
+    """By name, and what a program drops; as often as it is counted."""
+    log = os.path.join(tempdir(), "log")
+    script = os.path.join(tempdir(), "freeing.lua")
+    with open(script, "w") as f:
+        f.write("local jit = require 'jit'\n"
+                "local function f(n) local s = 0 for i = 1, n do if i % 3 == 0 then s = s + i end end return s end\n"
+                "f(1000) jit.flush(f)\n"
+                "load('local s = 0 for i = 1, 1000 do s = s + i end', '=dropped')()\n"
+                "collectgarbage() collectgarbage() f(1000)\n")
+    snap, _ = watch([JITLUA, f"-jv={log}", f"-jdump=t,{log}.dump", script], "--no-bpf", env=ENVIRONMENT)
+    freed = [(e["no"], e["parent"], e["place"].rsplit("/")[-1]) for e in verbose_events(log)[0] if e["what"] == "freed"]
+    counters = snap["counters"]
+    assert freed == [("2", "1", "freeing.lua:2"), ("1", None, "freeing.lua:2"), ("1", None, "dropped:1")], freed
+    assert counters["TOTAL_FREED_LOOPS"] == 2 and counters["TOTAL_FREED_BRIDGES"] == 1, counters
+    assert open(log + ".dump").read().count(" freed\n") == 3
 
 
 def test_verbose_without_a_jit():
@@ -477,6 +496,24 @@ jit.flush(1) print(live())
 f(1000) print(live())""")
     assert [e["no"] for e in events if e["what"] == "start"][:3] == ["1", "2", "3"], [e[0] for e in events]
     assert out == ["3", "3", "1", "3"], out
+
+
+def test_a_program_flushes_what_its_hook_was_told_of():
+    """Its trace_no, which is given again; loop_no is not."""
+    out, _ = switching("""
+local hooks, loop, numbers = require "jithooks", nil, {}
+hooks.set_compile_hook(function(info)
+  assert(info.type == "loop" or numbers[info.loop_no] == info.trace_no)
+  numbers[info.loop_no] = info.trace_no
+  loop = info.loop_no
+end, false)
+local function f(n) local s = 0 for i = 1, n do if i % 3 == 0 then s = s + i end end return s end
+local function g(n) local s = 0 for i = 1, n do s = s ~ i end return s end
+f(1000) jit.flush(f) f(1000) print(live(), numbers[loop] < loop)
+local of_f = loop
+g(1000) print(live())
+jit.flush(numbers[of_f]) print(live())""")
+    assert out == ["2", "true", "3", "1"], out
 
 
 def test_what_runs_is_freed_when_it_is_left():
@@ -1108,6 +1145,26 @@ def test_code_that_is_dropped_takes_its_traces_with_it():
     assert len(snap["loops"]) < 1000, len(snap["loops"])
 
 
+def test_reasons_name_what_it_was():
+    for option, body, reason in (
+            ("-jon", 's = s + ("10" + i)', "not traced: string as operand of add"),
+            ("-jon", 's = s + i * "10"', "not traced: string as operand of mul"),
+            ("-jinlining=0", "s = f(s)", "call not followed: inlining is 0"),
+            ("-jon", "jit.flush()", "flushed while recording"),
+            ("-jon", "jit.flush(f)", "flushed while recording"),
+            ("-jon", "jit.off() jit.on()", "JIT turned off while recording"),
+            ("-jon", "if not pcall(g, i) then s = 0 end", "error while tracing: CALL")):
+        log = os.path.join(tempdir(), "log")
+        jitlua(option, "-jbudget=0", f"-jv={log}", "-e", f"""
+local jit, s = require "jit", 0
+local function f(x) return x + 1 end
+local function g(i) for j = 1, 2 do if j == 2 then error(i) end s = s + i end end
+for i = 1, 400 do {body} end""")
+        reasons = [e["reason"] for e in kinds(verbose_events(log)[0])[2]]
+        assert reason in reasons, (body, reasons)
+        assert not any("hook ran" in r or "recursion" in r for r in reasons), (body, reasons)
+
+
 def test_old_families_make_room():
     storm = program("flush_storm.lua")
     expected = jitlua("-joff", storm, "3").out
@@ -1118,6 +1175,40 @@ def test_old_families_make_room():
         assert counters["TOTAL_FREED_LOOPS"] > 100 and counters["FLUSHES"] == 0, (option, counters)
         size = sum(l["asmlen"] for l in snap["loops"])
         assert "code_limit" not in option or 100000 < size <= 1 << 20, size
+
+
+LIMITED = """
+local jit, hooks = require "jit", require "jithooks"
+local kept = {}
+local function compile(n)
+  for _ = 1, n do
+    kept[#kept + 1] = load "local n, s = ..., 0 for i = 1, n do s = (s + i % 7) * 3 % 1009 end return s"
+    kept[#kept](40)
+  end
+  local _, used = hooks.get_stats_asmmemmgr()
+  return used
+end
+local function flushes() return hooks.get_stats_snapshot().counters.FLUSHES end
+local before = compile(2500)
+hooks.set_param "code_limit=1"
+local _, now = hooks.get_stats_asmmemmgr()
+local after = compile(2500)
+print(before > 1 << 20, now < 1 << 16, 1 << 19 < after and after <= 1 << 20, flushes())
+print(pcall(hooks.set_param, "code_limit=65"))
+print(compile(2500) <= 1 << 20, flushes())
+hooks.set_param "default"
+print(flushes())
+jit.opt.start("maxmcode=2048", "hotloop=5", "budget=0")
+print(compile(2500) > 1 << 20, flushes())
+"""
+
+
+def test_the_limit_of_code_follows():
+    result = jitlua("-jbudget=0,threshold=5", "-e", LIMITED, timeout=300)
+    lines = result.out.splitlines()
+    assert lines[0] == "true\ttrue\ttrue\t1", result
+    assert lines[1].startswith("false\t") and "65 MiB is more than was reserved" in lines[1], result
+    assert lines[2:] == ["true\t1", "1", "true\t1"], result
 
 
 FLUSHING = """

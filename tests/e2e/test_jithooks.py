@@ -3,7 +3,7 @@
 import os
 import re
 
-from harness import BUILD, HERE, PROGRAMS, program, run
+from harness import BUILD, HERE, PROGRAMS, TOP, program, run
 
 JITLUA = os.path.join(BUILD, "jitlua")
 HOOKS = os.path.join(PROGRAMS, "hooks")
@@ -643,6 +643,23 @@ def test_a_trace_that_is_entered_in_vain_rests():
         assert limited < 3000 < 40000 < unlimited and again > 200000, (loop, limited, unlimited, again)
 
 
+def test_a_trace_that_is_left_every_turn_or_two_rests():
+    """Values of many types: more than there are bridges for come together in a turn."""
+    text = """local hooks = require "jithooks"
+      local values, x, lists, n = {1, 2.5, "s", true, false, {}, print, 7}, 1, {}, 0
+      local function random() x = (x * 1103515245 + 12345) & 0x7fffffff return values[(x >> 16) % 8 + 1] end
+      for i = 1, 512 do lists[i] = {random(), random(), random()} end
+      for i = 1, 200000 do
+        local l = lists[i * 7 % 512 + 1]
+        local a, b, c = l[1], l[2], l[3]
+        if a == b then n = n + 1 end
+        if c == 7 then n = n + 1 end
+      end
+      print(hooks.get_stats_snapshot().counters.GUARD_FAILURES)"""
+    limited, unlimited = (int(lua(text, option).out) for option in ("-jon", "-jbudget=0"))
+    assert limited < 10000 < 100000 < unlimited, (limited, unlimited)
+
+
 def test_the_module_jit():
     result = lua("""
       assert(rawget(_G, "jit") == nil and not package.loaded.jit)
@@ -684,20 +701,46 @@ def test_options():
     assert lua(source, "-j", "threshold=3,trace_limit=100", "-jon").out == "true\n"
     assert "there is no parameter 'x'" in lua(source, "-jx=3", status=1).err
     assert "'y' is not a number" in lua(source, "-jthreshold=y", status=1).err
+    for name in ("threshold", "enable_opts"):
+        assert f"'-j{name}' needs a value: -j{name}=VALUE" in run([JITLUA, f"-j{name}"], status=1).err
+    assert "unrecognized command 'thresholds'" in run([JITLUA, "-jthresholds"], status=1).err
+    operations = run([JITLUA, "-jhelp=operations"], env=ENVIRONMENT).out
+    for line in (r"i = int_add\(i, i\) +pure", r"v = guard_value\(\?, \?\) +guard", r"v = setarrayitem\(r, i, \?\) +store",
+                 r"v = finish\(\) +end", r"f = call_f\(\*\) +call"):
+        assert re.search(rf"^  {line}$", operations, re.M), (line, operations)
+    dumped = re.findall(r"^(?:\w+(?::\w+)? = )?(\w+)\(", lua("for i = 1, 200 do end", "-jdump=s").out, re.M)
+    known = re.findall(r"= (\w+)\(", operations)
+    assert len(set(dumped)) > 5 and set(dumped) <= set(known) and "nop" not in known, (dumped, known)
+    assert " [@" in lua("for i = 1, 200 do end", "-jdump=s").out
     listed = run([JITLUA, "-jhelp"], env=ENVIRONMENT).out
-    assert re.search(r"threshold +\d+\n", listed) and "-jon" in listed, listed
+    assert "-jon" in listed, listed
+    # Name, default, meaning and unit: the same in the manual, and nothing else there.
+    parameters = re.findall(r"^     (\w+) +(\d+) +(.+)$", listed, re.M)
+    assert {"threshold", "code_limit", "budget"} < {name for name, _, _ in parameters}, listed
+    with open(os.path.join(TOP, "tools/jitlua/man/jitlua.1"), encoding="utf-8") as f:
+        documented = re.findall(r'^\.BR (\w+) " \(" (\d+) \)\n(.+)$', f.read(), re.M)
+    assert documented == parameters, (documented, parameters)
 
 
 # ---- In C ---------------------------------------------------------------------------------------
 
 
 def test_an_optimize_hook_in_c():
-    expected = {"keep": (0, 0, 0), "fail": (0, 0, 1), "multiply": (1, 0, 0)}
+    expected = {"keep": (0, 0, 0), "fail": (0, 0, 1), "multiply": (1, 0, 0), "no-list": (0, 0, 1)}
+    missing = {"null": r"operation 1, \?: its name is NULL",
+               "no-args": r"operation \d+, float_truediv: has 2 arguments, and its list of them is NULL",
+               "no-many-args": r"operation \d+, label: has \d arguments, and its list of them is NULL",
+               "no-failargs": r"operation \d+, guard_\w+: has \d+ failargs, and its list of them is NULL",
+               "no-descr": r"operation \d+, arg_f: has no descr, which is to name a value of the label",
+               "no-tag": r"operation \d+, setarrayitem: has no descr, which is to name a tag",
+               "no-field": r"operation \d+, getfield_i: has no descr, which is to name a field",
+               "no-list": r"the list is NULL, and has a count of \d+"}
     for case in ("keep", "fail", "multiply", "name", "null", "empty", "long", "short", "twice", "descr_ref",
-                 "inside", "variable", "later", "pointer", "type", "failargs"):
+                 "inside", "variable", "later", "pointer", "type", "failargs", *(case for case in missing if "-" in case)):
         result = run([program("lua_hooks"), case], env=ENVIRONMENT, timeout=60)
         replaced, rejected, errors = expected.get(case, (0, 1, 0))
         assert result.out == (f"232.88888888889\nreplaced {replaced} rejected {rejected} errors {errors} "
                               f"loops 1\n"), result
         assert bool(result.err) == bool(rejected or errors), result
+        assert re.search(missing.get(case, ""), result.err), result
         assert not rejected or re.search(r"refused for loop 1 at .*(operation \d+, \S+: |the list )", result.err), result

@@ -63,7 +63,7 @@ static void multiply(size_t n)
 static int hook(void *data, const JitLoopInfo *info, struct jit_operations *out)
 {
 	const char *what = data;
-	size_t n = copy(info);
+	size_t n = copy(info), at = 0;
 	struct jit_box *first = (struct jit_box *)list[0].args;
 
 	if (strcmp(info->type, "loop") != 0)
@@ -110,6 +110,25 @@ static int hook(void *data, const JitLoopInfo *info, struct jit_operations *out)
 		((struct jit_box *)find("float_truediv", n)->args)->type = 'i';
 	else if (!strcmp(what, "failargs"))
 		find("guard_value", n)->nfailargs = 100000;
+	else if (!strcmp(what, "no-args"))
+		find("float_truediv", n)->args = NULL;
+	else if (!strcmp(what, "no-many-args"))
+		find("label", n)->args = NULL;
+	else if (!strcmp(what, "no-failargs")) {
+		/* The first of the loop's that has some. */
+		while (!list[at].nfailargs && at < n - 1)
+			at++;
+		list[at].failargs = NULL;
+	} else if (!strcmp(what, "no-descr"))
+		find("arg_f", n)->descr = NULL;
+	else if (!strcmp(what, "no-tag"))
+		find("setarrayitem", n)->descr = NULL;
+	else if (!strcmp(what, "no-field"))
+		find("getfield_i", n)->descr = NULL;
+	else if (!strcmp(what, "no-list")) {
+		*out = (struct jit_operations){NULL, n};
+		return 0;
+	}
 	*out = (struct jit_operations){list, n};
 	return 0;
 }

@@ -129,6 +129,22 @@ TEST(an_empty_list_is_a_list)
 	jit_vm_destroy(vm);
 }
 
+TEST(null_with_a_count_is_an_error_of_the_hook)
+{
+	struct jit_operations list = {NULL, 7};
+	jit_vm *vm = make_vm();
+	struct jit_optimize ops;
+	struct jit_trace t;
+
+	jit_set_optimize_hook(vm, hook, &list, 1, "opt");
+	CHECK_EQ(optimize(vm, &t, &ops), JIT_OPS_KEEP);
+	CHECK(!ops.replacement.list);
+	CHECK_EQ(ops.replacement.count, 0);
+	CHECK_EQ(unit_counter(JIT_HOOK_ERRORS), 1);
+	CHECK(strstr(reported, "opt") && strstr(reported, "the list is NULL, and has a count of 7"));
+	jit_vm_destroy(vm);
+}
+
 static int replace_and_fail(void *data, const JitLoopInfo *info, struct jit_operations *replacement)
 {
 	(void)data;
@@ -205,6 +221,7 @@ void suite_optimize(void)
 	ADD(the_hook_is_told_before_there_is_code);
 	ADD(a_list_replaces);
 	ADD(an_empty_list_is_a_list);
+	ADD(null_with_a_count_is_an_error_of_the_hook);
 	ADD(a_list_returned_with_an_error_is_dropped);
 	ADD(a_bad_verdict_is_counted_and_reported_in_one_line);
 	ADD(inside_a_hook_the_optimize_hook_is_suppressed);

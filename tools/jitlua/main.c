@@ -33,6 +33,7 @@ struct options {
 	bool wants_jit;		 /* said so */
 	bool introspects;	 /* -jv and the like, which imply it */
 	bool jit_help;		 /* -jhelp */
+	bool operations_help;	 /* -jhelp=operations */
 	const char *bad_command; /* of -j */
 };
 
@@ -44,6 +45,7 @@ static const struct {
 	{"on", "compile hot loops and functions (the default on x86-64)"},
 	{"off", "interpret everything"},
 	{"help", "print this list"},
+	{"help=operations", "print the operations that traces are made of"},
 };
 
 #define JIT_COMMANDS (sizeof jit_commands / sizeof *jit_commands)
@@ -81,6 +83,7 @@ static bool parse_option(struct options *o, char **argv, int *i)
 		if (option[1] != 'j')
 			return true;
 		o->jit_help |= !strcmp(argument, "help");
+		o->operations_help |= !strcmp(argument, "help=operations");
 		if (!strcmp(argument, "on") || !strcmp(argument, "off"))
 			o->jit = o->wants_jit = !strcmp(argument, "on");
 		if (is_introspection(argument))
@@ -162,12 +165,25 @@ static const char examples_text[] =
 	"\n"
 	"The language is Lua 5.4; the manual page is jitlua(1).\n";
 
+static bool is_parameter(const char *name)
+{
+	const char *known;
+
+	for (unsigned i = 0; (known = jitlua_parameter(i, NULL)); i++)
+		if (!strcmp(name, known))
+			return true;
+	return !strcmp(name, "enable_opts");
+}
+
 static void print_usage(const struct options *o)
 {
 	const char *bad = o->bad;
 
 	fprintf(stderr, "%s: ", program_name);
-	if (o->bad_command)
+	if (o->bad_command && is_parameter(o->bad_command))
+		fprintf(stderr, "'-j%s' needs a value: -j%s=VALUE\n", o->bad_command,
+			o->bad_command);
+	else if (o->bad_command)
 		fprintf(stderr, "unrecognized command '%s' of option '-j'\n", o->bad_command);
 	else if (takes_argument(bad[1]) && !bad[2])
 		fprintf(stderr, "'%s' needs argument\n", bad);
@@ -189,14 +205,32 @@ static void print_jit_commands(void)
 	for (size_t i = 0; i < JIT_COMMANDS; i++)
 		printf("  -j%-20s %s\n", jit_commands[i].name, jit_commands[i].text);
 	print_introspection();
-	puts("  -jNAME=VALUE,...       set parameters; they are");
+	puts("  -jNAME=VALUE,...       set parameters; they are, with their defaults");
 	for (unsigned i = 0; jitlua_parameter(i, NULL); i++) {
 		long long value;
 		const char *name = jitlua_parameter(i, &value);
 
-		printf("     %-20s %lld\n", name, value);
+		printf("     %-20s %-6lld  %s\n", name, value, jitlua_parameter_text(i));
 	}
-	puts("     enable_opts          all");
+	puts("     enable_opts          all     parts of the optimizer, as intbounds:rewrite:pure");
+}
+
+static void print_operations(void)
+{
+	const char *name, *arguments, *kind;
+	char type;
+
+	puts("Operations and their types; i: integer, f: float, r: object or address, v: none,\n"
+	     "?: any of these, *: any number of them");
+	for (unsigned i = 0; (name = jitlua_operation(i, &arguments, &type, &kind)); i++) {
+		char list[40] = "";
+
+		for (const char *a = arguments; *a; a++)
+			snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%c",
+				 a > arguments ? ", " : "", *a);
+		printf("  %c = %s(%s)%*s%s\n", type, name, list,
+		       (int)(*kind ? 32 - strlen(name) - strlen(list) : 0), "", kind);
+	}
 }
 
 /* What is only asked for, alone on the command line. Returns false if it is not that. */
@@ -334,6 +368,11 @@ static int run(lua_State *L)
 	}
 	if (o.jit_help) {
 		print_jit_commands();
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	if (o.operations_help) {
+		print_operations();
 		lua_pushboolean(L, 1);
 		return 1;
 	}
