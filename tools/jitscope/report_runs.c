@@ -67,8 +67,9 @@ static void put_state(const struct report *r, const struct jitscope_snapshot *sn
 /* It counts, and was offered a map, but has none. */
 static bool is_out_of_reach(const struct report *r, const struct jitscope_snapshot *snap)
 {
-	return r->count == JITSCOPE_COUNT_MEMORY && snap->source == JITSCOPE_KERNEL &&
-	       snap->run_source == JITSCOPE_RUNS_REGION && snap->counting;
+	return r->count == JITSCOPE_COUNT_MEMORY && !r->not_asked &&
+	       snap->source == JITSCOPE_KERNEL && snap->run_source == JITSCOPE_RUNS_REGION &&
+	       snap->counting;
 }
 
 /* ---- Not counted -------------------------------------------------------------------- */
