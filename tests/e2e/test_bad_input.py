@@ -536,6 +536,7 @@ def test_a_liar_keeps_nobody_from_watching_the_others():
             result = jitscope("snapshot", "--json", *how, *way)
             (snap,) = [s for s in clean(result.out, json_lines=True) if s["pid"] == honest.pid]
             assert len(snap["loops"]) == len(snap["aborts"]) == 32, snap
+            assert len(result.err.splitlines()) == 1, result
             (line,) = result.err.splitlines()
             if way:
                 assert "could not be read" in line, line
