@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""jitlua's JIT, seen through its own eyes: -jv, -jdump, -jperf; and not seen where it must not be.
+"""jitlua's JIT, seen through its own eyes: -jv and -jdump; and not seen where it must not be.
 
 What these say is held against other witnesses of the same run: the counters and
-loops of jitscope, the instructions that luac5.4 lists, the kernel's profiler.
+loops of jitscope. See also test_jit_dump.py, test_jit_switch.py.
 """
-import contextlib
 import glob
 import os
 import re
-import shutil
-import signal
-import stat
 
-from harness import TOP, aborts_of, is_root, need, need_bpf, program, run, start, tempdir, watch
+from harness import TOP, aborts_of, need, need_bpf, program, run, tempdir, watch
 from test_jitlua import ENVIRONMENT, JITLUA, LUA, TESTS, first_difference, outcome
 
 EVENTS = program("lua/jit_events.lua")
@@ -44,6 +40,21 @@ def kinds(events):
     starts = [e for e in events if e["what"] == "start"]
     compiled = [e for e in events if e["link"]]
     return starts, compiled, [e for e in events if e["reason"]]
+
+
+def sections(text):
+    """The dump's sections: (head without the dashes, lines)."""
+    parts = re.split(r"(?m)^---- (.*)\n", text)
+    assert parts[0].strip() == "" or "----" not in parts[0], parts[0]
+    return [(head, body.splitlines()) for head, body in zip(parts[1::2], parts[2::2])]
+
+
+def heads(flags, *arguments, env=None):
+    folder = tempdir()
+    log = os.path.join(folder, "dump")
+    jitlua(f"-jdump={flags},{log}", *(arguments or (EVENTS,)), env=env or {})
+    with open(log) as f:
+        return sections(f.read())
 
 
 # ---- Not seen ------------------------------------------------------------------------------------
@@ -394,160 +405,6 @@ def test_places_cannot_break_lines():
     assert "\x1b" not in open(log + ".dump").read()
 
 
-# ---- jit.on, jit.off, jit.flush of single functions and traces ---------------------------------
-
-# The counters, and how many loops and bridges live; each function is in a line of its own.
-SWITCHING = """
-local jit, hooks = require "jit", require "jithooks"
-local function live()
-  local n = hooks.get_stats_snapshot().counters
-  return n.TOTAL_COMPILED_LOOPS + n.TOTAL_COMPILED_BRIDGES - n.TOTAL_FREED_LOOPS - n.TOTAL_FREED_BRIDGES
-end
-local function compiled()
-  local n = hooks.get_stats_snapshot().counters
-  return n.TOTAL_COMPILED_LOOPS + n.TOTAL_COMPILED_BRIDGES
-end
-"""
-
-
-def switching(text):
-    """What the program printed, as words; and -jv's events."""
-    log = os.path.join(tempdir(), "log")
-    result = jitlua(f"-jv={log}", "-e", SWITCHING + text)
-    assert result.err == "", result
-    return result.out.split(), verbose_events(log)[0]
-
-
-def test_a_function_is_switched_off():
-    out, events = switching("""
-local function f(n) local s = 0 for i = 1, n do s = s + i end return s end
-f(1000) print(live())
-jit.off(f) print(live())
-local before = compiled()
-for i = 1, 500 do f(10) end f(100000) print(compiled() - before)
-jit.on(f) f(1000) print(compiled() - before, live())""")
-    assert out == ["1", "0", "0", "1", "1"], (out, [e[0] for e in events])
-
-
-def test_who_would_inline_what_is_off_gives_up():
-    out, events = switching("""
-local function f(x) return x + 1 end
-local function g(n)
-  local s = 0
-  for i = 1, n do s = f(s) end
-  return s
-end
-jit.off(f) print(g(1000), compiled())
-jit.on(f) print(g(100000), compiled())""")
-    reasons = [e["reason"] for e in events if e["reason"]]
-    assert "JIT compilation disabled for function" in reasons, reasons
-    assert out == ["1000", "0", "100000", "1"] and events[-1]["link"] == "loop", (out, [e[0] for e in events])
-
-
-def test_what_leads_to_a_function_goes_with_it():
-    """The outer loop's bridges end in the inner function's loop."""
-    out, _ = switching("""
-local function f(n) local s = 0 for i = 1, n do s = s + i end return s end
-local function other(n) local s = 0 for i = 1, n do s = s ~ i end return s end
-other(1000)
-local function g(n) local s = 0 for i = 1, n do s = s + f(100) end return s end
-g(500) print(live() >= 3)
-jit.flush(f) print(live())
-local before = compiled() g(500) print(compiled() > before)""")
-    assert out == ["true", "1", "true"], out
-
-
-def test_inner_functions_are_switched():
-    for argument, off in (("", {"outer"}), (", true", {"outer", "inner"}), (", false", {"inner"})):
-        out, _ = switching(f"""
-local function outer(n)
-  local s = 0
-  for i = 1, n do s = s + i end
-  return s, function(n) local s = 0 for i = 1, n do s = s + i end return s end
-end
-jit.off(outer{argument})
-local _, inner = outer(1000) local n = compiled() print(n) inner(1000) print(compiled() - n)
-jit.on(outer{argument}) outer(1000) inner(1000) print(compiled())""")
-        assert out == [str(int("outer" not in off)), str(int("inner" not in off)), "2"], (argument, out)
-
-
-def test_a_function_switches_itself_off():
-    out, events = switching("""
-local function f(n)
-  jit.off(true)
-  local s = 0
-  for i = 1, n do s = s + i end
-  return s
-end
-f(10000) print(compiled())
-jit.on(f, true)
-local function g(n) local s = 0 for i = 1, n do s = s + i end return s end
-g(10000) print(compiled())""")
-    assert out == ["0", "1"] and len(events) == 2, (out, [e[0] for e in events])
-
-
-def test_one_trace_is_flushed():
-    out, events = switching("""
-local function f(n) local s = 0 for i = 1, n do if i % 3 == 0 then s = s + i end end return s end
-local function g(n) local s = 0 for i = 1, n do s = s ~ i end return s end
-f(1000) g(1000) print(live())
-jit.flush(99) jit.flush(-1) jit.flush(2) print(live()) -- 2 is a bridge
-jit.flush(1) print(live())
-f(1000) print(live())""")
-    assert [e["no"] for e in events if e["what"] == "start"][:3] == ["1", "2", "3"], [e[0] for e in events]
-    assert out == ["3", "3", "1", "3"], out
-
-
-def test_a_program_flushes_what_its_hook_was_told_of():
-    """Its trace_no, which is given again; loop_no is not."""
-    out, _ = switching("""
-local hooks, loop, numbers = require "jithooks", nil, {}
-hooks.set_compile_hook(function(info)
-  assert(info.type == "loop" or numbers[info.loop_no] == info.trace_no)
-  numbers[info.loop_no] = info.trace_no
-  loop = info.loop_no
-end, false)
-local function f(n) local s = 0 for i = 1, n do if i % 3 == 0 then s = s + i end end return s end
-local function g(n) local s = 0 for i = 1, n do s = s ~ i end return s end
-f(1000) jit.flush(f) f(1000) print(live(), numbers[loop] < loop)
-local of_f = loop
-g(1000) print(live())
-jit.flush(numbers[of_f]) print(live())""")
-    assert out == ["2", "true", "3", "1"], out
-
-
-def test_what_runs_is_freed_when_it_is_left():
-    out, _ = switching("""
-local numbers = {}
-for i = 1, 1000 do numbers[i] = 99 end
-local before = live()
-local function f(n)
-  local flush = jit.flush
-  for i = 1, n do flush(numbers[i]) end
-end
-f(500) print(live() - before)
-for i = 1, 8 do numbers[i + 100] = i end
-f(120) print(live(), before)""")
-    assert out == ["1", "0", "1"], out
-
-
-def test_on_gives_another_chance():
-    """What was given up for good is tried again."""
-    out, events = switching("""
-local function g(n) local s = 0 for i = 1, n do s = s + i end return s end
-jit.opt.start("maxrecord=4", "max_aborts=2")
-g(3000) print(compiled(), hooks.get_stats_snapshot().counters.BLACKLISTED == 1)
-jit.opt.start("maxrecord=4000") g(3000) print(compiled())
-jit.on(g) g(3000) print(compiled())""")
-    assert out == ["0", "true", "0", "1"], (out, [e[0] for e in events])
-
-
-def test_on_and_off_take_functions_of_lua():
-    for call in ("jit.on(print)", "jit.off(false)", "jit.flush({})", "jit.flush('x')", "jit.off(coroutine.create(print))"):
-        said = jitlua("-e", f"local jit = require 'jit' print(pcall(function() {call} end))").out
-        assert said.startswith("false\t") and "Lua function expected" in said, (call, said)
-
-
 INTO_SHARED = """
 local limit, total, count = 7, 0, 0
 local function turns(n)
@@ -739,298 +596,6 @@ def test_a_loop_whose_values_change_types_all_the_time_is_not_compiled_again():
     assert len(loops_compiled(table, 2)) == 2, loops_compiled(table, 2)
     # A value that is settled does not keep another from having its way.
     assert len(loops_compiled(both, 3)) == 2, loops_compiled(both, 3)
-
-
-# ---- -jdump -----------------------------------------------------------------------------------
-
-
-def sections(text):
-    """The dump's sections: (head without the dashes, lines)."""
-    parts = re.split(r"(?m)^---- (.*)\n", text)
-    assert parts[0].strip() == "" or "----" not in parts[0], parts[0]
-    return [(head, body.splitlines()) for head, body in zip(parts[1::2], parts[2::2])]
-
-
-def heads(flags, *arguments, env=None):
-    folder = tempdir()
-    log = os.path.join(folder, "dump")
-    jitlua(f"-jdump={flags},{log}", *(arguments or (EVENTS,)), env=env or {})
-    with open(log) as f:
-        return sections(f.read())
-
-
-def kinds_of_sections(found):
-    return {re.sub(r"^TRACE (\d+ )?", "", head).split(":")[0].split(" ")[0] for head, _ in found}
-
-
-def test_dump_shows_what_is_asked_for():
-    events = {"start", "stop", "abort"}
-    for flags, expected in (("t", events), ("b", {"bytecode"}), ("i", {"IR"}), ("m", {"code"}), ("", events | {"bytecode", "IR", "code"}),
-                            ("-t", {"bytecode", "IR", "code"}), ("-tbim+t", events), ("tm", events | {"code"}), ("+s-bm", events | {"IR"})):
-        assert kinds_of_sections(heads(flags)) == expected, flags
-    assert {head.split(" ", 3)[3] for head, _ in heads("i")} == {"assembled"}
-    passes = [head.split(" ", 3)[3] for head, _ in heads("p")]
-    assert passes.count("recorded") > 2 and "after dce" in passes and "assembled" not in passes, passes
-    both = {head.split(" ", 3)[3] for head, _ in heads("ip")}
-    assert both == set(passes) | {"assembled"}, both
-
-
-def from_run_to_run(line):
-    """Without what another run has otherwise: addresses, and places in hashes of random seed."""
-    return re.sub(r"(node_at\(\w+, descr=)\d+", r"\1&", ADDRESS.sub("&", line))
-
-
-def test_dump_of_operations():
-    with_snapshots, without = heads("is"), heads("i")
-    assert len(with_snapshots) == len(without) > 2
-    for (_, lines), (_, short) in zip(with_snapshots, without):
-        operations = [l for l in lines if not l.startswith("#")]
-        assert [from_run_to_run(l.split(" [@")[0]) for l in operations] == \
-            [from_run_to_run(l) for l in short if not l.startswith("#")]
-        for line in operations:
-            assert re.match(r"([ifr]\d+(:\w+)? = )?\w+\(.*\)( \[@\d+.*\])?$", line), line
-            assert line.startswith("guard_") <= (" [@" in line), line
-        assert re.match(r"jump\(|finish\(", operations[-1]), operations[-1]
-    text = "\n".join(l for _, lines in without for l in lines)
-    assert '# short_string&' in text and ' "n"' in text, text[-2000:]
-
-
-def listed_by_luac(script):
-    """Instructions by the number of the function's first line, and their index from 0."""
-    listing = run(["luac5.4", "-l", "-l", "-p", script]).out
-    found, function = {}, None
-    for line in listing.splitlines():
-        head = re.match(r"(?:main|function) <.*:(\d+),\d+>", line)
-        if head:
-            function = int(head[1])
-        code = re.match(r"\t(\d+)\t\[(\d+)\]\t(\w+) *\t([^\t]*)", line)
-        if code:
-            found[int(code[1]) - 1, int(code[2]), code[3]] = code[4].strip()
-    return found
-
-
-def test_dump_of_bytecode_is_that_of_luac():
-    need("luac5.4")
-    scripts = [EVENTS, *glob.glob(os.path.join(TOP, "tests", "bench", "programs", "[a-fj]*.lua"))]
-    seen = set()
-    for script in scripts:
-        expected = listed_by_luac(script)
-        for head, lines in heads("b", script):
-            assert head.endswith("bytecode") and lines, head
-            for line in lines:
-                at, number, name, operands = re.match(r"(?:\. )*(\d{4}) \[(\d+)\] (\w+) ?([^;]*?)(?: ; .*)?$", line).groups()
-                assert expected[int(at), int(number), name] == operands, (script, line)
-                seen.add(name)
-    assert len(seen) > 35, seen
-    depths = {line.count(". ", 0, 8) for _, lines in heads("b") for line in lines}
-    assert {0, 1} <= depths, depths
-
-
-def test_dump_of_machine_code():
-    if not X86:
-        return
-    listed = 0
-    for head, lines in heads("m"):
-        size = int(re.match(r"TRACE \d+ code (\d+) bytes", head)[1])
-        code = [re.match(r"([0-9a-f]{12}) (?:->|  ) (\w[\w ]*?) +(.*?)$|([0-9a-f]{12}) (?:->|  ) (\w+) *$", l) for l in lines if re.match("[0-9a-f]{12} ", l)]
-        assert all(code), lines
-        addresses = [int(c[1] or c[4], 16) for c in code]
-        assert addresses == sorted(set(addresses)) and 0 < size - (addresses[-1] - addresses[0]) <= 15, (head, lines[-3:])
-        assert not any("(bad)" in l or ".byte" in l for l in lines), head
-        exits = {l[:-1] for l in lines if re.match(r"exit \d+:$", l)}
-        named = {m[1] for m in (re.search(r"j\w+ .* ; (exit \d+)$", l) for l in lines) if m}
-        assert named and named <= exits, (head, named, exits)
-        listed += 1
-    assert listed >= 5
-    assert any("; helper_" in l for _, lines in heads("m") for l in lines)
-    interpreted = heads("m", env={"JITLUA_IR": "1"})
-    assert interpreted and all(lines[0] == "# none: the operations are interpreted" for _, lines in interpreted)
-
-
-def test_dump_without_capstone():
-    """Where the library is not installed one line says so, and all else is there."""
-    if not X86 or not is_root() or not shutil.which("unshare"):
-        return
-    libraries = [l for f in ("/usr/lib/*/libcapstone.so.4", "/lib/*/libcapstone.so.4") for l in glob.glob(f)]
-    assert libraries, "libcapstone-dev is to be installed"
-    script = " && ".join(f"mount --bind /dev/null {l}" for l in libraries[:1]) + f" && exec {JITLUA} -jdump=tm {EVENTS}"
-    result = run(["unshare", "-m", "sh", "-c", script], env=ENVIRONMENT)
-    found = [(h, l) for h, l in sections(result.out.replace(jitlua("-joff", EVENTS).out, "")) if " code " in h]
-    assert found and all(re.match("# cannot load libcapstone", lines[0]) and len(lines) == 1 for _, lines in found), result
-
-
-# ---- Files and options -------------------------------------------------------------------------
-
-
-def test_flags_that_are_none():
-    for option in ("-jdump=z", "-jdump=tz", "-jdump=+T", "-jdump=" + "t" * 1000 + "z"):
-        result = jitlua(option, "-e", "print(1)", status=1)
-        assert "-jdump: flags are letters of tbipsm" in result.err and result.out == "", result
-    for option in ("-jperf=1", "-jvv", "-jdumps", "-jverbose"):
-        result = jitlua(option, "-e", "print(1)", status=1)
-        assert option[2:].split("=")[0] in result.err and result.out == "", result
-    for arguments in (["-jv"], ["-j", "v"], ["-jv=-"], ["-jdump=t"], ["-j", "dump=t,-"], ["-jdump=,-"], ["-jdump=,"], ["-jdump="], ["-jv="]):
-        result = jitlua(*arguments, "-e", "for i = 1, 1000 do end print(1)")
-        assert result.out.endswith("1\n") and "TRACE" in result.out + result.err, (arguments, result)
-    text = jitlua("-jhelp").out
-    for option in ("-jv[=FILE]", "-jdump[=FLAGS[,FILE]]", "-jperf", "enable_opts          all"):
-        assert option in text, text
-
-
-def test_files_are_not_written_through_links():
-    folder = tempdir()
-    victim, link = os.path.join(folder, "victim"), os.path.join(folder, "link")
-    with open(victim, "w") as f:
-        f.write("precious")
-    os.symlink(victim, link)
-    for option in (f"-jv={link}", f"-jdump=,{link}", f"-jdump=ti,{link}"):
-        result = jitlua(option, "-e", "print(1)", status=1)
-        assert "symbolic link" in result.err and link in result.err and result.out == "", result
-        assert open(victim).read() == "precious"
-    for name, why in ((folder, "Is a directory"), (folder + "/no/file", "No such file")):
-        for option in (f"-jv={name}", f"-jdump=t,{name}"):
-            result = jitlua(option, "-e", "print(1)", status=1)
-            assert why in result.err and result.out == "", result
-    # A file of before is emptied.
-    jitlua(f"-jv={victim}", EVENTS)
-    assert open(victim).read().startswith("[TRACE "), open(victim).read()[:100]
-
-
-# ---- The map for perf ----------------------------------------------------------------------------
-
-
-class Map:
-    """Runs jitlua with its map; the file is gone at the end."""
-
-    def __init__(self, *arguments, env=None, before=None):
-        self.process = start([JITLUA, *arguments], env={**ENVIRONMENT, **(env or {})},
-                             preexec_fn=lambda: (self.clear(), before and before(f"/tmp/perf-{os.getpid()}.map")))
-        self.path = f"/tmp/perf-{self.process.pid}.map"
-
-    @staticmethod
-    def clear():
-        """A program that had this pid before may have left its map."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"/tmp/perf-{os.getpid()}.map")
-
-    def __enter__(self):
-        self.out, self.err = self.process.communicate(timeout=120)
-        return self
-
-    def __exit__(self, *_):
-        if os.path.isdir(self.path):
-            os.rmdir(self.path)
-        elif os.path.lexists(self.path):
-            os.unlink(self.path)
-
-    def lines(self):
-        with open(self.path) as f:
-            return f.read().splitlines()
-
-
-PIECE = re.compile(r"trace (\d+) (exit \d+ |counter )?(.*)$")
-SHARED_CODE = ["entry", "exit", "force", "barrier back", "barrier", "loop__run"]
-
-
-def test_map_names_all_traces():
-    if not X86:
-        return
-    for options, env in ((["-jperf"], {}), (["-jon"], {"JITLUA_PERF": "1"}), (["-jperf", "-jperf"], {"JITLUA_PERF": "1"})):
-        log = os.path.join(tempdir(), "log")
-        with Map(*options, f"-jv={log}", EVENTS, env=env) as m:
-            compiled = kinds(verbose_events(log)[0])[1]
-            lines = [re.match(r"([0-9a-f]+) ([0-9a-f]+) jitlua (.*)$", l).groups() for l in m.lines()]
-            pieces = [(a, size, *PIECE.match(name).groups()) for a, size, name in lines if PIECE.match(name)]
-            rows = [(a, size, no, place) for a, size, no, what, place in pieces if not what]
-            assert [(int(size, 16), no, place) for _, size, no, place in rows] == \
-                [(int(e["bytes"]), e["no"], e["place"]) for e in compiled] and len(rows) > 5, (rows, compiled)
-            assert any(e["parent"] for e in compiled)
-            # What leads into a bridge has the name of the exit, which may be another that leads
-            # to its place; what all share is there once.
-            into = {(no, what.split()[1]) for _, _, no, what, _ in pieces if what}
-            bridges = {(e["parent"], e["exit"]) for e in compiled if e["parent"]}
-            assert bridges <= into and {no for no, _ in into} <= {e["no"] for e in compiled}, (into, bridges, rows)
-            assert [name for _, _, name in lines if not PIECE.match(name)] == SHARED_CODE, lines
-            spans = sorted((int(a, 16), int(a, 16) + int(s, 16)) for a, s, _ in lines)
-            assert all(end <= begin for (_, end), (begin, _) in zip(spans, spans[1:])), spans
-            mode = os.stat(m.path).st_mode
-            assert stat.S_ISREG(mode) and stat.S_IMODE(mode) == 0o600, oct(mode)
-    with Map("-jon", EVENTS, env={"JITLUA_PERF": "0"}) as m:
-        assert not os.path.exists(m.path)
-    with Map("-joff", "-e", "for i = 1, 1e5 do end", env={"JITLUA_PERF": "1"}) as m:
-        assert not os.path.exists(m.path)
-
-
-def test_map_overwrites_nothing_of_others():
-    folder = tempdir()
-    victim = os.path.join(folder, "victim")
-
-    def unharmed(before, refused=True):
-        with open(victim, "w") as f:
-            f.write("precious")
-        with Map("-jperf", EVENTS, before=before) as m:
-            assert open(victim).read() == "precious"
-            assert (m.process.returncode != 0) == refused and ("cannot make the map" in m.err) == refused, (m.out, m.err)
-        with Map("-jon", EVENTS, env={"JITLUA_PERF": "1"}, before=before) as m:
-            assert open(victim).read() == "precious"
-            assert m.process.returncode == 0 and m.out and ("no map for perf" in m.err) == refused, (m.out, m.err)
-
-    unharmed(lambda path: os.symlink(victim, path))
-    unharmed(lambda path: os.symlink(os.path.join(folder, "new"), path))
-    assert not os.path.exists(os.path.join(folder, "new"))
-    unharmed(lambda path: os.link(victim, path) if os.stat(folder).st_dev == os.stat("/tmp").st_dev else os.mkfifo(path))
-    unharmed(os.mkfifo)
-    unharmed(os.mkdir)
-    if is_root():
-        def of_another(path):
-            with open(path, "w") as f:
-                f.write("theirs")
-            os.chown(path, 65534, 65534)
-        unharmed(of_another)
-    # What an earlier process of ours left is replaced, by a new file.
-    def left(path):
-        with open(path, "w") as f:
-            f.write("0 1 old\n")
-        os.chmod(path, 0o644)
-    with Map("-jperf", EVENTS, before=left) as m:
-        assert m.process.returncode == 0 and "old" not in open(m.path).read(), m.err
-        assert stat.S_IMODE(os.stat(m.path).st_mode) == 0o600
-
-
-def test_map_of_several_states_and_of_a_fork():
-    if not X86:
-        return
-    parent, child = run([program("lua_perf")], env=ENVIRONMENT).out.split()
-    names = []
-    for pid in (parent, child):
-        with open(f"/tmp/perf-{pid}.map") as f:
-            names.append([line.split(" ", 2)[2].strip() for line in f])
-        os.unlink(f"/tmp/perf-{pid}.map")
-    shared = [f"jitlua {name}" for name in SHARED_CODE]
-    assert names[0] == [*shared, "jitlua trace 1 first:1", *shared, "jitlua trace 1 second:2",
-                        *shared, "jitlua trace 1 third:4"], names
-    # The child's has what its state had compiled before.
-    assert names[1] == [*shared, "jitlua trace 1 first:1", "jitlua trace 2 child:3"], names
-
-
-def test_profiler_names_compiled_loops():
-    need_bpf()
-    need("bpftrace")
-    if not X86:
-        return
-    script = os.path.join(tempdir(), "busy.lua")
-    with open(script, "w") as f:
-        f.write("io.write('ready\\n') io.flush()\nlocal s = 0\nwhile true do\n  for i = 1, 1000000 do s = s + i % 7 end\nend\n")
-    process = start([JITLUA, "-jperf", script], env=ENVIRONMENT)
-    try:
-        assert process.stdout.readline() == "ready\n"
-        text = run(["bpftrace", "-e", f"profile:hz:199 /pid == {process.pid}/ {{ @[ustack(perf, 1)] = count(); }} "
-                    "interval:s:2 { exit(); }"], timeout=60).out
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        os.unlink(f"/tmp/perf-{process.pid}.map")
-    assert re.search(r"jitlua trace \d+ \S+busy\.lua:4", text), text[-2000:]
 
 
 # ---- The program's own figures and those from outside ------------------------------------------------

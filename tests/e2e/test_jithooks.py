@@ -3,7 +3,7 @@
 import os
 import re
 
-from harness import BUILD, HERE, PROGRAMS, TOP, program, run
+from harness import BUILD, PROGRAMS, TOP, program, run
 
 JITLUA = os.path.join(BUILD, "jitlua")
 HOOKS = os.path.join(PROGRAMS, "hooks")

@@ -17,7 +17,7 @@ import subprocess
 import time
 
 import harness
-from harness import BUILD, PROGRAMS, TOP, finish, need, program, run, start, tempdir, wait_for
+from harness import BUILD, PROGRAMS, TOP, finish, need, program, run, start, tempdir
 
 JITLUA = os.path.join(BUILD, "jitlua")
 LUA = "lua5.4"
