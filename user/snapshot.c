@@ -9,9 +9,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "internal.h"
 #include "jitscope.skel.h"
+
+/* After its end a process's map is where all can see it, if it ever is. */
+#define PUBLISHED_NS 1000000000ull
 
 void jitscope_snapshot_free(struct jitscope_snapshot *s)
 {
@@ -215,17 +219,36 @@ static bool is_ours(const jitscope_session *session, uint64_t runs_session)
 	return runs_session && runs_session == jitscope_runs_id(session);
 }
 
-/* From the map that the process shares with us, if there is one; of a live one even if empty. */
-static void take_shared_runs(jitscope_session *session, struct jitscope_snapshot *s, bool live)
+/*
+ * From the map that the process shares with us, if there is one; of a live one even if empty.
+ * False: there is none.
+ */
+static bool take_shared_runs(jitscope_session *session, struct jitscope_snapshot *s, bool live)
 {
 	uint64_t *counts;
 	uint32_t n;
 
 	if (!jitscope_runs_copy(session, s->pid, s->instance, &counts, &n))
-		return;
+		return false;
 	if (raise_runs(s, counts, n) || live)
 		s->run_source = JITSCOPE_RUNS_KERNEL;
 	free(counts);
+	return true;
+}
+
+/*
+ * Of a process that counted in our map. The session gives it before it enters it where other
+ * commands look (runs_publish.c), so these wait for it if the process ended just now.
+ */
+static bool take_given_runs(jitscope_session *session, struct jitscope_snapshot *s,
+			    const struct jitscope_process *p)
+{
+	static const struct timespec nap = {.tv_nsec = 10000000};
+
+	while (!take_shared_runs(session, s, false))
+		if (jitscope_now() > p->last_ns + PUBLISHED_NS || nanosleep(&nap, NULL))
+			return false;
+	return true;
 }
 
 /*
@@ -262,9 +285,12 @@ static void take_left_runs(jitscope_session *session, struct jitscope_snapshot *
 				p->runs_session ? JITSCOPE_RUNS_KERNEL : JITSCOPE_RUNS_REGION;
 		return;
 	}
-	take_shared_runs(session, s, false);
-	if (is_ours(session, p->runs_session))
-		return;
+	if (is_ours(session, p->runs_session)) {
+		if (take_given_runs(session, s, p))
+			return;
+	} else {
+		take_shared_runs(session, s, false);
+	}
 	seen_ns = jitscope_last_runs(session, s, true);
 	if (!seen_ns && !p->counting)
 		return;

@@ -244,6 +244,9 @@ def test_what_a_killed_one_knew_of_the_dead_is_kept():
     process, env = serve("--keep", "8", env=runs_dir()[1])
     early, late, alive = (Counted("--loops", n, env=env) for n in (3, 4, 5))
     told = {one.pid: one.do("wait", f"run {one.pid % 100}") for one in (early, late, alive)}
+    for one in (early, late, alive):
+        path = f"{env['JITSCOPE_PIN_DIR']}/loop_run_times/{one.pid}"
+        wait_for(lambda path=path: os.path.exists(path), path)  # who is killed sooner loses it
     early.end()
     wait_for(lambda: not known(early.pid, env)["alive"], "its end")
     kill(process, signal.SIGKILL)
@@ -935,8 +938,12 @@ def maps_of(process):
 def test_the_dead_make_way_for_the_living():
     """Of the same user: what they counted is not kept as long as was asked for."""
     process, ask = serve_strangers("--keep", "1h")
-    for i in range(300):
+    def is_given():
         one = ask("ask:65536")
-        assert answers(one, 2)[1]["status"] == 0, i
+        status = answers(one, 2)[1]["status"]
         finish(one)
+        return status == 0
+
+    for i in range(300):  # many in a second may have to wait until the kernel has freed a map
+        wait_for(is_given, f"map number {i}")
     stop(process)
