@@ -23,8 +23,10 @@
 
 /* ---- A run -------------------------------------------------------------------------------- */
 
-/* What is another value in each turn of t's loop: a number of turns, where it is an
- * integer. NULL: there is no such thing. */
+/*
+ * What is another value in each turn of t's loop; an integer says how many turns are left.
+ * NULL: there is no such thing.
+ */
 static const Value *turn_of(const lua_State *L, const Trace *t)
 {
 	const Value *ra = frame_base(L->frame) + get_a(t->original);
@@ -81,38 +83,36 @@ static void rest(Jit *jit, Trace *root)
 	*jit_counter_of(jit->hot, root->patch) = UINT16_MAX;
 }
 
-/* Operations of a run of the family of root, which began as `run` says and ended at turn `now`. */
-static int64_t operations_of(const Jit *jit, const Trace *root, const Trace *t, IrRef left_at,
-			     const LoopRun *run, const Value *now)
+/* Turns of a run that began as `run` says and ended where `now` is. */
+static int64_t turns_of(const Trace *root, const LoopRun *run, const Value *now)
 {
-	int64_t body = root->ir.n_ops - (root->ir.label < 0 ? 0 : root->ir.label);
-	lua_Unsigned turns = 1;
+	lua_Unsigned turns;
 
-	if (now->tag == run->turn.tag && get_op(root->original) == OP_FORLOOP && is_integer(now))
-		turns = (lua_Unsigned)run->turn.u.i - (lua_Unsigned)now->u.i;
-	else if (now->tag == run->turn.tag && now->u.i == run->turn.u.i)
-		turns = 0;
-	if (turns > MAX_TURNS)
-		turns = MAX_TURNS;
-	return (int64_t)turns * body + operations_until(jit, t, left_at);
+	if (now->tag != run->turn.tag)
+		return 1;
+	turns = (lua_Unsigned)run->turn.u.i - (lua_Unsigned)now->u.i;
+	if (get_op(root->original) != OP_FORLOOP || !is_integer(now))
+		return turns != 0;
+	return turns < MAX_TURNS ? (int64_t)turns : MAX_TURNS;
 }
 
 void vain_end(const lua_State *L, const Trace *t, int32_t exit, IrRef left_at, const LoopRun *run)
 {
 	Jit *jit = L->global->jit;
 	Trace *root = jit->traces[run->number];
-	const Value *turn;
+	const Value *now;
 	int64_t done;
 
 	if (!root || !root->patch || root->retired || root->resting)
 		return;
-	turn = restore_slot(L, run->slot);
-	if (traces_family(jit, t) != root || turn >= L->stack_last) {
+	now = restore_slot(L, run->slot);
+	if (traces_family(jit, t) != root || now >= L->stack_last) {
 		root->vain = 0;
 		return;
 	}
-	done = operations_of(jit, root, t, left_at, run, turn) / WORTH_IT;
-	if (done) {
+	done = turns_of(root, run, now) * (root->ir.n_ops - root->ir.label);
+	if (done > WORTH_IT) {
+		done /= WORTH_IT;
 		root->vain = (uint16_t)(done < root->vain ? root->vain - done : 0);
 		return;
 	}
@@ -120,7 +120,8 @@ void vain_end(const lua_State *L, const Trace *t, int32_t exit, IrRef left_at, c
 	    jit->parameters[JIT_PARAMETER_budget] <= 0 || ++root->vain < MAX_VAIN)
 		return;
 	root->vain = 0;
-	rest(jit, root);
+	if (done + operations_until(jit, t, left_at) <= WORTH_IT)
+		rest(jit, root);
 }
 
 /* ---- Afterwards ---------------------------------------------------------------------------- */
