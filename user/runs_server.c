@@ -45,7 +45,7 @@
 #define PRIORITY (-5)		  /* nice */
 #define MAX_SESSIONS 1000	  /* that have numbers of their own */
 #define LOCK_MS 200
-#define PEEK_MS 100		  /* when there is no descriptor for a connection */
+#define PEEK_MS 100 /* when there is no descriptor for a connection */
 
 struct connection {
 	int fd;

@@ -201,10 +201,10 @@ typedef struct global {
 	lua_WarnFunction warn;
 	void *warn_data;
 	struct running_trace *running; /* traces on the C stack, the innermost first */
-	struct jit *jit; /* NULL: there is none */
-	const uint32_t *wish; /* with a JIT: jit_runs_wish() */
-	uint32_t heard;	      /* what it was when it was acted upon */
-	void *front; /* the compiler's own state, made when it is first needed */
+	struct jit *jit;	       /* NULL: there is none */
+	const uint32_t *wish;	       /* with a JIT: jit_runs_wish() */
+	uint32_t heard;		       /* what it was when it was acted upon */
+	void *front;		       /* the compiler's own state, made when it is first needed */
 	/* By place, count down (trace/hot.c); here, where each turn finds them soonest. */
 	uint16_t hot[HOT_COUNTERS];
 } Global;

@@ -60,8 +60,8 @@ void budget_pay(Jit *jit, const Trace *t, bool compiled)
 {
 	int64_t n = t->ir.n_ops;
 
-	jit->spent += compiled ? COMPILED + COMPILED_OPERATION * n
-			       : GIVEN_UP + GIVEN_UP_OPERATION * n;
+	jit->spent +=
+		compiled ? COMPILED + COMPILED_OPERATION * n : GIVEN_UP + GIVEN_UP_OPERATION * n;
 }
 
 void budget_flushed(const Jit *jit, const Trace *t)
@@ -82,7 +82,8 @@ void budget_flushed(const Jit *jit, const Trace *t)
 	wait->owed = (uint32_t)jit_start_count(jit, t->kind) << 2 * wait->flushes;
 }
 
-/* ---- Turns and time --------------------------------------------------------------------------- */
+/* ---- Turns and time ---------------------------------------------------------------------------
+ */
 
 static int64_t turn_length(const Instruction *first, const Instruction *last)
 {
@@ -157,8 +158,7 @@ unsigned budget_function(Jit *jit, Proto *p, unsigned start)
 {
 	if (is_unlimited(jit))
 		return 0;
-	return put_off(jit, start, turn_length(p->code, p->code + p->code_count - 1),
-		       &p->wait);
+	return put_off(jit, start, turn_length(p->code, p->code + p->code_count - 1), &p->wait);
 }
 
 unsigned budget_exit(const Jit *jit, TraceExit *e, unsigned start)

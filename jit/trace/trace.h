@@ -148,7 +148,7 @@ typedef struct trace {
 	bool ends_early; /* in `finish`, before what cannot be traced */
 	/* What jumps back in the last loop, not compiled, that it goes around; NULL: none. */
 	const Instruction *unrolled;
-	Proto *proto;	 /* where it begins */
+	Proto *proto;	       /* where it begins */
 	const Instruction *pc; /* first instruction that it stands for */
 	/* Loop or function: the instruction that enters it; NULL: bridge, or superseded. */
 	Instruction *patch;
@@ -273,7 +273,7 @@ struct recorder;
 #define REMOVED_SHARE 64
 
 #define MAX_OPERANDS 256
-#define PCALL_PLACES 64	  /* a power of two */
+#define PCALL_PLACES 64 /* a power of two */
 #define BRIDGE_BUCKETS 4096
 typedef struct jit {
 	bool on;
@@ -281,19 +281,19 @@ typedef struct jit {
 	bool missed; /* a hook was set while recording: it saw instructions that were not recorded
 		      */
 	bool verify; /* test mode: no list is compiled that the verifier refuses */
-	bool fail_guards; /* test mode: every guard fails once */
-	bool no_slots;	  /* for measuring: code without what counting needs */
-	bool lingering;	  /* there are families that are flushed and not freed yet */
+	bool fail_guards;  /* test mode: every guard fails once */
+	bool no_slots;	   /* for measuring: code without what counting needs */
+	bool lingering;	   /* there are families that are flushed and not freed yet */
 	unsigned counting; /* how runs of all traces are counted: JIT_RUNS_*, 0 */
 	const Backend *backend;
 	void *machine; /* backend_x64's: code memory, state at an exit */
 	int64_t parameters[JIT_PARAMETER_COUNT];
-	uint16_t *hot;		    /* Global.hot */
-	Trace **traces;		    /* by number */
+	uint16_t *hot;	/* Global.hot */
+	Trace **traces; /* by number */
 	uint32_t n_traces, size_traces;
 	uint32_t *spare; /* numbers below n_traces that are free */
 	uint32_t n_spare;
-	uint64_t generation; /* traces that there ever were */
+	uint64_t generation;	   /* traces that there ever were */
 	Trace **bridges;	   /* by place, BRIDGE_BUCKETS; NULL: there are none */
 	Trace *dead;		   /* forgotten, and maybe running */
 	struct recorder *recorder; /* while recording, else NULL */

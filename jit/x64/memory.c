@@ -382,7 +382,8 @@ void machine_close(Jit *jit)
 
 static uint8_t *reserve(size_t size)
 {
-	void *area = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *area =
+		mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return area == MAP_FAILED ? NULL : area;
 }

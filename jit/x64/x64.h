@@ -292,7 +292,7 @@ typedef struct machine {
 	unsigned writing;	    /* machine_begin() that have no end yet */
 	Block written[MAX_WRITTEN]; /* regions that are writable */
 	unsigned n_written;
-	uint32_t apart; /* where those end that are kept apart */
+	uint32_t apart;	    /* where those end that are kept apart */
 	bool has_round;	    /* SSE4.1 */
 	const void *counts; /* run counts are not far from here; the same for good */
 	/* Code that all traces share: one block. */

@@ -141,7 +141,8 @@ TEST(null_with_a_count_is_an_error_of_the_hook)
 	CHECK(!ops.replacement.list);
 	CHECK_EQ(ops.replacement.count, 0);
 	CHECK_EQ(unit_counter(JIT_HOOK_ERRORS), 1);
-	CHECK(strstr(reported, "opt") && strstr(reported, "the list is NULL, and has a count of 7"));
+	CHECK(strstr(reported, "opt") &&
+	      strstr(reported, "the list is NULL, and has a count of 7"));
 	jit_vm_destroy(vm);
 }
 

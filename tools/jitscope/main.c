@@ -82,17 +82,20 @@ static const struct command commands[] = {
 		.synopsis = "[OPTION...]",
 		.summary = "watch the whole machine, for good, and let others read",
 		.about =
-			"Watches every process with the provider, those that run and those that are "
-			"started later,\nuntil it is told to stop, and keeps what it knows in pinned "
+			"Watches every process with the provider, those that run and those that "
+			"are "
+			"started later,\nuntil it is told to stop, and keeps what it knows in "
+			"pinned "
 			"kernel maps. Other commands then\nread those and need not attach; bpftool "
-			"reads them too. -f attaches a program or library\nbefore the first process "
+			"reads them too. -f attaches a program or library\nbefore the first "
+			"process "
 			"uses it. SIGHUP: look again at files that were replaced.",
 		.examples = "  sudo jitscope serve\n"
 			    "  sudo jitscope serve --keep 1h -f /opt/vm/bin/myvm\n"
 			    "  sudo jitscope snapshot -a          # reads what it has\n"
 			    "  sudo bpftool map dump pinned " JITSCOPE_PIN_DIR "/counters\n",
-		.takes = OPT_FILE | OPT_DURATION | OPT_VERBOSE | OPT_KEEP | OPT_PIN |
-			 OPT_COUNT | OPT_MAX_LOOPS | OPT_MAX_RUNS,
+		.takes = OPT_FILE | OPT_DURATION | OPT_VERBOSE | OPT_KEEP | OPT_PIN | OPT_COUNT |
+			 OPT_MAX_LOOPS | OPT_MAX_RUNS,
 		.run = cmd_serve,
 	},
 	{
