@@ -794,3 +794,10 @@ def test_what_is_flushed_again_and_again_waits():
             assert result.out == expected, (option, result)
             made[option] = snap["counters"]["TOTAL_COMPILED_LOOPS"]
         assert made["-jon"] < 20 and made["-jbudget=0"] > 900, (flush, made)
+
+
+def test_a_loop_that_allocates_is_left_for_the_collector():
+    """Memory stays small though the loop has no other reason to leave its trace."""
+    for made in ('"n" .. i', "{ i }", "function() return i end"):
+        code = f"local list = {{}} for i = 1, 1e6 do list[i & 1023] = {made} end print(collectgarbage('count') < 2000)"
+        assert jitlua("-e", code).out == "true\n", made
