@@ -652,10 +652,48 @@ TEST(what_a_loop_keeps_is_not_where_it_divides)
 	unit_close(L, &heap);
 }
 
+/* Does a test of reg take an instruction? */
+static bool tests_zero(Code *code, int reg)
+{
+	uint32_t n = code->n;
+
+	emit_test_zero(code, reg);
+	return code->n > n;
+}
+
+static void a_result_that_was_just_computed_is_not_tested_again(void)
+{
+	uint32_t jump;
+	Code code;
+
+	code_open(&code);
+	CHECK(tests_zero(&code, RCX));
+	emit_alu_imm(&code, ALU_SUB, RCX, 1);
+	CHECK(!tests_zero(&code, RCX) && tests_zero(&code, RDX));
+	emit_rr(&code, X_ALU(ALU_AND), RCX, RDX);
+	CHECK(!tests_zero(&code, RCX));
+	emit_move(&code, RSI, RCX);
+	CHECK(tests_zero(&code, RCX));
+	emit_alu_imm(&code, ALU_CMP, RCX, 1);
+	CHECK(tests_zero(&code, RCX));
+	emit_rr(&code, X_ALU(ALU_CMP), RCX, RDX);
+	CHECK(tests_zero(&code, RCX));
+	/* Who comes from elsewhere has other flags. */
+	jump = emit_jump_short(&code, CC_E);
+	emit_alu_imm(&code, ALU_ADD, RCX, 1);
+	emit_here(&code, jump);
+	CHECK(tests_zero(&code, RCX));
+	emit_alu_imm(&code, ALU_ADD, RCX, 1);
+	emit_align(&code, 1);
+	CHECK(tests_zero(&code, RCX));
+	code_close(&code);
+}
+
 void suite_x64(void);
 void suite_x64(void)
 {
 	unit_suite("x64");
+	ADD(a_result_that_was_just_computed_is_not_tested_again);
 	ADD(what_a_loop_keeps_is_not_where_it_divides);
 	ADD(an_index_that_nobody_wants_gives_its_register_to_the_address);
 	ADD(machine_code_does_what_the_interpreter_does);
